@@ -1,0 +1,271 @@
+"""Reads a codebook from YAML, with every problem named by its line, and resolves code names."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from coder.errors import CodebookError, InputError, UsageError
+from coder.records import NONE_CODE, Cardinality, Code, Codebook
+
+_ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_BOOK_KEYS = {"id", "name", "version", "unit", "cardinality", "allow_none", "source", "codes"}
+_CODE_KEYS = {
+    "id", "name", "definition", "include", "exclude", "examples", "parent", "source", "children",
+}  # fmt: skip
+_LISTS = ("include", "exclude", "examples")
+_NONE_WORDS = {NONE_CODE, "no code fits", "none fits", "no code"}
+
+
+class UnknownCode(UsageError):
+    """A text names no code of the codebook, or more than one."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a codebook file; ``line`` counts from 1."""
+
+    line: int
+    message: str
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A code as written: its fields, its line, and the lines of its fields."""
+
+    fields: dict[str, object]
+    line: int
+    lines: dict[str, int]
+
+
+def load(path: Path) -> Codebook:
+    """The codebook in ``path``. Raises ``CodebookError`` with the first problem's ``file:line``."""
+    codebook, problems = check(path)
+    if codebook is None:
+        first = problems[0]
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise CodebookError(
+            f"{path}:{first.line}: {first.message}{more}",
+            f"see all problems with: coder codebook check {path}",
+        )
+    return codebook
+
+
+def check(path: Path) -> tuple[Codebook | None, list[Problem]]:
+    """The codebook, or ``None`` and every problem found. Raises ``InputError`` if unreadable."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}", "check the path") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not UTF-8 text", "save the codebook as UTF-8") from None
+    return parse(text)
+
+
+def parse(text: str) -> tuple[Codebook | None, list[Problem]]:
+    """Like :func:`check`, for YAML text."""
+    try:
+        root = yaml.compose(text, yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        return None, [Problem(line, f"not valid YAML: {error.problem}")]
+    except yaml.YAMLError as error:
+        return None, [Problem(1, f"not valid YAML: {error}")]
+    if not isinstance(root, yaml.MappingNode):
+        return None, [Problem(1, "a codebook is a mapping with id, name and codes")]
+
+    problems: list[Problem] = []
+    book = _mapping(root, _BOOK_KEYS, "codebook", problems)
+    for key in ("id", "name", "codes"):
+        if key not in book.fields:
+            problems.append(Problem(1, f"the codebook has no {key!r}"))
+    codes_node = book.fields.get("codes")
+    entries = list(_codes(codes_node, None, problems)) if codes_node is not None else []
+    if codes_node is not None and not entries and not problems:
+        problems.append(Problem(book.lines["codes"], "the codebook has no codes"))
+    codes = _validate(entries, problems)
+    settings = {
+        key: _scalar(node, key, problems) for key, node in book.fields.items() if key != "codes"
+    }
+    cardinality = settings.get("cardinality", "single")
+    if cardinality not in list(Cardinality):
+        problems.append(Problem(book.lines["cardinality"], "cardinality is 'single' or 'multiple'"))
+    if problems:
+        return None, sorted(problems, key=lambda p: p.line)
+    try:
+        return Codebook.model_validate({**settings, "codes": codes}), []
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = str(first["loc"][0])
+        return None, [Problem(book.lines.get(key, 1), f"{key}: {first['msg']}")]
+
+
+def _mapping(
+    node: yaml.MappingNode, allowed: set[str], what: str, problems: list[Problem]
+) -> _Entry:
+    fields: dict[str, object] = {}
+    lines: dict[str, int] = {}
+    for key_node, value in node.value:
+        key, line = str(key_node.value), key_node.start_mark.line + 1
+        if key in fields:
+            problems.append(Problem(line, f"{key!r} is given twice in this {what}"))
+        elif key not in allowed:
+            near = difflib.get_close_matches(key, allowed, 1)
+            known = f"known: {', '.join(sorted(allowed))}"
+            hint = f"; did you mean {near[0]!r}?" if near else f"; {known}"
+            problems.append(Problem(line, f"unknown key {key!r} in this {what}{hint}"))
+        else:
+            fields[key], lines[key] = value, line
+    return _Entry(fields, node.start_mark.line + 1, lines)
+
+
+def _codes(node: object, parent: str | None, problems: list[Problem]) -> Iterator[_Entry]:
+    """The entries of a list of codes, parents before their children, depth first."""
+    assert isinstance(node, yaml.Node)
+    if not isinstance(node, yaml.SequenceNode):
+        problems.append(Problem(node.start_mark.line + 1, "codes are written as a list"))
+        return
+    for item in node.value:
+        if not isinstance(item, yaml.MappingNode):
+            problems.append(
+                Problem(item.start_mark.line + 1, "a code is a mapping with id, name, definition")
+            )
+            continue
+        raw = _mapping(item, _CODE_KEYS, "code", problems)
+        children = raw.fields.pop("children", None)
+        fields: dict[str, object] = {}
+        for key, value in raw.fields.items():
+            reader = _strings if key in _LISTS else _scalar
+            fields[key] = reader(value, key, problems)
+        if parent is not None:
+            if "parent" in fields and fields["parent"] != parent:
+                problems.append(
+                    Problem(raw.lines["parent"], f"nested under {parent!r}, names another parent")
+                )
+            fields["parent"] = parent
+        yield _Entry(fields, raw.line, raw.lines)
+        if children is not None:
+            yield from _codes(children, str(fields.get("id", "")), problems)
+
+
+def _scalar(node: object, key: str, problems: list[Problem]) -> object:
+    assert isinstance(node, yaml.Node)
+    if not isinstance(node, yaml.ScalarNode):
+        problems.append(Problem(node.start_mark.line + 1, f"{key!r} is one text, not a list"))
+        return ""
+    if key == "allow_none" and node.tag.endswith(":bool"):
+        return node.value.lower() in ("true", "yes", "on")
+    if node.tag.endswith(":null"):
+        return None if key == "parent" else ""
+    return node.value.strip()
+
+
+def _strings(node: object, key: str, problems: list[Problem]) -> tuple[str, ...]:
+    assert isinstance(node, yaml.Node)
+    if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null"):
+        return ()
+    if isinstance(node, yaml.ScalarNode):
+        return (node.value.strip(),)
+    if isinstance(node, yaml.SequenceNode):
+        return tuple(str(_scalar(item, key, problems)) for item in node.value)
+    problems.append(Problem(node.start_mark.line + 1, f"{key!r} is a list of texts"))
+    return ()
+
+
+def _validate(entries: list[_Entry], problems: list[Problem]) -> list[Code]:
+    """Codes for the entries; ids, names and parents are checked against each other."""
+    seen: dict[str, int] = {}
+    siblings: dict[tuple[object, str], int] = {}
+    for entry in entries:
+        missing = [key for key in ("id", "name", "definition") if not entry.fields.get(key)]
+        for key in missing:
+            who = f"code {entry.fields['id']!r}" if entry.fields.get("id") else "this code"
+            problems.append(Problem(entry.lines.get(key, entry.line), f"{who} has no {key!r}"))
+        if "id" in missing:
+            continue
+        code_id, line = str(entry.fields["id"]), entry.lines["id"]
+        if not _ID.fullmatch(code_id):
+            problems.append(Problem(line, f"id {code_id!r}: use small letters, digits and . - _"))
+        if code_id == NONE_CODE:
+            problems.append(Problem(line, f"the id {NONE_CODE!r} is reserved for 'no code fits'"))
+        if code_id in seen:
+            first = seen[code_id]
+            problems.append(Problem(line, f"duplicate id {code_id!r}, first on line {first}"))
+        seen.setdefault(code_id, line)
+        sibling = (entry.fields.get("parent"), str(entry.fields.get("name", "")).casefold())
+        if sibling in siblings and "name" in entry.lines:
+            problems.append(
+                Problem(
+                    entry.lines["name"],
+                    f"duplicate name {entry.fields['name']!r}, first on line {siblings[sibling]}",
+                )
+            )
+        siblings.setdefault(sibling, entry.lines.get("name", line))
+    for entry in entries:
+        parent = entry.fields.get("parent")
+        if parent and parent not in seen:
+            line = entry.lines.get("parent", entry.line)
+            problems.append(Problem(line, f"parent {parent!r} is not a code of this codebook"))
+    if problems:
+        return []
+    codes = [Code.model_validate(entry.fields) for entry in entries]
+    parents = {code.id: code.parent for code in codes}
+    for code in codes:
+        trail, above = {code.id}, code.parent
+        while above is not None and above not in trail:
+            trail.add(above)
+            above = parents[above]
+        if above is not None:
+            problems.append(Problem(seen[code.id], f"code {code.id!r} is its own ancestor"))
+    return codes
+
+
+def resolver(codebook: Codebook) -> Callable[[str], str]:
+    """A function from any spelling of a code to its id.
+
+    Understood, ignoring case: the id, the name, and the full path by ids or by names with ``/`` or
+    ``>`` between the parts. "none" and "no code fits" give ``NONE_CODE`` where the codebook allows
+    it. The function raises ``UnknownCode`` for anything else, and for a name that two codes share.
+    """
+    spellings: dict[str, set[str]] = {}
+    for code in codebook.codes:
+        line = codebook.lineage(code.id)
+        by_name = "/".join(c.name for c in line)
+        by_id = "/".join(c.id for c in line)
+        for spelling in (code.name, by_name, by_id):
+            spellings.setdefault(_key(spelling), set()).add(code.id)
+    for code in codebook.codes:
+        spellings[_key(code.id)] = {code.id}
+
+    def resolve(text: str) -> str:
+        found = spellings.get(_key(text), set())
+        if len(found) == 1:
+            return next(iter(found))
+        if found:
+            paths = ", ".join(sorted(codebook.path(code) for code in found))
+            raise UnknownCode(f"{text!r} is the name of several codes", f"write one of: {paths}")
+        if text.strip().casefold() in _NONE_WORDS:
+            if codebook.allow_none:
+                return NONE_CODE
+            raise UnknownCode(
+                f"codebook {codebook.id!r} does not allow 'no code fits'",
+                "set allow_none: true in the codebook",
+            )
+        near = difflib.get_close_matches(_key(text), spellings, 1)
+        suggestion = f"did you mean {next(iter(spellings[near[0]]))!r}?" if near else ""
+        raise UnknownCode(
+            f"{text!r} is not a code of codebook {codebook.id!r}",
+            suggestion or "list the codes with: coder codebook show",
+        )
+
+    return resolve
+
+
+def _key(text: str) -> str:
+    return "/".join(" ".join(part.split()).casefold() for part in re.split(r"[/>]", text))

@@ -1,0 +1,178 @@
+"""Append-only JSON Lines whose lines are chained by hash, and that survive being killed.
+
+An append is one write followed by fsync: once it returns, the lines are on disk. A line torn by a
+crash is moved to ``<file>.torn`` before the next append, never parsed and never dropped. Each line
+carries ``prev``, the SHA-256 of the line before it, so a changed or missing line can be named.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from coder.errors import RunError, StorageError
+from coder.records import Record, canonical_json
+
+R = TypeVar("R", bound=Record)
+
+GENESIS = "0" * 64
+"""What the first line of a journal names as the line before it."""
+
+
+class Journal(Generic[R]):
+    """One record type in one append-only file, written by one process at a time."""
+
+    def __init__(self, path: Path, kind: type[R]) -> None:
+        self.path = path
+        self._kind = kind
+        self._last: str | None = None
+        self._lock = FileLock(path.with_name(path.name + ".lock"))
+
+    @contextlib.contextmanager
+    def writing(self, who: str) -> Iterator[None]:
+        """Hold the file for writing; ``RunError`` when another process is writing to it."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise RunError(
+                f"{self.path} is being written by another process",
+                f"wait for the other {who} to end, or close it",
+            ) from None
+        except OSError as error:
+            raise _storage(self.path, error) from error
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def __iter__(self) -> Iterator[R]:
+        for _, record in self.numbered():
+            yield record
+
+    def numbered(self) -> Iterator[tuple[int, R]]:
+        """Every whole line's number (from 1) and record; ``RunError`` names a damaged line."""
+        for number, line in self._lines():
+            try:
+                fields = json.loads(line)
+                fields.pop("prev", None)
+                yield number, self._kind.model_validate(fields)
+            except (ValueError, AttributeError, ValidationError) as error:
+                raise RunError(
+                    f"{self.path}:{number}: not a {self._kind.__name__.lower()} record "
+                    f"({_first_line(error)})",
+                    "restore the line from a backup or version control; "
+                    "nothing after it was changed",
+                ) from None
+
+    def append(self, records: Iterable[R]) -> None:
+        """Write ``records`` in one write and fsync; on return they are on disk."""
+        previous = self._last if self._last is not None else self._recover()
+        chunk = bytearray()
+        for record in records:
+            fields: dict[str, Any] = {**record.model_dump(mode="json"), "prev": previous}
+            line = canonical_json(fields).encode("utf-8")
+            previous = hashlib.sha256(line).hexdigest()
+            chunk += line + b"\n"
+        if not chunk:
+            return
+        size = self.path.stat().st_size if self.path.exists() else 0
+        try:
+            _write(self.path, bytes(chunk))
+        except OSError as error:
+            # Half a line may have reached the disk: take it back, so every line there is whole.
+            with contextlib.suppress(OSError):
+                os.truncate(self.path, size)
+            raise _storage(self.path, error) from error
+        except BaseException:
+            # A Ctrl-C between write and return: look at the file again before the next append.
+            self._last = None
+            raise
+        self._last = previous
+
+    def broken_line(self) -> int | None:
+        """The first line whose ``prev`` is not the hash of the line before it, or ``None``."""
+        previous = GENESIS
+        for number, line in self._lines():
+            try:
+                named = json.loads(line).get("prev")
+            except (ValueError, AttributeError):
+                return number
+            if named != previous:
+                return number
+            previous = hashlib.sha256(line).hexdigest()
+        return None
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.endswith(b"\n"):  # else: torn by a crash, set aside by the next append
+                    yield number, line[:-1]
+
+    def _recover(self) -> str:
+        """Set a torn last line aside and return the hash of the last whole line."""
+        if not self.path.exists():
+            return GENESIS
+        last, whole = GENESIS, 0
+        with self.path.open("rb") as file:
+            for line in file:
+                if not line.endswith(b"\n"):
+                    with self.path.with_name(self.path.name + ".torn").open("ab") as torn:
+                        torn.write(line + b"\n")
+                    break
+                last = hashlib.sha256(line[:-1]).hexdigest()
+                whole += len(line)
+        if whole < self.path.stat().st_size:
+            os.truncate(self.path, whole)
+        return last
+
+
+def _write(path: Path, data: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_atomically(path: Path, data: str) -> None:
+    """Replace ``path`` by ``data`` all at once; a reader sees the old file or the new one."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with draft.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise _storage(path, error) from error
+
+
+def _storage(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"cannot write {path}: {error.strerror or error}",
+        "free some space or fix the permissions and run the same command again; "
+        "everything reported before is on disk",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return str(error).split("\n", 1)[0]

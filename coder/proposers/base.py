@@ -1,0 +1,26 @@
+"""What every proposer is: something that turns issues into proposals, one by one, in a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+from coder.records import Call, Issue, Proposal
+
+SaveCall = Callable[[Call], None]
+"""Puts a call on disk. A proposer hands over every call before it parses the answer."""
+
+
+class Proposer(Protocol):
+    """Proposes codes. Writes nothing itself: the driver in :mod:`coder.propose` does."""
+
+    def describe(self) -> dict[str, Any]:
+        """What the run manifest must hold to tell this proposer from every other one.
+
+        Deterministic for the same inputs; holds no secret. ``kind`` is ``classifier`` or ``llm``.
+        """
+        ...
+
+    def propose(self, issues: Iterable[Issue], save_call: SaveCall) -> Iterator[Proposal]:
+        """One proposal for each issue, in any order, each as soon as it is known."""
+        ...

@@ -1,0 +1,353 @@
+"""Every data type of the project, canonical JSON, and content hashes.
+
+All types are frozen pydantic models: a record is written once and never edited. What a person
+decides later is a new record, so nothing is ever overwritten.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+NONE_CODE = "none"
+"""How "no code fits" is written in label files and tables; never the id of a real code."""
+
+
+class Record(BaseModel):
+    """Base of every record: immutable, and strict about fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def to_json(self) -> str:
+        """One line of canonical JSON (sorted keys, UTF-8, no newline)."""
+        return canonical_json(self.model_dump(mode="json"))
+
+
+def canonical_json(value: Any) -> str:
+    """The one spelling of a JSON value: sorted keys, no spaces, non-ASCII kept as it is."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def content_hash(tag: str, value: Any) -> str:
+    """SHA-256 (hex) of canonical JSON, prefixed with ``tag`` so different kinds never collide."""
+    payload = f"{tag}\0{canonical_json(value)}".encode("utf-8", "surrogatepass")
+    return hashlib.sha256(payload).hexdigest()
+
+
+def now() -> datetime:
+    """The current time in UTC, to the millisecond."""
+    moment = datetime.now(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+# --- what is coded ------------------------------------------------------------------------------
+
+
+class Comment(Record):
+    """One comment under an issue. Bots' comments are kept but are not part of the coded text."""
+
+    author: str = ""
+    body: str = ""
+    created_at: datetime | None = None
+    bot: bool = False
+
+
+class Issue(Record):
+    """One unit of analysis.
+
+    ``text`` is what people and models code, and what every evidence offset points into: title,
+    body and the comments people wrote, joined by blank lines. ``hash`` is over that text alone, so
+    a new label or a late close date does not make a coded issue look new.
+    """
+
+    id: str = Field(min_length=1)
+    repo: str = ""
+    number: int | None = None
+    url: str = ""
+    title: str = ""
+    body: str = ""
+    comments: tuple[Comment, ...] = ()
+    labels: tuple[str, ...] = ()
+    author: str = ""
+    created_at: datetime | None = None
+    closed_at: datetime | None = None
+
+    @cached_property
+    def text(self) -> str:
+        parts = [self.title, self.body]
+        parts += [c.body for c in self.comments if not c.bot]
+        return "\n\n".join(p for p in parts if p.strip())
+
+    @cached_property
+    def hash(self) -> str:
+        return content_hash("issue.v1", self.text)
+
+
+class Example(Record):
+    """A labelled issue a model may learn from; empty ``codes`` means that no code fits."""
+
+    issue: Issue
+    codes: tuple[str, ...]
+    memo: str = ""
+
+
+# --- the codebook -------------------------------------------------------------------------------
+
+
+class Code(Record):
+    """One code: a category when ``parent`` is empty, otherwise a subcategory of ``parent``."""
+
+    id: str
+    name: str
+    definition: str
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+    parent: str | None = None
+    source: str = ""
+
+
+class Cardinality(StrEnum):
+    SINGLE = "single"
+    MULTIPLE = "multiple"
+
+
+class Codebook(Record):
+    """An ordered set of codes. Build one with :func:`coder.codebook.load`, which validates it."""
+
+    id: str
+    name: str
+    version: str = "1"
+    unit: str = "issue"
+    cardinality: Cardinality = Cardinality.SINGLE
+    allow_none: bool = True
+    source: str = ""
+    codes: tuple[Code, ...]
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Code]:
+        return {code.id: code for code in self.codes}
+
+    @cached_property
+    def children(self) -> Mapping[str | None, tuple[Code, ...]]:
+        """Codes by parent id, in codebook order; the categories are under ``None``."""
+        found: dict[str | None, list[Code]] = {}
+        for code in self.codes:
+            found.setdefault(code.parent, []).append(code)
+        return {parent: tuple(codes) for parent, codes in found.items()}
+
+    @cached_property
+    def leaves(self) -> tuple[Code, ...]:
+        """The codes a model may propose: those without subcategories."""
+        return tuple(code for code in self.codes if code.id not in self.children)
+
+    @cached_property
+    def hash(self) -> str:
+        return content_hash("codebook.v1", self.model_dump(mode="json"))
+
+    def lineage(self, code_id: str) -> tuple[Code, ...]:
+        """The code's ancestors from its category down to itself. ``KeyError`` when unknown."""
+        chain = [self.by_id[code_id]]
+        while chain[0].parent is not None:
+            chain.insert(0, self.by_id[chain[0].parent])
+        return tuple(chain)
+
+    def category(self, code_id: str) -> str:
+        """The id of the top-level category a code belongs to; ``NONE_CODE`` is its own."""
+        return code_id if code_id == NONE_CODE else self.lineage(code_id)[0].id
+
+    def path(self, code_id: str) -> str:
+        """``Category > Subcategory`` by name, as shown to people."""
+        if code_id == NONE_CODE:
+            return "no code fits"
+        return " > ".join(code.name for code in self.lineage(code_id))
+
+
+# --- what a model says --------------------------------------------------------------------------
+
+
+class ScoredCode(Record):
+    """A code with how sure the model is of it, in [0, 1]; ``None`` when it did not say."""
+
+    code: str
+    confidence: float | None = Field(default=None, ge=0, le=1)
+
+
+class Evidence(Record):
+    """A quote. ``start``/``end`` are code points into ``Issue.text``, end exclusive.
+
+    ``verified`` is false, and the offsets are ``None``, when the quote is not in the text.
+    """
+
+    quote: str
+    start: int | None = None
+    end: int | None = None
+    verified: bool = False
+
+
+class Neighbour(Record):
+    """A labelled issue that was shown to the model, or explains its answer; score is a cosine."""
+
+    issue_id: str
+    codes: tuple[str, ...]
+    score: float
+
+
+class Usage(Record):
+    """Tokens as the server counted them; ``cached_tokens`` is the part of the input it reused."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+
+
+class Call(Record):
+    """One request to a chat model and its raw answer, saved before anything parses it."""
+
+    id: str
+    issue_id: str
+    model: str
+    prompt: str
+    prompt_hash: str
+    request: dict[str, Any]
+    raw_response: str | None = None
+    finish_reason: str = ""
+    usage: Usage | None = None
+    seconds: float = 0.0
+    error: str = ""
+    at: datetime = Field(default_factory=now)
+
+
+class Status(StrEnum):
+    OK = "ok"
+    ABSTAINED = "abstained"
+    """The model answered that no code fits; an answer, not a failure."""
+    UNPARSED = "unparsed"
+    OFF_CODEBOOK = "off_codebook"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+    @property
+    def answered(self) -> bool:
+        return self in (Status.OK, Status.ABSTAINED)
+
+
+class Proposal(Record):
+    """What the model proposes for one issue, or the honest statement that it did not.
+
+    ``codes`` is empty unless ``status`` is ok. ``excluded`` lists labelled issues that were kept
+    away from the model because they are this issue or a near-duplicate of it; ``retrieved`` is all
+    it did see. Together they prove the absence of leakage from the log alone.
+    """
+
+    id: str
+    issue_id: str
+    issue_hash: str
+    status: Status
+    codes: tuple[ScoredCode, ...] = ()
+    runners_up: tuple[ScoredCode, ...] = ()
+    rationale: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    retrieved: tuple[Neighbour, ...] = ()
+    excluded: tuple[str, ...] = ()
+    call_ids: tuple[str, ...] = ()
+    model: str = ""
+    error: str = ""
+    seconds: float = 0.0
+    at: datetime = Field(default_factory=now)
+
+
+# --- what people say ----------------------------------------------------------------------------
+
+
+class Label(Record):
+    """A rater's own code, given without having seen the model's: the only independent judgement.
+
+    Empty ``codes`` means the rater found that no code fits.
+    """
+
+    kind: Literal["label"] = "label"
+    issue_id: str
+    rater: str
+    codes: tuple[str, ...]
+    memo: str = ""
+    blind: Literal[True] = True
+    codebook_hash: str = ""
+    source: str = ""
+    at: datetime = Field(default_factory=now)
+
+
+class Action(StrEnum):
+    ACCEPT = "accept"
+    CORRECT = "correct"
+    REJECT = "reject"
+    """Assisted answer "no code fits"."""
+    SKIP = "skip"
+    FLAG = "flag"
+    MEMO = "memo"
+    UNDO = "undo"
+
+
+class Decision(Record):
+    """What a rater did after seeing a proposal. Never counted as agreement.
+
+    ``undoes`` names the decision an ``undo`` takes back: an undo is a new record, nothing is
+    erased. ``chance`` is the probability with which the queue put this issue before the rater.
+    """
+
+    kind: Literal["decision"] = "decision"
+    id: str
+    issue_id: str
+    proposal_id: str
+    rater: str
+    action: Action
+    codes: tuple[str, ...] = ()
+    memo: str = ""
+    undoes: str = ""
+    seconds: float = 0.0
+    queue: str = ""
+    chance: float = Field(default=1.0, gt=0, le=1)
+    codebook_hash: str = ""
+    at: datetime = Field(default_factory=now)
+
+
+# --- a run --------------------------------------------------------------------------------------
+
+
+class Manifest(Record):
+    """What a run was made of; written once, before the first proposal."""
+
+    format: int = 1
+    name: str
+    created_at: datetime = Field(default_factory=now)
+    codebook_id: str
+    codebook_version: str
+    codebook_hash: str
+    data_hash: str
+    issues: int
+    labels_hash: str = ""
+    model: dict[str, Any]
+    retrieval: dict[str, Any] = {}
+    prompt: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
+    seed: int = 0
+    versions: dict[str, str] = {}
+    git: dict[str, Any] = {}
+
+
+class Estimate(Record):
+    """A statistic with its interval; ``value`` is ``None`` with the reason in ``note`` when it is
+    undefined, never 0 or 1 instead."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    note: str = ""

@@ -1,0 +1,209 @@
+"""The run folder: what a run was made of, what the model said, and what each person decided.
+
+runs/<name>/manifest.json        what it was made of; written once
+            codebook.yaml        the codebook as it was
+            issues.jsonl         the issues it codes
+            examples.jsonl       labelled issues the model may learn from
+            calls.jsonl          raw answers of a chat model, before they were parsed
+            proposals.jsonl      what the model proposed
+            labels/<rater>.jsonl     blind labels
+            decisions/<rater>.jsonl  decisions made after seeing a proposal
+            report/              derived; can be made again at any time
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from coder import codebook as codebooks
+from coder.errors import RunError, UsageError
+from coder.journal import Journal, write_atomically
+from coder.records import (
+    Action,
+    Call,
+    Codebook,
+    Decision,
+    Example,
+    Issue,
+    Label,
+    Manifest,
+    Proposal,
+    content_hash,
+)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}")
+
+
+def data_hash(issues: Iterable[Issue]) -> str:
+    """The hash of a set of issues as they are coded, in order."""
+    return content_hash("data.v1", [[issue.id, issue.hash] for issue in issues])
+
+
+class Run:
+    """One run folder. Reading never writes; every write is appended and on disk on return."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.calls = Journal(path / "calls.jsonl", Call)
+        self.proposals = Journal(path / "proposals.jsonl", Proposal)
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @classmethod
+    def open(cls, runs: Path, name: str) -> Run:
+        """The existing run ``name``. Raises ``RunError`` listing the runs there are."""
+        run = cls(runs / check_name(name, "run"))
+        if not (run.path / "manifest.json").is_file():
+            known = sorted(p.parent.name for p in runs.glob("*/manifest.json"))
+            raise RunError(
+                f"there is no run called {name!r} in {runs}",
+                f"runs here: {', '.join(known)}" if known else "make one with: coder propose",
+            )
+        return run
+
+    @classmethod
+    def create_or_resume(
+        cls,
+        runs: Path,
+        manifest: Manifest,
+        issues: Sequence[Issue],
+        codebook_text: str,
+        examples: Sequence[Example] = (),
+    ) -> Run:
+        """The run named in ``manifest``: made now, or the one that was made with the same inputs.
+
+        Raises ``RunError`` naming what differs when the run was made with other inputs.
+        """
+        run = cls(runs / check_name(manifest.name, "run"))
+        if (run.path / "manifest.json").is_file():
+            run._require_same(manifest)
+            return run
+        write_atomically(run.path / "codebook.yaml", codebook_text)
+        write_atomically(run.path / "issues.jsonl", _jsonl(issues))
+        if examples:
+            write_atomically(run.path / "examples.jsonl", _jsonl(examples))
+        # The manifest comes last: a run exists once all it was made of is on disk.
+        text = json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False)
+        write_atomically(run.path / "manifest.json", text + "\n")
+        return run
+
+    def _require_same(self, wanted: Manifest) -> None:
+        have = self.manifest
+        for field, what in (
+            ("codebook_hash", "codebook"),
+            ("data_hash", "set of issues"),
+            ("labels_hash", "set of labels"),
+            ("model", "model"),
+            ("retrieval", "retrieval setting"),
+            ("prompt", "prompt"),
+            ("settings", "setting"),
+        ):
+            if getattr(have, field) != getattr(wanted, field):
+                raise RunError(
+                    f"run {self.name!r} was made with another {what}"
+                    + _difference(getattr(have, field), getattr(wanted, field)),
+                    "choose another name with --run; the existing run is left as it is",
+                )
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        path = self.path / "manifest.json"
+        try:
+            return Manifest.model_validate_json(path.read_text(encoding="utf-8"))
+        except (OSError, ValidationError) as error:
+            raise RunError(
+                f"{path} cannot be read: {str(error).splitlines()[0]}", "restore it"
+            ) from None
+
+    @cached_property
+    def codebook(self) -> Codebook:
+        """The codebook as it was when the run was made."""
+        return codebooks.load(self.path / "codebook.yaml")
+
+    @cached_property
+    def issues(self) -> Mapping[str, Issue]:
+        """Every issue of the run by id, in order."""
+        records = Journal(self.path / "issues.jsonl", Issue)
+        return {issue.id: issue for issue in records}
+
+    @cached_property
+    def examples(self) -> tuple[Example, ...]:
+        return tuple(Journal(self.path / "examples.jsonl", Example))
+
+    def latest_proposals(self) -> dict[str, Proposal]:
+        """The last proposal of each issue, in the run's order; issues without one are absent."""
+        latest = {proposal.issue_id: proposal for proposal in self.proposals}
+        return {issue: latest[issue] for issue in self.issues if issue in latest}
+
+    # --- raters ---------------------------------------------------------------------------------
+
+    def raters(self) -> list[str]:
+        """Everyone with labels or decisions in this run, sorted."""
+        files = [*self.path.glob("labels/*.jsonl"), *self.path.glob("decisions/*.jsonl")]
+        return sorted({file.stem for file in files})
+
+    def label_journal(self, rater: str) -> Journal[Label]:
+        return Journal(self.path / "labels" / f"{check_name(rater, 'rater')}.jsonl", Label)
+
+    def decision_journal(self, rater: str) -> Journal[Decision]:
+        return Journal(self.path / "decisions" / f"{check_name(rater, 'rater')}.jsonl", Decision)
+
+    def labels(self, rater: str) -> dict[str, Label]:
+        """The rater's last blind label of each issue."""
+        return {label.issue_id: label for label in self.label_journal(rater)}
+
+    def decisions(self, rater: str) -> dict[str, Decision]:
+        """The rater's standing decision on each issue, undone ones taken back."""
+        return standing(self.decision_journal(rater))
+
+    @contextlib.contextmanager
+    def proposing(self) -> Iterator[None]:
+        with self.proposals.writing("coder propose"):
+            yield
+
+
+def standing(decisions: Iterable[Decision]) -> dict[str, Decision]:
+    """The decision that stands for each issue: the last one that no later record took back.
+
+    Memos are notes beside a decision and never replace one.
+    """
+    stacks: dict[str, list[Decision]] = {}
+    for decision in decisions:
+        stack = stacks.setdefault(decision.issue_id, [])
+        if decision.action is Action.UNDO:
+            stacks[decision.issue_id] = [d for d in stack if d.id != decision.undoes]
+        elif decision.action is not Action.MEMO:
+            stack.append(decision)
+    return {issue: stack[-1] for issue, stack in stacks.items() if stack}
+
+
+def check_name(name: str, what: str) -> str:
+    """``name`` when it is safe as a file name; ``UsageError`` otherwise."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be the name of a {what}",
+            "use letters, digits, dots, dashes and underscores, up to 81",
+        )
+    return name
+
+
+def _jsonl(records: Iterable[Issue | Example]) -> str:
+    return "".join(record.to_json() + "\n" for record in records)
+
+
+def _difference(have: object, wanted: object) -> str:
+    if not (isinstance(have, Mapping) and isinstance(wanted, Mapping)):
+        return f" ({str(have)[:12]} then, {str(wanted)[:12]} now)" if have and wanted else ""
+    for key in sorted({*have, *wanted}):
+        if have.get(key) != wanted.get(key):
+            return f" ({key}: {have.get(key)!r} then, {wanted.get(key)!r} now)"
+    return ""
