@@ -8,6 +8,8 @@ from coder.errors import InputError
 
 PACKAGE = Path(__file__).resolve().parent
 STUDY_FILE = "study.toml"
+TEMPLATE = PACKAGE / "template"
+"""What ``coder init`` copies; the repository's own root holds the same files."""
 
 
 def shipped(kind: str) -> Path:

@@ -20,7 +20,7 @@ def plain(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(c if c in "\n\t" or _visible(c) else "·" for c in text.replace("\r\n", "\n"))
+    return "".join(c if c in "\n\t" or _visible(c) else "·" for c in text)
 
 
 def _visible(char: str) -> bool:

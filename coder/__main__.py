@@ -1,0 +1,56 @@
+"""``coder`` and ``python -m coder``: the one place where an error becomes a line and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+import click
+
+from coder.cli.main import cli
+from coder.errors import CoderError, StorageError
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code: 0, the error's own, or 130 after Ctrl-C."""
+    try:
+        cli.main(arguments, prog_name="coder", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except CoderError as error:
+        return _report(error)
+    except (KeyboardInterrupt, click.Abort):
+        print("\nstopped; run the same command again to go on", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has left (`coder ... | head`): nothing to say, nothing to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES):
+            raise
+        where = f" {error.filename}" if error.filename else ""
+        hint = "free some space or fix the permissions, then run the same command again"
+        return _report(StorageError(f"cannot write{where}: {error.strerror}", hint))
+    return 0
+
+
+def _report(error: CoderError) -> int:
+    from coder.cli.terminal import plain
+
+    print(plain(f"error: {error.message}"), file=sys.stderr)
+    if error.hint:
+        print(plain(f"hint: {error.hint}"), file=sys.stderr)
+    return error.exit_code
+
+
+if __name__ == "__main__":
+    main()

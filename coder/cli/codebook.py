@@ -1,0 +1,89 @@
+"""``coder codebook``: check a codebook's file, or show it as a tree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
+    from coder.records import Code, Codebook
+
+
+@click.group("codebook")
+def command() -> None:
+    """Check and show codebooks."""
+
+
+@command.command("check")
+@click.argument("name", required=False)
+def check(name: str | None) -> None:
+    """Validate a codebook (a file, or a name) and name every problem by its line."""
+    from coder import codebook as codebooks
+    from coder.cli.terminal import console, safe
+    from coder.errors import CodebookError
+
+    path = _find(name)
+    book, problems = codebooks.check(path)
+    if book is None:
+        for problem in problems[:-1]:
+            click.echo(f"{path}:{problem.line}: {problem.message}", err=True)
+        last = problems[-1]
+        noun = "problem" if len(problems) == 1 else "problems"
+        raise CodebookError(
+            f"{path}:{last.line}: {last.message}", f"{len(problems)} {noun}; correct and check again"
+        )
+    categories = len(book.children[None])
+    console.print(
+        f"{safe(path)}: valid. {safe(book.name)} {safe(book.version)}: {categories} categories, "
+        f"{len(book.codes) - categories} subcategories, {book.cardinality} code(s) per "
+        f"{safe(book.unit)}, 'no code fits' {'allowed' if book.allow_none else 'not allowed'}.",
+        soft_wrap=True,
+    )
+
+
+@command.command("show")
+@click.argument("name", required=False)
+@click.option("--full", is_flag=True, help="Also include and exclude rules, examples and sources.")
+def show(name: str | None, full: bool) -> None:
+    """Show a codebook as a tree with definitions and sources."""
+    from rich.tree import Tree
+
+    from coder import codebook as codebooks
+    from coder.cli.terminal import console, safe
+
+    book = codebooks.load(_find(name))
+    tree = Tree(f"[bold]{safe(book.name)}[/] {safe(book.version)} [dim]({safe(book.id)})[/]")
+    if book.source:
+        tree.add(f"[dim]source: {safe(book.source)}[/]")
+    for code in book.children[None]:
+        _branch(tree, book, code, full)
+    console.print(tree)
+
+
+def _branch(tree: Tree, book: Codebook, code: Code, full: bool) -> None:
+    from coder.cli.terminal import safe
+
+    node = tree.add(f"[bold]{safe(code.name)}[/] [cyan]{safe(code.id)}[/]\n{safe(code.definition)}")
+    if full:
+        for rule in code.include:
+            node.add(f"[green]include[/] {safe(rule)}")
+        for rule in code.exclude:
+            node.add(f"[red]exclude[/] {safe(rule)}")
+        for example in code.examples:
+            node.add(f"[dim]example[/] {safe(example)}")
+    if code.source and (full or code.parent is None):
+        node.add(f"[dim]source: {safe(code.source)}[/]")
+    for child in book.children.get(code.id, ()):
+        _branch(node, book, child, full)
+
+
+def _find(name: str | None) -> Path:
+    from coder.resources import find
+    from coder.study import Study
+
+    study = Study.open()
+    return find("codebook", name or study.settings.codebook, ".yaml", study.root)

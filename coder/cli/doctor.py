@@ -1,0 +1,33 @@
+"""``coder doctor``: what is present, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("doctor")
+def command() -> None:
+    """Check models, keys, embedder, token files and the study folder; say how to mend each.
+
+    Exits with an error when the model this study is set to cannot run.
+    """
+    from rich.table import Table
+
+    from coder.cli.terminal import console, safe
+    from coder.doctor import examine
+    from coder.errors import ModelError
+    from coder.study import Study
+
+    findings = examine(Study.open())
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "What", "Found", "What to do"):
+        table.add_column(heading)
+    marks = {True: "[green]ok[/]", False: "[red]missing[/]", None: "[dim]optional[/]"}
+    for finding in findings:
+        table.add_row(
+            marks[finding.ok], safe(finding.what), safe(finding.found), safe(finding.remedy)
+        )
+    console.print(table)
+    broken = [finding for finding in findings if finding.ok is False]
+    if broken:
+        raise ModelError(f"{broken[0].what}: {broken[0].found}", broken[0].remedy)

@@ -1,0 +1,41 @@
+"""The ``coder`` command: finds each verb in its own file, and imports it only when it is needed."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+VERBS = {
+    "demo": "coder.cli.demo",
+    "init": "coder.cli.init",
+    "import": "coder.cli.import_",
+    "codebook": "coder.cli.codebook",
+    "propose": "coder.cli.propose",
+    "label": "coder.cli.label",
+    "review": "coder.cli.review",
+    "report": "coder.cli.report",
+    "doctor": "coder.cli.doctor",
+}
+"""In the order a study uses them, which is the order ``coder --help`` shows."""
+
+
+class Verbs(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command = importlib.import_module(VERBS[cmd_name]).command
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="issue-coder", prog_name="coder")
+def cli() -> None:
+    """Pre-code GitHub issues against a codebook, review in the terminal, audit the agreement.
+
+    Try it: coder demo
+    """

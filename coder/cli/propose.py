@@ -1,0 +1,126 @@
+"""``coder propose``: pre-code issues; the same command goes on where it was stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from coder.proposers.base import Proposer
+    from coder.records import Example, Issue, Status
+    from coder.store import Run
+    from coder.study import Study
+
+
+@click.command("propose")
+@click.argument("issues", type=click.Path(path_type=Path))
+@click.option("--run", "name", required=True, help="The run's name: a folder in runs/.")
+@click.option("--model", help="embedded, openai:NAME, ollama:NAME, vllm:NAME, ...")
+@click.option("--base-url", help="An OpenAI-compatible server, e.g. http://localhost:8080/v1")
+@click.option("--codebook", help="A codebook's name or file.")
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    help="Labels to learn from: CSV or JSONL with id, code. An issue never sees its own.",
+)
+@click.option(
+    "--labelled-issues",
+    type=click.Path(path_type=Path),
+    help="The issues --labels speaks of, when they are not among those to be coded.",
+)
+@click.option("--sample", type=click.IntRange(min=1), help="Code a random sample of this many.")
+def command(
+    issues: Path,
+    name: str,
+    model: str | None,
+    base_url: str | None,
+    codebook: str | None,
+    labels: Path | None,
+    labelled_issues: Path | None,
+    sample: int | None,
+) -> None:
+    """Propose a code, a rationale and evidence for each of ISSUES (made by coder import).
+
+    Stop it with Ctrl-C at any time: the same command goes on where it stopped.
+    """
+    from coder import codebook as codebooks
+    from coder import propose as driver
+    from coder.resources import find
+    from coder.sources import load_issues
+    from coder.study import Study
+
+    study = Study.open(codebook=codebook, model={"name": model, "base_url": base_url})
+    codebook_path = find("codebook", study.settings.codebook, ".yaml", study.root)
+    book = codebooks.load(codebook_path)
+    loaded = load_issues(issues)
+    known = {issue.id: issue for issue in load_issues(labelled_issues)} if labelled_issues else {}
+    known |= {issue.id: issue for issue in loaded}
+    if sample is not None:
+        loaded = draw(loaded, sample, study.settings.seed)
+    from coder.cli.labels import read_examples
+
+    examples = read_examples(labels, book, known) if labels else []
+    run, proposer = driver.start(study, name, codebook_path, loaded, examples)
+    propose_with_progress(run, proposer)
+    _next_steps(study, run)
+
+
+def draw(issues: list[Issue], size: int, seed: int) -> list[Issue]:
+    """A uniform random sample without replacement, in the order of the file."""
+    import random
+
+    if size >= len(issues):
+        return issues
+    chosen = random.Random(seed).sample(range(len(issues)), size)
+    return [issues[i] for i in sorted(chosen)]
+
+
+def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
+    """Run the driver under a progress bar with rate and time left, then say how it ended."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    from coder import propose as driver
+    from coder.cli.terminal import console, err_console, safe
+    from coder.records import Status
+
+    total, left = len(run.issues), len(driver.pending(run))
+    if 0 < left < total:
+        console.print(f"Resuming run {safe(run.name)}: {total - left} of {total} are done.")
+    columns = (
+        TextColumn("[progress.description]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err_console) as progress:
+        task = progress.add_task("Proposing", total=total, completed=total - left, rate="")
+
+        def advance(_: object) -> None:
+            speed = progress.tasks[task].speed
+            progress.update(task, advance=1, rate=f"{speed:.1f}/s" if speed else "")
+
+        counts = driver.propose(run, proposer, advance)
+    done = f"{counts.total()} issues proposed in run {safe(run.name)}"
+    kinds = ", ".join(f"{counts[s]} {s.value}" for s in Status if counts[s])
+    console.print(done + (f": {kinds}." if kinds else "; nothing was left to do."))
+    if counts[Status.FAILED]:
+        console.print("The same command asks again for those that failed.")
+    return counts
+
+
+def _next_steps(study: Study, run: Run) -> None:
+    from coder.cli.terminal import console, safe
+
+    name = safe(run.name)
+    console.print(f"Next: coder review {name} --rater YOU   or   coder report {name}")

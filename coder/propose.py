@@ -1,0 +1,85 @@
+"""Makes or resumes a run: chooses the proposer, and writes each proposal down as it comes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from coder import codebook as codebooks
+from coder.proposers.base import Proposer
+from coder.provenance import git_state, versions
+from coder.records import Codebook, Example, Issue, Manifest, Proposal, Status, content_hash
+from coder.store import Run, data_hash
+from coder.study import Study
+
+OnProposal = Callable[[Proposal], None]
+
+
+def start(
+    study: Study,
+    name: str,
+    codebook_path: Path,
+    issues: Sequence[Issue],
+    examples: Sequence[Example],
+) -> tuple[Run, Proposer]:
+    """The run ``name``, made now or resumed, and the proposer it was made with.
+
+    Raises ``RunError`` when the run was made with other inputs than these, before anything is
+    written or paid for.
+    """
+    codebook = codebooks.load(codebook_path)
+    proposer = build_proposer(study, codebook, examples)
+    description = proposer.describe()
+    manifest = Manifest(
+        name=name,
+        codebook_id=codebook.id,
+        codebook_version=codebook.version,
+        codebook_hash=codebook.hash,
+        data_hash=data_hash(issues),
+        issues=len(issues),
+        labels_hash=content_hash("examples.v1", [e.model_dump(mode="json") for e in examples])
+        if examples
+        else "",
+        model=description,
+        seed=study.settings.seed,
+        versions=versions(),
+        git=git_state(study.root),
+    )
+    text = codebook_path.read_text(encoding="utf-8-sig")
+    return Run.create_or_resume(study.runs, manifest, issues, text, examples), proposer
+
+
+def build_proposer(study: Study, codebook: Codebook, examples: Sequence[Example]) -> Proposer:
+    """The proposer that ``model.name`` asks for. Raises ``ModelError`` when it cannot run here."""
+    if study.settings.model.name == "embedded":
+        from coder.proposers.embedded import EmbeddedProposer
+        from coder.retrieval.embedders import open_embedder
+
+        encoder = open_embedder(study.settings.retrieval.embedder)
+        return EmbeddedProposer.fit(codebook, examples, encoder=encoder, seed=study.settings.seed)
+    from coder.proposers.llm import LLMProposer
+
+    return LLMProposer.open(study, codebook, examples)
+
+
+def pending(run: Run) -> list[Issue]:
+    """The run's issues that have no proposal yet, or only a failed one."""
+    done = {p.issue_id for p in run.proposals if p.status is not Status.FAILED}
+    return [issue for issue in run.issues.values() if issue.id not in done]
+
+
+def propose(run: Run, proposer: Proposer, on_proposal: OnProposal) -> Counter[Status]:
+    """Propose codes for every pending issue; each proposal is on disk before it is reported.
+
+    Returns how many proposals of this session ended in each status. May be stopped at any moment,
+    by a signal or a power cut, and called again.
+    """
+    counts: Counter[Status] = Counter()
+    with run.proposing():
+        todo = pending(run)
+        for proposal in proposer.propose(todo, lambda call: run.calls.append([call])):
+            run.proposals.append([proposal])
+            counts[proposal.status] += 1
+            on_proposal(proposal)
+    return counts

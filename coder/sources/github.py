@@ -1,0 +1,72 @@
+"""What is particular to GitHub's data: who is a bot, what is a pull request, what a URL says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+BOTS = frozenset(
+    {
+        "allcontributors", "appveyorbot", "changeset-bot", "claassistant", "cla-assistant",
+        "cla-bot", "codecov", "codecov-commenter", "codecov-io", "coderabbitai", "codspeed-hq",
+        "copilot", "coveralls", "cypress-bot", "deepsource-io", "dependabot",
+        "dependabot-preview", "dosubot", "eslintbot", "facebook-github-bot", "gatsbybot",
+        "github-actions", "gitguardian", "google-cla", "googlebot", "greenkeeper",
+        "greenkeeperio-bot", "hashibot", "houndci-bot", "huggingfacedocbuilderdev", "imgbot",
+        "issues-translate-bot", "k8s-ci-robot", "k8s-github-robot", "lgtm-com", "linear",
+        "mergify", "microsoft-github-policy-service", "msftbot", "netlify", "no-response",
+        "probot", "pytorch-bot", "pytorchbot", "pytorchmergebot", "pyup-bot", "renovate",
+        "renovate-bot", "rust-highfive", "rustbot", "semantic-release-bot", "sentry-io",
+        "snyk-bot", "sonarcloud", "sonarqubecloud", "stale", "tensorflow-bot",
+        "tensorflowbutler", "vercel", "webpack-bot", "whitesource-bolt",
+        "whitesource-bolt-for-github",
+    }
+)  # fmt: skip
+"""Well-known bots, lower case, by the login they have where an export drops the ``[bot]``.
+
+Names that are also everyday words (lock, pull, welcome) are left out: with ``[bot]`` they are
+recognised anyway, and without it they may be a person.
+"""
+
+_ISSUE_URL = re.compile(
+    r"https?://(?:api\.|www\.)?github\.com/(?:repos/)?([^/\s]+/[^/\s]+)/issues/(\d{1,18})"
+)
+_REPO_URL = re.compile(r"https?://(?:api\.|www\.)?github\.com/(?:repos/)?([^/\s]+/[^/\s?#]+)")
+_TRUE = ("true", "1", "yes")
+
+
+def is_bot(login: str, *described_by: Mapping[str, Any]) -> bool:
+    """Whether the writer of a comment is a program.
+
+    True when GitHub says so in one of ``described_by`` (``type``, ``user_type`` or ``__typename``
+    is ``Bot``; ``is_bot``), when the login ends in ``[bot]`` or starts with ``app/``, or when it is
+    one of :data:`BOTS`.
+    """
+    for fields in described_by:
+        if any(fields.get(key) == "Bot" for key in ("type", "user_type", "__typename")):
+            return True
+        if fields.get("is_bot") is True:
+            return True
+    name = login.lower()
+    return name.endswith("[bot]") or name.startswith("app/") or name in BOTS
+
+
+def is_pull_request(row: Mapping[str, Any]) -> bool:
+    """Whether a row of issues is a pull request, which GitHub lists among them."""
+    if isinstance(row.get("pull_request"), dict):
+        return True
+    flags = (row.get(key) for key in ("pull_request", "is_pull_request", "isPullRequest"))
+    return any(flag is True or str(flag).lower() in _TRUE for flag in flags)
+
+
+def issue_from_url(url: str) -> tuple[str, int] | None:
+    """``owner/repo`` and the number an issue's URL names (web or API), or ``None``."""
+    found = _ISSUE_URL.match(url)
+    return (found[1], int(found[2])) if found else None
+
+
+def repo_from_url(text: str) -> str:
+    """``owner/repo`` when ``text`` is a repository's URL, else ``text`` as it is."""
+    found = _REPO_URL.match(text)
+    return found[1] if found else text

@@ -1,0 +1,131 @@
+"""Rows -> issues: what a row must hold to be an issue, and what its id is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from coder.errors import InputError
+from coder.records import Issue, content_hash
+from coder.sources.columns import ISSUE_FIELDS, Columns
+from coder.sources.files import Row, opened
+from coder.sources.github import is_pull_request, issue_from_url, repo_from_url
+from coder.sources.report import SetAside
+from coder.sources.values import WRONG_TYPE, Values, WrongType
+
+_OWN_FIELDS = frozenset(Issue.model_fields)
+
+
+@dataclass(frozen=True)
+class Imported:
+    """An issue as read, the code its row carried ("" without one), and what was given up."""
+
+    issue: Issue
+    code: str
+    bad_dates: int
+    bad_text: bool
+
+
+def read_issues(
+    paths: Iterable[Path], mapping: Mapping[str, str] | None = None
+) -> Iterator[Issue | SetAside]:
+    """Every row of ``paths`` as an issue, or set aside with its reason; duplicates included.
+
+    ``mapping`` is field -> column as in :class:`~coder.sources.columns.Columns`. Raises
+    ``InputError`` for a file that cannot be read at all.
+    """
+    columns = Columns(mapping or {}, ISSUE_FIELDS)
+    for path in paths:
+        with opened(path) as source:
+            for row in source.rows():
+                item = row if isinstance(row, SetAside) else to_issue(row, columns)
+                yield item.issue if isinstance(item, Imported) else item
+    columns.require_all_met()
+
+
+def load_issues(path: Path) -> list[Issue]:
+    """The issues in our own ``issues.jsonl``, strictly: ``InputError`` with the first bad line."""
+    hint = "make this file with: coder import FILE... -o issues.jsonl"
+    issues: dict[str, Issue] = {}
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}", hint) from None
+    if lines.pop():
+        raise InputError(f"{path}:{len(lines) + 1}: the last line is cut off", hint)
+    for number, line in enumerate(lines, start=1):
+        try:
+            issue = Issue.model_validate_json(line)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            message = f"{path}:{number}: not an issue: {where + ': ' if where else ''}{first['msg']}"
+            raise InputError(message, hint) from None
+        if issue.id in issues:
+            raise InputError(f"{path}:{number}: the id {issue.id!r} is there twice", hint)
+        issues[issue.id] = issue
+    return list(issues.values())
+
+
+def to_issue(row: Row, columns: Columns) -> Imported | SetAside:
+    """One row as an issue, or why it is none."""
+    try:
+        return _to_issue(row, columns)
+    except WrongType as error:
+        return _aside(row, WRONG_TYPE, str(error))
+    except ValidationError as error:
+        first = error.errors()[0]
+        return _aside(row, WRONG_TYPE, f"{first['loc'][0]}: {first['msg']}")
+
+
+def _to_issue(row: Row, columns: Columns) -> Imported | SetAside:
+    if is_pull_request(row.values):
+        return _aside(row, "pull request")
+    fields, values = columns.pick(row.values), Values()
+    title, body = values.text(fields["title"], "title"), values.text(fields["body"], "body")
+    if not (title.strip() or body.strip()):
+        return _aside(row, "neither title nor body")
+    own = row.values.keys() == _OWN_FIELDS
+    repo, number, url = place(fields, values, guess=not own)
+    created_at = values.date(fields["created_at"])
+    ids = candidate_ids(fields, values, repo, number, url)
+    mapped = "id" in columns.mapping
+    if mapped or own:
+        chosen = values.text(fields["id"], "id").strip()
+    else:
+        fallback = content_hash("row.v1", [repo, title, body, str(created_at or "")])
+        chosen = ids[0] if ids else f"repo:{fallback[:12]}"
+    if not chosen:
+        return _aside(row, "no id", f"column {columns.mapping.get('id', 'id')!r} is empty")
+    issue = Issue(
+        id=chosen,
+        repo=repo,
+        number=number,
+        url=url,
+        title=title,
+        body=body,
+        comments=values.comments(fields["comments"]),
+        labels=values.labels(fields["labels"]),
+        author=values.name(fields["author"], "author"),
+        created_at=created_at,
+        closed_at=values.date(fields["closed_at"]),
+    )
+    return Imported(issue, values.code(fields.get("code")), values.bad_dates, values.bad_text)
+
+
+def place(
+    fields: Mapping[str, Any], values: Values, guess: bool = True
+) -> tuple[str, int | None, str]:
+    """Repository, number and URL; with ``guess``, a GitHub URL supplies what is missing."""
+    repo, url = values.name(fields["repo"], "repo"), values.text(fields["url"], "url")
+    number = values.number(fields["number"])
+    if guess:
+        repo = repo_from_url(repo)
+        named = issue_from_url(url)
+        if named:
+            repo, number = repo or named[0], named[1] if number is None else number
+    return repo, number, url

@@ -1,0 +1,104 @@
+"""JSON Lines and JSON lists -> rows, in constant memory, past whatever is broken."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+from coder.sources.files import Row
+from coder.sources.report import SetAside
+
+NOT_JSON = "not valid JSON"
+NOT_OBJECT = "not a JSON object"
+
+_CHUNK = 1 << 18
+_LARGEST_VALUE = 1 << 26
+_BETWEEN = re.compile(r"[ \t\r\n,\[\]]*")
+_LONGEST_TOKEN = 64
+"""No JSON token but a string or a number is longer; an error this near the end may be a cut."""
+
+_DECODER = json.JSONDecoder(strict=False)  # raw tabs inside strings are common and harmless
+
+
+def read_json_lines(text: TextIO, file: str) -> Iterator[Row | SetAside]:
+    """One object a line; lines end at ``\\n`` only. A broken line costs that line alone."""
+    for number, line in enumerate(text, start=1):
+        content = line.strip("\ufeff \t\r\n")
+        if not content:
+            continue
+        try:
+            value = _DECODER.decode(content)
+        except (ValueError, RecursionError) as error:
+            detail = _explain(error)
+            if not line.endswith("\n"):
+                detail = f"the last line, maybe cut off: {detail}"
+            yield SetAside(file=file, line=number, reason=NOT_JSON, detail=detail)
+        else:
+            yield _row(value, file, number)
+
+
+def read_json_values(text: TextIO, file: str) -> Iterator[Row | SetAside]:
+    """The objects of one list, of nested or of several lists, or several indented objects.
+
+    These are what ``gh issue list --json`` and ``gh api --paginate [--slurp]`` print. Nothing
+    marks where an object ends but its own syntax, so reading stops at the first broken one, and
+    what is left of the file is set aside as one.
+    """
+    buffer, at, line, open_lists, ended = "", 0, 1, 0, False
+    while True:
+        start = _BETWEEN.match(buffer, at).end()  # type: ignore[union-attr]
+        between = buffer[at:start]
+        open_lists += between.count("[") - between.count("]")
+        line += between.count("\n")
+        buffer, at = buffer[start:] if start > _CHUNK else buffer, start if start <= _CHUNK else 0
+        if at == len(buffer) and ended:
+            break
+        try:
+            if at == len(buffer):
+                raise ValueError
+            value, end = _DECODER.raw_decode(buffer, at)
+        except (ValueError, RecursionError) as error:
+            if ended or not _maybe_cut(error, buffer, at):
+                detail = f"{_explain(error)}; the rest of the file was not read"
+                yield SetAside(file=file, line=line, reason=NOT_JSON, detail=detail)
+                return
+            # Growing by what is there already keeps re-reading one huge object linear.
+            more = text.read(max(_CHUNK, len(buffer) - at))
+            buffer, at, ended = buffer[at:] + more, 0, not more
+            continue
+        yield _row(value, file, line)
+        line += buffer.count("\n", at, end)
+        at = end
+    if open_lists > 0:
+        detail = "the list is never closed: rows may be missing"
+        yield SetAside(file=file, line=line, reason=NOT_JSON, detail=detail)
+
+
+def _row(value: Any, file: str, line: int) -> Row | SetAside:
+    if isinstance(value, dict):
+        return Row(file, line, value)
+    return SetAside(file=file, line=line, reason=NOT_OBJECT, detail=f"found {_kind(value)}")
+
+
+def _maybe_cut(error: Exception, buffer: str, at: int) -> bool:
+    """Whether more input could still make sense of what stands at ``at``."""
+    if len(buffer) - at > _LARGEST_VALUE or isinstance(error, RecursionError):
+        return False
+    if not isinstance(error, json.JSONDecodeError):
+        return at == len(buffer)
+    return error.msg.startswith("Unterminated string") or error.pos > len(buffer) - _LONGEST_TOKEN
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at column {error.colno}"
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return str(error) or "unexpected end"
+
+
+def _kind(value: Any) -> str:
+    kinds = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), "a number")

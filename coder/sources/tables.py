@@ -1,0 +1,50 @@
+"""CSV and TSV -> rows; a row whose cells do not fit its header is set aside, never shifted."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from typing import TextIO
+
+from coder.errors import InputError
+from coder.sources.files import Row
+from coder.sources.report import SetAside
+
+_LARGEST_CELL = 1 << 26
+
+
+def read_table(text: TextIO, file: str, delimiter: str) -> Iterator[Row | SetAside]:
+    """One row per record under a header line. ``InputError`` when the header cannot be used."""
+    csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_CELL))
+    # Strict, because a lenient reader lets one unclosed quote silently swallow the rows after it.
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    header: list[str] | None = None
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            lines = reader.line_num - line
+            lost = f"; it takes in the {lines} lines after it" if lines > 0 else ""
+            detail = f"{error}{lost}"
+            yield SetAside(file=file, line=line, reason="not valid CSV", detail=detail)
+            continue
+        if not any(cells):
+            continue
+        if header is None:
+            header = _header(cells, file)
+        elif len(cells) != len(header):
+            detail = f"{len(cells)} cells under {len(header)} columns"
+            yield SetAside(file=file, line=line, reason="wrong number of cells", detail=detail)
+        else:
+            yield Row(file, line, dict(zip(header, cells, strict=True)))
+
+
+def _header(cells: list[str], file: str) -> list[str]:
+    names = [cell.strip() for cell in cells]
+    twice = [name for name in names if name and names.count(name) > 1]
+    if twice:
+        raise InputError(f"{file}: two columns are called {twice[0]!r}", "rename one of them")
+    return names

@@ -1,0 +1,172 @@
+"""One cell -> one field: texts, dates, numbers, labels and comments, whatever they came as.
+
+What is changed on the way in, everywhere: ``\\r\\n`` and ``\\r`` become ``\\n``; NUL, lone
+surrogates and bytes that are not UTF-8 become U+FFFD. All else is kept to the letter.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from coder.records import Comment
+from coder.sources.github import is_bot
+
+WRONG_TYPE = "wrong type"
+
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+_LINE_END = re.compile("\r\n?")
+_EPOCH = re.compile(r"-?\d{9,}(\.\d+)?")
+_MILLISECONDS_FROM = 1e11  # as seconds this would be the year 5138
+_NO_DATE = ("", "nan", "nat", "none", "null")
+_NAMES = ("login", "username", "nameWithOwner", "full_name", "name")
+
+
+class WrongType(Exception):
+    """A cell holds something its field cannot be made of; the message says what."""
+
+
+class Values:
+    """Converts the cells of one row, counting what it had to give up."""
+
+    def __init__(self) -> None:
+        self.bad_dates = 0
+        self.bad_text = False
+
+    def text(self, value: Any, field: str) -> str:
+        """A text; nothing and NaN are empty. Numbers are written out, 3.0 as 3."""
+        if is_nothing(value):
+            return ""
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return str(value)
+        if not isinstance(value, str):
+            raise WrongType(f"{field} is {kind(value)}, not text")
+        if _NO_TEXT.search(value):
+            self.bad_text = True
+            value = _NO_TEXT.sub("\ufffd", value)
+        return _LINE_END.sub("\n", value) if "\r" in value else value
+
+    def name(self, value: Any, field: str) -> str:
+        """A login or repository: a text, or an object that holds one."""
+        if isinstance(value, dict):
+            value = next((value[key] for key in _NAMES if value.get(key)), None)
+        return self.text(value, field)
+
+    def number(self, value: Any) -> int | None:
+        """A whole number, also as ``"12"``, ``"#12"`` or ``12.0``."""
+        if is_nothing(value) or value == "":
+            return None
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if isinstance(value, str) and re.fullmatch(r"\s*#?[0-9]{1,18}(\.0)?\s*", value):
+            return int(value.strip().removeprefix("#").removesuffix(".0"))
+        shown = repr(value[:40]) if isinstance(value, str) else kind(value)
+        raise WrongType(f"number is {shown}, not a whole number")
+
+    def date(self, value: Any) -> datetime | None:
+        """A time in UTC from ISO 8601 (UTC when no zone is given) or epoch (milli)seconds.
+
+        Anything else is ``None`` and counted: a row is not lost for a date.
+        """
+        if is_nothing(value) or str(value).strip().lower() in _NO_DATE:
+            return None
+        try:
+            return _date(value)
+        except (ValueError, OverflowError, OSError):
+            self.bad_dates += 1
+            return None
+
+    def labels(self, value: Any) -> tuple[str, ...]:
+        """Labels from a list of texts or of ``{name}``, or a text split at commas or semicolons."""
+        value = _nodes(_parsed(value))
+        if is_nothing(value):
+            return ()
+        if isinstance(value, str):
+            parts = (part.strip() for part in re.split("[,;]", value))
+            return tuple(self.text(part, "labels") for part in parts if part)
+        if not isinstance(value, list):
+            raise WrongType(f"labels is {kind(value)}, not a list")
+        return tuple(self.name(item, "labels") for item in value)
+
+    def comments(self, value: Any) -> tuple[Comment, ...]:
+        """Comments from a list of objects or texts; a mere count of comments is no comment."""
+        value = _nodes(_parsed(value))
+        if is_nothing(value) or value == "" or isinstance(value, int | float):
+            return ()
+        if isinstance(value, str):
+            return () if re.fullmatch(r"\d+(\.0)?", value) else (self._comment(value),)
+        if not isinstance(value, list):
+            raise WrongType(f"comments is {kind(value)}, not a list")
+        return tuple(self._comment(item) for item in value if item is not None)
+
+    def code(self, value: Any) -> str:
+        """The code a row was given; several are joined by ``;``."""
+        if isinstance(value, list):
+            return ";".join(self.text(item, "code").strip() for item in value)
+        return self.text(value, "code").strip()
+
+    def _comment(self, value: Any) -> Comment:
+        if isinstance(value, str):
+            return Comment(body=self.text(value, "comments"))
+        if not isinstance(value, dict):
+            raise WrongType(f"comments hold {kind(value)}, not comments")
+        writer = next((value[key] for key in ("author", "user") if value.get(key)), None)
+        author = self.name(writer, "comment author")
+        described = (value, writer) if isinstance(writer, dict) else (value,)
+        stated = value.get("bot")
+        return Comment(
+            author=author,
+            body=self.text(_first(value, "body", "bodyText", "text"), "comment body"),
+            created_at=self.date(_first(value, "created_at", "createdAt", "created")),
+            bot=stated if isinstance(stated, bool) else is_bot(author, *described),
+        )
+
+
+def is_nothing(value: Any) -> bool:
+    """``None``, or the NaN that stands for it in exports of data frames."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def kind(value: Any) -> str:
+    """What a JSON value is, in words."""
+    kinds = {dict: "an object", list: "a list", str: "a text", bool: "true or false"}
+    return kinds.get(type(value), "a number")
+
+
+def _first(fields: Mapping[str, Any], *names: str) -> Any:
+    return next((fields[name] for name in names if fields.get(name) is not None), None)
+
+
+def _nodes(value: Any) -> Any:
+    """The list inside GraphQL's ``{"nodes": [...]}``."""
+    return value["nodes"] if isinstance(value, dict) and "nodes" in value else value
+
+
+def _parsed(value: Any) -> Any:
+    """The list a table cell spells out as JSON, else the cell as it is."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
+
+
+def _date(value: Any) -> datetime:
+    if isinstance(value, str):
+        text = value.strip()
+        if not _EPOCH.fullmatch(text):
+            moment = datetime.fromisoformat(text.removesuffix("UTC").rstrip())
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        value = float(text)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(value)
+    return datetime.fromtimestamp(value / 1000 if abs(value) >= _MILLISECONDS_FROM else value, UTC)
