@@ -1,0 +1,24 @@
+"""LLM-assisted qualitative coding of issues: propose, review in the terminal, audit the agreement.
+
+The map, from the ground up; imports run downwards only:
+
+    errors        what a user can act on: a message, a hint, an exit code
+    records       every data type; canonical JSON; content hashes
+    resources     finds prompts and codebooks: path given > study folder > shipped
+    codebook      YAML -> Codebook, every problem with its line; names -> codes
+    study         the study folder and its settings
+    text          the structure of an issue's text: sentences, code, logs, template parts
+    evidence      finds quotes in the text
+    agreement/    the statistics, pure functions
+    journal       append-only JSON Lines, chained by hash
+    prompts       versioned templates
+    retrieval/    embedders and the index of labelled issues
+    sources/      other people's files -> issues and labels
+    store         the run folder
+    proposers/    issue -> proposal: the embedded classifier, any chat model
+    propose       makes or resumes a run
+    review        the state machine of a review
+    report/       run -> tables, figures, Markdown, JSON, HTML
+    doctor        what is present and what is missing
+    cli/          one file per verb, and all that touches a terminal
+"""

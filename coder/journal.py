@@ -86,6 +86,7 @@ class Journal(Generic[R]):
             return
         size = self.path.stat().st_size if self.path.exists() else 0
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             _write(self.path, bytes(chunk))
         except OSError as error:
             # Half a line may have reached the disk: take it back, so every line there is whole.
@@ -159,8 +160,10 @@ def write_atomically(path: Path, data: str) -> None:
             os.fsync(file.fileno())
         draft.replace(path)
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise _storage(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
 def _storage(path: Path, error: OSError) -> StorageError:

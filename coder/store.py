@@ -17,6 +17,7 @@ import contextlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -44,6 +45,16 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}")
 def data_hash(issues: Iterable[Issue]) -> str:
     """The hash of a set of issues as they are coded, in order."""
     return content_hash("data.v1", [[issue.id, issue.hash] for issue in issues])
+
+
+@dataclass(frozen=True)
+class AddedLabels:
+    """What became of labels that were to be added; ``changed`` of the added ones replace others."""
+
+    added: tuple[Label, ...]
+    changed: int
+    unchanged: tuple[Label, ...]
+    not_blind: tuple[Label, ...]
 
 
 class Run:
@@ -156,6 +167,32 @@ class Run:
 
     def decision_journal(self, rater: str) -> Journal[Decision]:
         return Journal(self.path / "decisions" / f"{check_name(rater, 'rater')}.jsonl", Decision)
+
+    def add_labels(self, rater: str, labels: Iterable[Label]) -> AddedLabels:
+        """Append a rater's blind labels, and say what became of each.
+
+        A label that already stands is not written again. A label on an issue whose suggestion this
+        rater has already answered is not blind, whatever its file says: it is refused.
+        """
+        standing_labels = self.labels(rater)
+        seen = {decision.issue_id for decision in self.decision_journal(rater)}
+        added: list[Label] = []
+        unchanged: list[Label] = []
+        not_blind: list[Label] = []
+        changed = 0
+        for label in labels:
+            before = standing_labels.get(label.issue_id)
+            if label.issue_id in seen:
+                not_blind.append(label)
+            elif before and (before.codes, before.memo) == (label.codes, label.memo):
+                unchanged.append(label)
+            else:
+                changed += before is not None
+                added.append(label)
+        journal = self.label_journal(rater)
+        with journal.writing("coder label import"):
+            journal.append(added)
+        return AddedLabels(tuple(added), changed, tuple(unchanged), tuple(not_blind))
 
     def labels(self, rater: str) -> dict[str, Label]:
         """The rater's last blind label of each issue."""

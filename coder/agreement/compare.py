@@ -208,7 +208,7 @@ def _over_codes(
     def tables(weights: Floats) -> Floats:
         dense = np.zeros((len(weights), size * size))
         dense[:, cells.left * size + cells.right] = weights
-        return dense.reshape(-1, size, size)
+        return dense.reshape(len(weights), size, size)
 
     found = {
         "cohen_kappa": Statistic(lambda w: nominal.cohen_kappa(tables(w)), ONE_VALUE),

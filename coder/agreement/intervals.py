@@ -100,7 +100,7 @@ def _draw(
 
 
 def _chunks(draws: int, width: int) -> Iterator[int]:
-    rows = max(1, min(_CHUNK_DRAWS, _CHUNK_NUMBERS // width))
+    rows = max(1, min(_CHUNK_DRAWS, _CHUNK_NUMBERS // max(width, 1)))
     for start in range(0, draws, rows):
         yield min(rows, draws - start)
 

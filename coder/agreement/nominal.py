@@ -24,8 +24,9 @@ def rating_counts(ratings: npt.ArrayLike, q: int) -> Ints:
     coded = np.asarray(ratings, dtype=np.int64)
     unit = np.broadcast_to(np.arange(coded.shape[1]), coded.shape)
     given = coded >= 0
+    units = coded.shape[1]
     flat = unit[given] * q + coded[given]
-    return np.bincount(flat, minlength=coded.shape[1] * q).reshape(-1, q).astype(np.int64)
+    return np.bincount(flat, minlength=units * q).reshape(units, q).astype(np.int64)
 
 
 def percent_agreement(table: npt.ArrayLike) -> Floats:

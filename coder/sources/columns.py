@@ -100,15 +100,12 @@ class Columns:
 
     def _walk(self, row: Mapping[str, Any], path: str) -> Any:
         value: Any = row
-        if path not in row:
-            *above, last = path.split(".")
-            for name in above:
-                value = value.get(name) if _is_map(value) else None
-            if not _is_map(value) or last not in value:
+        for name in (path,) if path in row else path.split("."):
+            if not _is_map(value) or name not in value:
                 return None
-            path = last
-        self._missing.discard(path if value is row else ".".join([*above, path]))
-        return value[path]
+            value = value[name]
+        self._missing.discard(path)
+        return value
 
 
 def parse_map(pairs: Iterable[str]) -> dict[str, str]:

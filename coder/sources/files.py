@@ -8,12 +8,13 @@ import io
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from coder.errors import InputError
-from coder.sources.report import SetAside
+from coder.sources.json_rows import read_json_lines, read_json_values
+from coder.sources.rows import Row, SetAside
+from coder.sources.tables import read_table
 
 _PEEK = 1 << 16
 _BOM = b"\xef\xbb\xbf"
@@ -21,17 +22,8 @@ _GZIP = b"\x1f\x8b"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BINARY = {b"PK\x03\x04": "a zip or Excel file", b"PAR1": "a Parquet file", b"%PDF": "a PDF"}
 _JSON = re.compile(rb"\s*(\{|\[\s*[\[{\]])")
-_STREAMED = re.compile(rb"\s*(\[|\{\s*(\n|$))")
+_STREAMED = re.compile(rb"\[|\{\s*$")
 _DELIMITERS = (",", "\t", ";")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row as it was found, with the line it starts on."""
-
-    file: str
-    line: int
-    values: dict[str, Any]
 
 
 class Source:
@@ -68,15 +60,11 @@ class Source:
             raise _unreadable(self.path, error) from error
 
     def _read(self) -> Iterator[Row | SetAside]:
-        # Imported here because both modules import Row from this one.
-        from coder.sources.json_rows import read_json_lines, read_json_values
-        from coder.sources.tables import read_table
-
         name = str(self.path)
         head = self._stream.peek(_PEEK)  # type: ignore[attr-defined]
         self._refuse_other_encodings(head)
         head = head.removeprefix(_BOM)
-        header = head.split(b"\n", 1)[0]
+        header = head.lstrip().split(b"\n", 1)[0]
         suffixes = [s.lower() for s in self.path.suffixes if s.lower() != ".gz"]
         suffix = suffixes[-1] if suffixes else ""
         if not head:

@@ -1,9 +1,16 @@
-"""Rows -> issues: what a row must hold to be an issue, and what its id is."""
+"""Rows -> issues: what a row must hold to be an issue, and what its id is.
+
+An issue's id is the column mapped to ``id``, else ``owner/repo#number``, else its URL, else a
+column called ``id``, else ``repo:`` and 12 digits of the hash of repository, title, body and
+creation time. Rows of our own files keep their id. The ``id`` that GitHub's API gives comes so
+late because nobody who labels issues writes it down.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +19,9 @@ from pydantic import ValidationError
 from coder.errors import InputError
 from coder.records import Issue, content_hash
 from coder.sources.columns import ISSUE_FIELDS, Columns
-from coder.sources.files import Row, opened
+from coder.sources.files import opened
 from coder.sources.github import is_pull_request, issue_from_url, repo_from_url
-from coder.sources.report import SetAside
+from coder.sources.rows import Row, SetAside
 from coder.sources.values import WRONG_TYPE, Values, WrongType
 
 _OWN_FIELDS = frozenset(Issue.model_fields)
@@ -22,12 +29,19 @@ _OWN_FIELDS = frozenset(Issue.model_fields)
 
 @dataclass(frozen=True)
 class Imported:
-    """An issue as read, the code its row carried ("" without one), and what was given up."""
+    """An issue as read and where, the code its row carried ("" without one), what was given up."""
 
     issue: Issue
+    file: str
+    line: int
     code: str
     bad_dates: int
     bad_text: bool
+
+    @cached_property
+    def json(self) -> str:
+        """The line the issue is written as."""
+        return self.issue.to_json()
 
 
 def read_issues(
@@ -42,7 +56,7 @@ def read_issues(
     for path in paths:
         with opened(path) as source:
             for row in source.rows():
-                item = row if isinstance(row, SetAside) else to_issue(row, columns)
+                item = to_issue(row, columns)
                 yield item.issue if isinstance(item, Imported) else item
     columns.require_all_met()
 
@@ -63,7 +77,9 @@ def load_issues(path: Path) -> list[Issue]:
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
-            message = f"{path}:{number}: not an issue: {where + ': ' if where else ''}{first['msg']}"
+            message = (
+                f"{path}:{number}: not an issue: {where + ': ' if where else ''}{first['msg']}"
+            )
             raise InputError(message, hint) from None
         if issue.id in issues:
             raise InputError(f"{path}:{number}: the id {issue.id!r} is there twice", hint)
@@ -71,38 +87,41 @@ def load_issues(path: Path) -> list[Issue]:
     return list(issues.values())
 
 
-def to_issue(row: Row, columns: Columns) -> Imported | SetAside:
-    """One row as an issue, or why it is none."""
+def to_issue(row: Row | SetAside, columns: Columns) -> Imported | SetAside:
+    """One row as an issue, or why it is none; a row already set aside stays so."""
+    if isinstance(row, SetAside):
+        return row
     try:
         return _to_issue(row, columns)
     except WrongType as error:
-        return _aside(row, WRONG_TYPE, str(error))
+        return row.set_aside(WRONG_TYPE, str(error))
     except ValidationError as error:
         first = error.errors()[0]
-        return _aside(row, WRONG_TYPE, f"{first['loc'][0]}: {first['msg']}")
+        return row.set_aside(WRONG_TYPE, f"{first['loc'][0]}: {first['msg']}")
 
 
 def _to_issue(row: Row, columns: Columns) -> Imported | SetAside:
     if is_pull_request(row.values):
-        return _aside(row, "pull request")
+        return row.set_aside("pull request")
     fields, values = columns.pick(row.values), Values()
     title, body = values.text(fields["title"], "title"), values.text(fields["body"], "body")
     if not (title.strip() or body.strip()):
-        return _aside(row, "neither title nor body")
+        return row.set_aside("neither title nor body")
     own = row.values.keys() == _OWN_FIELDS
-    repo, number, url = place(fields, values, guess=not own)
+    repo, number, url = _place(fields, values, guess=not own)
     created_at = values.date(fields["created_at"])
-    ids = candidate_ids(fields, values, repo, number, url)
-    mapped = "id" in columns.mapping
-    if mapped or own:
-        chosen = values.text(fields["id"], "id").strip()
+    given = values.text(fields["id"], "id").strip()
+    if own or "id" in columns.mapping:
+        if not given:
+            return row.set_aside("no id", f"column {columns.mapping.get('id', 'id')!r} is empty")
+        issue_id = given
+    elif repo and number is not None:
+        issue_id = f"{repo}#{number}"
     else:
-        fallback = content_hash("row.v1", [repo, title, body, str(created_at or "")])
-        chosen = ids[0] if ids else f"repo:{fallback[:12]}"
-    if not chosen:
-        return _aside(row, "no id", f"column {columns.mapping.get('id', 'id')!r} is empty")
+        text_hash = content_hash("row.v1", [repo, title, body, str(created_at or "")])
+        issue_id = url.strip() or given or f"repo:{text_hash[:12]}"
     issue = Issue(
-        id=chosen,
+        id=issue_id,
         repo=repo,
         number=number,
         url=url,
@@ -114,12 +133,17 @@ def _to_issue(row: Row, columns: Columns) -> Imported | SetAside:
         created_at=created_at,
         closed_at=values.date(fields["closed_at"]),
     )
-    return Imported(issue, values.code(fields.get("code")), values.bad_dates, values.bad_text)
+    return Imported(
+        issue=issue,
+        file=row.file,
+        line=row.line,
+        code=values.code(fields.get("code")),
+        bad_dates=values.bad_dates,
+        bad_text=values.bad_text,
+    )
 
 
-def place(
-    fields: Mapping[str, Any], values: Values, guess: bool = True
-) -> tuple[str, int | None, str]:
+def _place(fields: Mapping[str, Any], values: Values, guess: bool) -> tuple[str, int | None, str]:
     """Repository, number and URL; with ``guess``, a GitHub URL supplies what is missing."""
     repo, url = values.name(fields["repo"], "repo"), values.text(fields["url"], "url")
     number = values.number(fields["number"])

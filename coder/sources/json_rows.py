@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from coder.sources.files import Row
-from coder.sources.report import SetAside
+from coder.sources.rows import Row, SetAside
+from coder.sources.values import kind
 
 NOT_JSON = "not valid JSON"
 NOT_OBJECT = "not a JSON object"
@@ -32,6 +32,8 @@ def read_json_lines(text: TextIO, file: str) -> Iterator[Row | SetAside]:
             value = _DECODER.decode(content)
         except (ValueError, RecursionError) as error:
             detail = _explain(error)
+            if isinstance(error, json.JSONDecodeError):
+                detail += f" at column {error.colno}"
             if not line.endswith("\n"):
                 detail = f"the last line, maybe cut off: {detail}"
             yield SetAside(file=file, line=number, reason=NOT_JSON, detail=detail)
@@ -52,12 +54,10 @@ def read_json_values(text: TextIO, file: str) -> Iterator[Row | SetAside]:
         between = buffer[at:start]
         open_lists += between.count("[") - between.count("]")
         line += between.count("\n")
-        buffer, at = buffer[start:] if start > _CHUNK else buffer, start if start <= _CHUNK else 0
+        at = start
         if at == len(buffer) and ended:
             break
         try:
-            if at == len(buffer):
-                raise ValueError
             value, end = _DECODER.raw_decode(buffer, at)
         except (ValueError, RecursionError) as error:
             if ended or not _maybe_cut(error, buffer, at):
@@ -79,26 +79,19 @@ def read_json_values(text: TextIO, file: str) -> Iterator[Row | SetAside]:
 def _row(value: Any, file: str, line: int) -> Row | SetAside:
     if isinstance(value, dict):
         return Row(file, line, value)
-    return SetAside(file=file, line=line, reason=NOT_OBJECT, detail=f"found {_kind(value)}")
+    return SetAside(file=file, line=line, reason=NOT_OBJECT, detail=f"found {kind(value)}")
 
 
 def _maybe_cut(error: Exception, buffer: str, at: int) -> bool:
     """Whether more input could still make sense of what stands at ``at``."""
-    if len(buffer) - at > _LARGEST_VALUE or isinstance(error, RecursionError):
+    if len(buffer) - at > _LARGEST_VALUE or not isinstance(error, json.JSONDecodeError):
         return False
-    if not isinstance(error, json.JSONDecodeError):
-        return at == len(buffer)
     return error.msg.startswith("Unterminated string") or error.pos > len(buffer) - _LONGEST_TOKEN
 
 
 def _explain(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg} at column {error.colno}"
+        return error.msg
     if isinstance(error, RecursionError):
         return "nested too deeply"
-    return str(error) or "unexpected end"
-
-
-def _kind(value: Any) -> str:
-    kinds = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
-    return kinds.get(type(value), "a number")
+    return str(error)

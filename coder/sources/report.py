@@ -1,25 +1,9 @@
-"""What reading a file leaves behind: rows set aside with their reason, and the totals."""
+"""The totals of an import and of a label file."""
 
 from __future__ import annotations
 
 from coder.records import Label, Record
-
-
-class SetAside(Record):
-    """A row that was not taken, and why.
-
-    ``line`` counts lines of the file from 1 and is where the row starts. ``reason`` is one of a
-    few fixed phrases, so rows can be counted by it; ``detail`` is about this row.
-    """
-
-    file: str
-    line: int
-    reason: str
-    detail: str = ""
-
-    def __str__(self) -> str:
-        detail = f" ({self.detail})" if self.detail else ""
-        return f"{self.file}:{self.line}: {self.reason}{detail}"
+from coder.sources.rows import SetAside
 
 
 class ImportReport(Record):

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from coder.errors import InputError
-from coder.sources.files import Row
-from coder.sources.report import SetAside
+from coder.sources.rows import Row, SetAside
 
 _LARGEST_CELL = 1 << 26
 

@@ -137,6 +137,8 @@ def is_nothing(value: Any) -> bool:
 
 def kind(value: Any) -> str:
     """What a JSON value is, in words."""
+    if value is None:
+        return "null"
     kinds = {dict: "an object", list: "a list", str: "a text", bool: "true or false"}
     return kinds.get(type(value), "a number")
 

@@ -1,0 +1,110 @@
+"""``coder import``: other people's files in, one issues.jsonl out, every row accounted for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from coder.sources.report import ImportReport
+
+
+@click.command("import")
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="ISSUES.jsonl",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where the issues go; replaced when it exists.",
+)
+@click.option(
+    "--map",
+    "maps",
+    multiple=True,
+    metavar="FIELD=COLUMN",
+    help="Which column feeds a field; repeatable. See below.",
+)
+def command(files: tuple[Path, ...], output: Path, maps: tuple[str, ...]) -> None:
+    """Import issues from JSON Lines, JSON, CSV or TSV files, gzipped or not.
+
+    Data of GitHub's API, of `gh issue list --json` and of most exports is recognised as it is.
+    Other columns are named with --map:
+
+    \b
+      --map title=summary                      a column
+      --map body=discussion.body               inside a nested object
+      --map body=question,discussion.body      several, joined by a blank line
+      --map code=label                         codes given before: written to
+                                               ISSUES.labels.csv
+
+    Fields: id, repo, number, url, title, body, comments, labels, author, created_at, closed_at.
+    Rows that are not issues are listed with their line in ISSUES.set-aside.jsonl.
+    """
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+    from coder.cli.terminal import err_console
+    from coder.sources.columns import parse_map
+    from coder.sources.importing import import_issues
+
+    mapping = parse_map(maps)
+    bar = Progress(
+        TextColumn("reading"),
+        BarColumn(),
+        DownloadColumn(),
+        console=err_console,
+        transient=True,
+        disable=not err_console.is_terminal,
+    )
+    with bar:
+        task = bar.add_task("reading", total=None)
+        report = import_issues(
+            files,
+            output,
+            mapping,
+            lambda done, total: bar.update(task, completed=done, total=total or None),
+        )
+    _print(report)
+
+
+def _print(report: ImportReport) -> None:
+    from coder.cli.terminal import console, safe
+
+    def say(line: str) -> None:
+        console.print(line, soft_wrap=True)
+
+    say(f"[bold]{safe(report.out)}[/bold]: {_count(report.kept, 'issue')}")
+    if report.labels_file:
+        say(f"{safe(report.labels_file)}: {_count(report.labelled, 'label')}")
+    say(
+        f"{_count(report.read, 'row')} read: {report.kept:,} kept, "
+        f"{report.duplicates:,} duplicate, {report.set_aside:,} set aside"
+    )
+    for reason, n in report.reasons.items():
+        say(f"  {n:,} {safe(reason)}")
+    for row in (*report.first_set_aside, *report.first_duplicates):
+        say(f"    [dim]{safe(row)}[/dim]")
+    if report.set_aside_file:
+        say(f"  all of them: {safe(report.set_aside_file)}")
+    if report.bad_dates:
+        say(f"[yellow]{_count(report.bad_dates, 'date')} not understood[/yellow]: left empty")
+    if report.bad_text:
+        say(
+            f"[yellow]{_count(report.bad_text, 'issue')} with characters that are not text"
+            "[/yellow]: replaced by U+FFFD"
+        )
+    if report.same_text:
+        say(
+            f"[yellow]{_count(report.same_text, 'issue')} with the text of an earlier one"
+            f"[/yellow], kept: {safe(', '.join(report.first_same_text))}"
+            f"{' ...' if report.same_text > len(report.first_same_text) else ''}"
+        )
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -1,0 +1,56 @@
+"""``coder label``: brings labels that people gave elsewhere into a run, as blind labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.group("label")
+def command() -> None:
+    """Bring human labels into a run."""
+
+
+@command.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--rater", required=True, help="Who gave these labels.")
+@click.option("--run", "name", required=True, help="The run whose issues they are about.")
+@click.option("--map", "maps", multiple=True, metavar="FIELD=COLUMN", help="E.g. --map code=rater1")
+def import_labels(file: Path, rater: str, name: str, maps: tuple[str, ...]) -> None:
+    """Import blind labels from FILE: CSV or JSONL with id, code and optionally memo.
+
+    Blind means: given before the rater saw any suggestion. Several codes are separated by ";" or
+    stand in several rows. A code is understood by id, name or full path; "none" means that no code
+    fits. Importing the same file again changes nothing.
+    """
+    from coder.cli.labels import read_label_file, show_set_aside
+    from coder.cli.terminal import console, err_console, safe
+    from coder.errors import InputError
+    from coder.store import Run
+    from coder.study import Study
+
+    run = Run.open(Study.open().runs, name)
+    report = read_label_file(file, run.codebook, run.issues, rater, maps)
+    outcome = run.add_labels(rater, report.labels)
+    show_set_aside(report)
+    if outcome.not_blind:
+        ids = ", ".join(label.issue_id for label in outcome.not_blind[:5])
+        err_console.print(
+            f"Not blind, set aside: {len(outcome.not_blind)} on issues whose suggestion "
+            f"{safe(rater)} has already answered ({safe(ids)})",
+            soft_wrap=True,
+        )
+    if not report.labels:
+        raise InputError(
+            f"{file} holds no usable label for run {name!r}",
+            "the ids must be those of the run's issues and the codes those of its codebook",
+        )
+    changed = f", {outcome.changed:,} of them changing an earlier one" if outcome.changed else ""
+    known = f"; {len(outcome.unchanged):,} were there already" if outcome.unchanged else ""
+    console.print(
+        f"{len(outcome.added):,} blind labels by {safe(rater)} added to run {safe(name)}"
+        f"{changed}{known}. {report.read:,} rows read, {len(report.set_aside):,} set aside.",
+        soft_wrap=True,
+    )
+    console.print(f"Next: coder report {safe(name)}")

@@ -1,0 +1,315 @@
+"""From a run to its report: who can be compared with whom, on which issues, and how they agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
+
+from coder.agreement import agree, agree_many
+from coder.agreement.intervals import LEVEL
+from coder.records import NONE_CODE, Action, Codebook, Decision, Issue, Proposal, Status
+from coder.report.acceptance import acceptance
+from coder.report.model import (
+    Case,
+    CodebookSummary,
+    CodeName,
+    Count,
+    Coverage,
+    Judgement,
+    Kind,
+    Level,
+    Nested,
+    Pair,
+    Prevalence,
+    RaterCoverage,
+    Report,
+    Resampling,
+    Together,
+    Why,
+)
+from coder.report.sides import Codes, Rater, Side, model_side, raters, status_of
+from coder.store import Run
+
+EXCERPT = 600
+"""How many characters of an issue's text a disagreement shows."""
+
+
+def build(run: Run, *, draws: int = 2000, seed: int = 0) -> Report:
+    """The report of a run as it is now. Reads the run, writes nothing.
+
+    The same run, ``draws`` and ``seed`` give the same report. Raises ``RunError`` naming a line
+    that cannot be read.
+    """
+    return _Builder(run, draws, seed).report()
+
+
+class _Builder:
+    """One run read once, and the figures taken from it."""
+
+    def __init__(self, run: Run, draws: int, seed: int) -> None:
+        self.run, self.draws, self.seed = run, draws, seed
+        self.book = run.codebook
+        self.proposals = run.latest_proposals()
+        by_id = {proposal.id: proposal for proposal in run.proposals}
+        self.raters = raters(run, by_id)
+        self.model = model_side(run, self.proposals)
+        # A decision is about the proposal that was shown, even when a later one replaced it.
+        self.shown = {
+            rater.name: model_side(run, self.proposals | _shown(rater.decisions, by_id))
+            for rater in self.raters
+        }
+        self.levels: tuple[Level, ...] = ("category",)
+        if any(code.parent is not None for code in self.book.codes):
+            self.levels = ("category", "code")
+        self.groups = {issue.id: issue.repo for issue in run.issues.values() if issue.repo}
+
+    def report(self) -> Report:
+        pairs = tuple(self._pairs())
+        return Report(
+            run=self.run.manifest,
+            codebook=_codebook(self.book),
+            resampling=Resampling(
+                confidence=LEVEL,
+                draws=self.draws,
+                seed=self.seed,
+                clusters=len(set(self.groups.values())),
+            ),
+            coverage=self._coverage(),
+            pairs=pairs,
+            together=tuple(self._together()),
+            acceptance=tuple(
+                acceptance(rater, self.groups, draws=self.draws, seed=self.seed)
+                for rater in self.raters
+                if rater.decisions or rater.memos
+            ),
+            prevalence=tuple(self._prevalence()),
+            cases=tuple(self._cases(pairs)),
+        )
+
+    # --- pairs ----------------------------------------------------------------------------------
+
+    def _pairs(self) -> Iterator[Pair]:
+        blind = [r.blind for r in self.raters if r.labels]
+        sides: list[tuple[Side, Side, Kind]] = [(self.model, side, "blind") for side in blind]
+        sides += [(left, right, "blind") for left, right in combinations(blind, 2)]
+        sides += [
+            (self.shown[r.name], r.assisted, "assisted") for r in self.raters if r.decisions
+        ]
+        for left, right, kind in sides:
+            for level in self.levels:
+                yield self._pair(left, right, kind, level)
+
+    def _pair(self, left: Side, right: Side, kind: Kind, level: Level) -> Pair:
+        excluded: Counter[Why] = Counter()
+        ours: dict[str, Codes] = {}
+        theirs: dict[str, Codes] = {}
+        for issue_id in self.run.issues:
+            why = right.why_not(issue_id) or left.why_not(issue_id)
+            if why is None and level == "code":
+                both = left.answers[issue_id] + right.answers[issue_id]
+                why = Why.CATEGORY_ONLY if any(c in self.book.children for c in both) else None
+            if why is not None:
+                excluded[why] += 1
+                continue
+            ours[issue_id] = self._at(level, left.answers[issue_id])
+            theirs[issue_id] = self._at(level, right.answers[issue_id])
+        found = agree(
+            ours,
+            theirs,
+            codes=self._codes(level),
+            groups=self._repositories,
+            paths=self._paths if level == "code" else None,
+            draws=self.draws,
+            seed=self.seed,
+        )
+        kept = set(found.__class__.model_fields) & set(Pair.model_fields)
+        return Pair(
+            id=f"{kind}.{level}.{left.name}_vs_{right.name}",
+            left=left.name,
+            right=right.name,
+            kind=kind,
+            level=level,
+            subcategory_given_category=self._nested(ours, theirs) if level == "code" else None,
+            excluded={why: excluded[why] for why in Why if excluded[why]},
+            **{name: getattr(found, name) for name in kept},
+        )
+
+    def _nested(self, ours: Mapping[str, Codes], theirs: Mapping[str, Codes]) -> Nested:
+        same = [
+            i for i in ours if set(self._at("category", ours[i])) == set(self._at("category", theirs[i]))
+        ]
+        found = agree(
+            {i: ours[i] for i in same},
+            {i: theirs[i] for i in same},
+            codes=self._codes("code"),
+            groups=self._repositories,
+            draws=self.draws,
+            seed=self.seed,
+        )
+        return Nested(
+            n=found.n, percent_agreement=found.percent_agreement, cohen_kappa=found.cohen_kappa
+        )
+
+    def _together(self) -> Iterator[Together]:
+        sides = [r.blind for r in self.raters if r.blind.answers]
+        if len(sides) < 3:
+            return
+        for level in self.levels:
+            labels = {
+                side.name: {
+                    issue_id: self._at(level, codes)
+                    for issue_id, codes in side.answers.items()
+                    if level == "category" or not any(c in self.book.children for c in codes)
+                }
+                for side in sides
+            }
+            found = agree_many(
+                labels,
+                codes=self._codes(level),
+                groups=self._repositories,
+                paths=self._paths if level == "code" else None,
+                draws=self.draws,
+                seed=self.seed,
+            )
+            yield Together(level=level, agreement=found)
+
+    # --- codes ----------------------------------------------------------------------------------
+
+    def _codes(self, level: Level) -> tuple[str, ...]:
+        codes = self.book.children[None] if level == "category" else self.book.leaves
+        return tuple(code.id for code in codes)
+
+    def _at(self, level: Level, codes: Codes) -> Codes:
+        if level == "code":
+            return codes
+        return tuple(dict.fromkeys(self.book.category(code) for code in codes))
+
+    @property
+    def _paths(self) -> dict[str, Codes]:
+        return {c.id: tuple(above.id for above in self.book.lineage(c.id)) for c in self.book.codes}
+
+    @property
+    def _repositories(self) -> dict[str, str] | None:
+        return self.groups or None
+
+    # --- what surrounds the figures -------------------------------------------------------------
+
+    def _coverage(self) -> Coverage:
+        statuses = Counter(status_of(self.proposals.get(i)) for i in self.run.issues)
+        leaked = [i for i in self.run.issues if self.model.left_out.get(i) is Why.LEAKED]
+        return Coverage(
+            issues=len(self.run.issues),
+            repositories=len(set(self.groups.values())),
+            proposed=len(self.proposals),
+            answered=sum(p.status.answered for p in self.proposals.values()),
+            by_status={s: statuses[s] for s in (*Status, Why.NOT_PROPOSED) if statuses[s]},
+            leaked=len(leaked),
+            leaked_issue_ids=tuple(leaked),
+            raters=tuple(self._rater_coverage(rater) for rater in self.raters),
+        )
+
+    def _rater_coverage(self, rater: Rater) -> RaterCoverage:
+        inside = sum(issue_id in self.run.issues for issue_id in rater.labels)
+        aside = Counter(rater.blind.left_out.values())
+        return RaterCoverage(
+            rater=rater.name,
+            blind_labels=inside,
+            usable=len(rater.blind.answers),
+            set_aside={why: aside[why] for why in Why if aside[why]},
+            not_in_run=len(rater.labels) - inside,
+            decisions=len(rater.decisions),
+        )
+
+    def _prevalence(self) -> Iterator[Prevalence]:
+        # Counted over every answer, leaked ones too: this is what the model said, not how well.
+        model = {
+            i: tuple(scored.code for scored in p.codes)
+            for i, p in self.proposals.items()
+            if p.status.answered and self.model.left_out.get(i) is not Why.OFF_CODEBOOK
+        }
+        people = {r.name: r.blind.answers for r in self.raters if r.blind.answers}
+        for level in self.levels:
+            ours = self._tally(level, model.values())
+            theirs = {name: self._tally(level, a.values()) for name, a in people.items()}
+            for code in (*self._codes(level), NONE_CODE):
+                yield Prevalence(
+                    level=level,
+                    code=code,
+                    model=Count(count=ours[code], of=len(model)),
+                    raters={
+                        name: Count(count=tally[code], of=len(people[name]))
+                        for name, tally in theirs.items()
+                    },
+                )
+
+    def _tally(self, level: Level, answers: Iterable[Codes]) -> Counter[str]:
+        return Counter(
+            code for codes in answers for code in self._at(level, codes) or (NONE_CODE,)
+        )
+
+    def _cases(self, pairs: Iterable[Pair]) -> Iterator[Case]:
+        differing = {d.issue_id for pair in pairs for d in pair.disagreements}
+        for issue_id, issue in self.run.issues.items():
+            if issue_id in differing:
+                yield self._case(issue, self.proposals.get(issue_id))
+
+    def _case(self, issue: Issue, proposal: Proposal | None) -> Case:
+        return Case(
+            issue_id=issue.id,
+            repo=issue.repo,
+            url=issue.url,
+            title=issue.title,
+            excerpt=_excerpt(issue),
+            status=status_of(proposal),
+            codes=proposal.codes if proposal else (),
+            rationale=proposal.rationale if proposal else "",
+            evidence=proposal.evidence if proposal else (),
+            judgements=tuple(j for rater in self.raters for j in _judgements(rater, issue.id)),
+        )
+
+
+def _shown(
+    decisions: Mapping[str, Decision], by_id: Mapping[str, Proposal]
+) -> dict[str, Proposal]:
+    return {i: by_id[d.proposal_id] for i, d in decisions.items() if d.proposal_id in by_id}
+
+
+def _judgements(rater: Rater, issue_id: str) -> Iterator[Judgement]:
+    if label := rater.labels.get(issue_id):
+        yield Judgement(
+            rater=rater.name,
+            kind="blind",
+            codes=rater.blind.answers.get(issue_id),
+            memo=label.memo,
+        )
+    decision = rater.decisions.get(issue_id)
+    memos = [decision.memo] if decision and decision.memo else []
+    memos += rater.memos.get(issue_id, ())
+    if decision or memos:
+        yield Judgement(
+            rater=rater.name,
+            kind="assisted",
+            action=decision.action if decision else Action.MEMO,
+            codes=rater.assisted.answers.get(issue_id),
+            memo="\n".join(memos),
+        )
+
+
+def _excerpt(issue: Issue) -> str:
+    text = issue.text.removeprefix(issue.title).strip()
+    return text if len(text) <= EXCERPT else text[:EXCERPT].rstrip() + " …"
+
+
+def _codebook(book: Codebook) -> CodebookSummary:
+    return CodebookSummary(
+        id=book.id,
+        name=book.name,
+        version=book.version,
+        hash=book.hash,
+        cardinality=book.cardinality,
+        codes=tuple(
+            CodeName(id=c.id, name=c.name, path=book.path(c.id), parent=c.parent)
+            for c in book.codes
+        ),
+    )

@@ -1,0 +1,209 @@
+"""The report as data: exactly what ``report.json`` holds, and all that any output may show."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from coder.agreement import CodeAgreement, Confusion, Disagreement, ManyAgreement
+from coder.records import Action, Cardinality, Estimate, Evidence, Manifest, Record, ScoredCode
+
+MODEL = "model"
+"""The model's name as a side of a pair."""
+
+Level = Literal["category", "code"]
+Kind = Literal["blind", "assisted"]
+
+
+class Why(StrEnum):
+    """Why an issue is not in a comparison. Each is counted once, under the first that applies."""
+
+    NO_LABEL = "no_label"
+    NO_DECISION = "no_decision"
+    SKIPPED = "skipped"
+    FLAGGED = "flagged"
+    STALE = "stale"
+    UNKNOWN_CODE = "unknown_code"
+    SEVERAL_CODES = "several_codes"
+    NOT_PROPOSED = "not_proposed"
+    UNPARSED = "unparsed"
+    OFF_CODEBOOK = "off_codebook"
+    REFUSED = "refused"
+    FAILED = "failed"
+    LEAKED = "leaked"
+    CATEGORY_ONLY = "category_only"
+
+
+class CodeName(Record):
+    """A code as people read it: its own name, and its path from the category down."""
+
+    id: str
+    name: str
+    path: str
+    parent: str | None
+
+
+class CodebookSummary(Record):
+    id: str
+    name: str
+    version: str
+    hash: str
+    cardinality: Cardinality
+    codes: tuple[CodeName, ...]
+
+
+class RaterCoverage(Record):
+    """What one rater left in the run. ``usable`` blind labels and those set aside add up."""
+
+    rater: str
+    blind_labels: int
+    usable: int
+    set_aside: dict[Why, int]
+    not_in_run: int
+    decisions: int
+
+
+class Coverage(Record):
+    """How much of the run any figure can speak about.
+
+    ``by_status`` counts every issue once: by the status of its last proposal, or as
+    ``not_proposed``. ``leaked`` issues have an answer whose model may have learnt from their own
+    label; they are in no pair with the model.
+    """
+
+    issues: int
+    repositories: int
+    proposed: int
+    answered: int
+    by_status: dict[str, int]
+    leaked: int
+    leaked_issue_ids: tuple[str, ...]
+    raters: tuple[RaterCoverage, ...]
+
+
+class Nested(Record):
+    """Agreement on the code among the ``n`` issues whose category both sides agree on."""
+
+    n: int
+    percent_agreement: Estimate
+    cohen_kappa: Estimate
+
+
+class Pair(Record):
+    """Two sides compared at one level. ``n`` and everything in ``excluded`` add up to the run.
+
+    In precision and recall the right side is the reference; in the confusion matrix the left side
+    is in rows. Only blind pairs are agreement; an assisted pair shows what acceptance looks like
+    when it is counted as if it were.
+    """
+
+    id: str
+    left: str
+    right: str
+    kind: Kind
+    level: Level
+    n: int
+    percent_agreement: Estimate
+    cohen_kappa: Estimate
+    krippendorff_alpha: Estimate
+    gwet_ac1: Estimate
+    macro_f1: Estimate
+    sets: bool
+    mean_jaccard: Estimate | None
+    tree_alpha: Estimate | None
+    subcategory_given_category: Nested | None
+    per_code: tuple[CodeAgreement, ...]
+    confusion: Confusion | None
+    disagreements: tuple[Disagreement, ...]
+    excluded: dict[Why, int]
+    issue_ids: tuple[str, ...]
+
+
+class Together(Record):
+    """All raters' blind labels at once, when there are three raters or more."""
+
+    level: Level
+    agreement: ManyAgreement
+
+
+class Acceptance(Record):
+    """What one rater did with the proposals shown: acceptance, which is not agreement.
+
+    ``acceptance`` is accept over accept, correct and reject; skips and flags are no answer.
+    """
+
+    rater: str
+    decisions: int
+    accept: int
+    correct: int
+    reject: int
+    skip: int
+    flag: int
+    memos: int
+    set_aside: dict[Why, int]
+    acceptance: Estimate
+
+
+class Count(Record):
+    """``count`` of the ``of`` issues somebody answered hold the code."""
+
+    count: int
+    of: int
+
+
+class Prevalence(Record):
+    """Raw counts of one code, uncorrected for anybody's errors."""
+
+    level: Level
+    code: str
+    model: Count
+    raters: dict[str, Count]
+
+
+class Judgement(Record):
+    """What one rater said about an issue; ``codes`` is ``None`` when it was no answer."""
+
+    rater: str
+    kind: Kind
+    action: Action | None = None
+    codes: tuple[str, ...] | None
+    memo: str = ""
+
+
+class Case(Record):
+    """One issue of which at least two sides differ, with all that was said about it."""
+
+    issue_id: str
+    repo: str
+    url: str
+    title: str
+    excerpt: str
+    status: str
+    codes: tuple[ScoredCode, ...]
+    rationale: str
+    evidence: tuple[Evidence, ...]
+    judgements: tuple[Judgement, ...]
+
+
+class Resampling(Record):
+    """How every interval was made."""
+
+    confidence: float
+    draws: int
+    seed: int
+    clusters: int
+
+
+class Report(Record):
+    """Everything the report says. ``format`` changes when a reader of the JSON would break."""
+
+    format: Literal[1] = 1
+    run: Manifest
+    codebook: CodebookSummary
+    resampling: Resampling
+    coverage: Coverage
+    pairs: tuple[Pair, ...]
+    together: tuple[Together, ...]
+    acceptance: tuple[Acceptance, ...]
+    prevalence: tuple[Prevalence, ...]
+    cases: tuple[Case, ...]

@@ -1,0 +1,171 @@
+"""Reads a run into sides: for each issue either the codes that may be compared, or why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from coder.records import (
+    NONE_CODE,
+    Action,
+    Cardinality,
+    Codebook,
+    Decision,
+    Label,
+    Proposal,
+    Status,
+)
+from coder.report.model import MODEL, Why
+from coder.store import Run, standing
+
+Codes = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Side:
+    """Who, what they answered, and what they left that cannot be compared.
+
+    An issue in neither mapping is left out for the reason ``absent``.
+    """
+
+    name: str
+    answers: Mapping[str, Codes]
+    left_out: Mapping[str, Why]
+    absent: Why
+
+    def why_not(self, issue_id: str) -> Why | None:
+        """Why this side has no answer to compare for the issue; ``None`` when it has one."""
+        if issue_id in self.answers:
+            return None
+        return self.left_out.get(issue_id, self.absent)
+
+
+@dataclass(frozen=True)
+class Rater:
+    """Everything one person left in a run, blind labels and decisions strictly apart.
+
+    Labels of issues that are not in the run are in ``labels`` alone.
+    """
+
+    name: str
+    labels: Mapping[str, Label]
+    decisions: Mapping[str, Decision]
+    memos: Mapping[str, tuple[str, ...]]
+    blind: Side
+    assisted: Side
+
+
+def raters(run: Run, proposals: Mapping[str, Proposal]) -> list[Rater]:
+    """Everyone with labels or decisions; ``proposals`` holds every proposal by its own id."""
+    return [_rater(run, name, proposals) for name in run.raters()]
+
+
+def model_side(run: Run, proposals: Mapping[str, Proposal]) -> Side:
+    """The model's answers, from one proposal for each issue."""
+    learnt = {example.issue.id for example in run.examples}
+    answers: dict[str, Codes] = {}
+    left_out: dict[str, Why] = {}
+    for issue_id, proposal in proposals.items():
+        if not proposal.status.answered:
+            left_out[issue_id] = Why(proposal.status.value)
+            continue
+        found = comparable(tuple(scored.code for scored in proposal.codes), run.codebook)
+        if isinstance(found, Why):
+            left_out[issue_id] = Why.OFF_CODEBOOK
+        elif leaked(proposal, learnt):
+            left_out[issue_id] = Why.LEAKED
+        else:
+            answers[issue_id] = found
+    return Side(MODEL, answers, left_out, Why.NOT_PROPOSED)
+
+
+def leaked(proposal: Proposal, learnt: Iterable[str]) -> bool:
+    """Whether the model may have learnt from the issue's own label, judged from the log alone.
+
+    It was shown to the model for itself, or it is among the examples (``learnt``) and the proposal
+    does not say that it was kept away.
+    """
+    shown = any(neighbour.issue_id == proposal.issue_id for neighbour in proposal.retrieved)
+    return shown or (proposal.issue_id in learnt and proposal.issue_id not in proposal.excluded)
+
+
+def comparable(codes: Codes, book: Codebook) -> Codes | Why:
+    """``codes`` as they are compared (no code fits is ``()``), or why they cannot be."""
+    distinct = tuple(dict.fromkeys(codes))
+    if distinct == (NONE_CODE,):
+        return ()
+    if any(code not in book.by_id for code in distinct):
+        return Why.UNKNOWN_CODE
+    if book.cardinality is Cardinality.SINGLE and len(distinct) > 1:
+        return Why.SEVERAL_CODES
+    return distinct
+
+
+def judged(record: Label | Decision, codes: Codes, book: Codebook) -> Codes | Why:
+    """Like :func:`comparable`, for what a person said with some version of the codebook."""
+    if record.codebook_hash and record.codebook_hash != book.hash:
+        return Why.STALE
+    return comparable(codes, book)
+
+
+def _rater(run: Run, stem: str, proposals: Mapping[str, Proposal]) -> Rater:
+    # A person may be called "model": in every figure that name is the model's own.
+    name = f"{stem} (rater)" if stem == MODEL else stem
+    labels = run.labels(stem)
+    log = list(run.decision_journal(stem))
+    decisions = {i: decision for i, decision in standing(log).items() if i in run.issues}
+    said = {
+        issue_id: judged(label, label.codes, run.codebook)
+        for issue_id, label in labels.items()
+        if issue_id in run.issues
+    }
+    done = {
+        issue_id: _decided(decision, proposals.get(decision.proposal_id), run.codebook)
+        for issue_id, decision in decisions.items()
+    }
+    return Rater(
+        name=name,
+        labels=labels,
+        decisions=decisions,
+        memos=_memos(log),
+        blind=_side(name, said, Why.NO_LABEL),
+        assisted=_side(name, done, Why.NO_DECISION),
+    )
+
+
+def _decided(decision: Decision, shown: Proposal | None, book: Codebook) -> Codes | Why:
+    if decision.action is Action.SKIP:
+        return Why.SKIPPED
+    if decision.action is Action.FLAG:
+        return Why.FLAGGED
+    codes = decision.codes
+    if decision.action is Action.REJECT:
+        codes = ()
+    elif decision.action is Action.ACCEPT and not codes:
+        # What was accepted is the answer shown; without one there is nothing to take it from.
+        if shown is None or not shown.status.answered:
+            return Why.NOT_PROPOSED
+        codes = tuple(scored.code for scored in shown.codes)
+    return judged(decision, codes, book)
+
+
+def _side(name: str, found: Mapping[str, Codes | Why], absent: Why) -> Side:
+    answers = {i: codes for i, codes in found.items() if not isinstance(codes, Why)}
+    left_out = {i: why for i, why in found.items() if isinstance(why, Why)}
+    return Side(name, answers, left_out, absent)
+
+
+def _memos(log: Iterable[Decision]) -> dict[str, tuple[str, ...]]:
+    """The notes beside decisions, by issue; undone ones taken back."""
+    notes = {d.id: d for d in log if d.action is Action.MEMO and d.memo}
+    for record in log:
+        notes.pop(record.undoes, None)
+    found: dict[str, tuple[str, ...]] = {}
+    for note in notes.values():
+        found[note.issue_id] = (*found.get(note.issue_id, ()), note.memo)
+    return found
+
+
+def status_of(proposal: Proposal | None) -> str:
+    """How the model's attempt at an issue ended, also when there was none."""
+    return Why.NOT_PROPOSED.value if proposal is None else Status(proposal.status).value

@@ -1,0 +1,213 @@
+"""Files -> our own issues.jsonl: duplicates, conflicts and broken rows accounted for by line."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TypeVar
+
+from coder.errors import InputError, UsageError
+from coder.sources.columns import ISSUE_FIELDS, Columns
+from coder.sources.drafts import Draft
+from coder.sources.files import opened
+from coder.sources.issues import Imported, to_issue
+from coder.sources.report import ImportReport
+from coder.sources.rows import SetAside
+
+DUPLICATE = "duplicate"
+CONFLICT = "same id, different content"
+
+T = TypeVar("T")
+
+_NAMED = 5
+_PROGRESS_EVERY = 100
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes read so far and in all, both as on disk; 0 in all when it is not known."""
+
+
+def import_issues(
+    paths: Sequence[Path],
+    out: Path,
+    mapping: Mapping[str, str] | None = None,
+    on_progress: Progress | None = None,
+) -> ImportReport:
+    """Import every issue in ``paths`` into ``out``, one ``Issue.to_json()`` a line, in input order.
+
+    Beside ``out``, ``<stem>.labels.csv`` (``id,code``) is written when ``mapping`` names a
+    ``code``, and ``<stem>.set-aside.jsonl`` when a row was not kept. Each file is replaced at
+    once, after everything was read; memory grows by three 8-byte digests an issue. Raises
+    ``InputError`` when a file cannot be read, a mapped column is in no row or no row is an issue,
+    ``UsageError`` when an output is also an input, ``StorageError`` when it cannot be written.
+    """
+    columns = Columns(mapping or {}, ISSUE_FIELDS)
+    labels_path, aside_path = sidecar(out, ".labels.csv"), sidecar(out, ".set-aside.jsonl")
+    _keep_inputs_safe(paths, (out, labels_path, aside_path))
+    tally = _Tally()
+    with ExitStack() as stack:
+        issues, labels, aside = (
+            stack.enter_context(Draft(path)) for path in (out, labels_path, aside_path)
+        )
+        table = csv.writer(labels, lineterminator="\n")
+        if "code" in columns.mapping:
+            table.writerow(["id", "code"])
+        for found in _each(paths, columns, on_progress):
+            item = tally.judge(found)
+            if isinstance(item, SetAside):
+                aside.write(item.to_json() + "\n")
+                continue
+            issues.write(item.json + "\n")
+            if item.code:
+                table.writerow([item.issue.id, item.code])
+        columns.require_all_met()
+        if not aside.publish():
+            aside_path.unlink(missing_ok=True)  # one of an earlier import would mislead
+        if not tally.kept:
+            raise _nothing_kept(paths, tally)
+        labels.publish()
+        issues.publish()
+    return tally.report(
+        out=str(out),
+        labels_file=str(labels_path) if "code" in columns.mapping else "",
+        set_aside_file=str(aside_path) if tally.duplicates or tally.reasons else "",
+    )
+
+
+def sidecar(out: Path, suffix: str) -> Path:
+    """The file that stands beside ``out``: its name without ``.jsonl``, and ``suffix``."""
+    return out.with_name(out.name.removesuffix(".jsonl") + suffix)
+
+
+class _Tally:
+    """Counts what was found, and decides about ids met before."""
+
+    def __init__(self) -> None:
+        self.kept = self.duplicates = 0
+        self.reasons: Counter[str] = Counter()
+        self._labelled = self._bad_dates = self._bad_text = self._same_text = 0
+        self._first_set_aside: list[SetAside] = []
+        self._first_duplicates: list[SetAside] = []
+        self._first_same_text: list[str] = []
+        self._content: dict[int, int] = {}
+        self._texts: set[int] = set()
+
+    def judge(self, found: Imported | SetAside) -> Imported | SetAside:
+        """The issue if it is to be kept, else why not."""
+        if isinstance(found, SetAside):
+            return self._set_aside(found)
+        issue = found.issue
+        content = _digest(f"{found.json}\0{found.code}")
+        first = self._content.get(_digest(issue.id))
+        if first == content:
+            detail = f"{issue.id} is the same as an earlier row"
+            again = SetAside(file=found.file, line=found.line, reason=DUPLICATE, detail=detail)
+            self.duplicates += 1
+            _remember(again, self._first_duplicates)
+            return again
+        if first is not None:
+            detail = (
+                f"{issue.id} came before with another text, date or code; the first is kept. "
+                "If they are two units, map a column that tells them apart: --map id=COLUMN"
+            )
+            return self._set_aside(
+                SetAside(file=found.file, line=found.line, reason=CONFLICT, detail=detail)
+            )
+        self._content[_digest(issue.id)] = content
+        self._count_kept(found)
+        return found
+
+    def report(self, out: str, labels_file: str, set_aside_file: str) -> ImportReport:
+        set_aside = self.reasons.total()
+        return ImportReport(
+            out=out,
+            read=self.kept + self.duplicates + set_aside,
+            kept=self.kept,
+            duplicates=self.duplicates,
+            set_aside=set_aside,
+            reasons=dict(self.reasons.most_common()),
+            first_set_aside=tuple(self._first_set_aside),
+            first_duplicates=tuple(self._first_duplicates),
+            bad_dates=self._bad_dates,
+            bad_text=self._bad_text,
+            same_text=self._same_text,
+            first_same_text=tuple(self._first_same_text),
+            labelled=self._labelled,
+            labels_file=labels_file,
+            set_aside_file=set_aside_file,
+        )
+
+    def first_reason(self) -> str:
+        return str(self._first_set_aside[0]) if self._first_set_aside else ""
+
+    def _set_aside(self, row: SetAside) -> SetAside:
+        self.reasons[row.reason] += 1
+        _remember(row, self._first_set_aside)
+        return row
+
+    def _count_kept(self, found: Imported) -> None:
+        self.kept += 1
+        self._labelled += bool(found.code)
+        self._bad_dates += found.bad_dates
+        self._bad_text += found.bad_text
+        text = _digest(found.issue.text)
+        if text in self._texts:
+            self._same_text += 1
+            _remember(found.issue.id, self._first_same_text)
+        self._texts.add(text)
+
+
+def _each(
+    paths: Sequence[Path], columns: Columns, on_progress: Progress | None
+) -> Iterator[Imported | SetAside]:
+    """Every row of every file in turn, telling how far the reading has come."""
+    total = sum(_size(path) for path in paths)
+    done = 0
+    for path in paths:
+        with opened(path) as source:
+            for count, row in enumerate(source.rows()):
+                if on_progress and count % _PROGRESS_EVERY == 0:
+                    on_progress(done + source.position, total)
+                yield to_issue(row, columns)
+        done += _size(path)
+    if on_progress:
+        on_progress(done, total)
+
+
+def _size(path: Path) -> int:
+    """Bytes of a regular file, 0 of a pipe. ``InputError`` when there is none."""
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise InputError(
+            f"cannot read {path}: {error.strerror or error}", "check the path"
+        ) from None
+
+
+def _keep_inputs_safe(paths: Sequence[Path], outputs: Sequence[Path]) -> None:
+    inputs = {path.resolve() for path in paths}
+    for path in outputs:
+        if path.resolve() in inputs:
+            raise UsageError(f"{path} would be overwritten", "write to another file with -o")
+
+
+def _nothing_kept(paths: Sequence[Path], tally: _Tally) -> InputError:
+    names = ", ".join(str(path) for path in paths[:3])
+    if tally.first_reason():
+        return InputError(
+            f"no row of {names} is an issue; first: {tally.first_reason()}",
+            "name the columns that hold the issue, for example: --map title=summary",
+        )
+    return InputError(f"{names} holds no rows", "check that this is the right file")
+
+
+def _remember(item: T, first: list[T]) -> None:
+    if len(first) < _NAMED:
+        first.append(item)
+
+
+def _digest(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
