@@ -15,7 +15,9 @@ from coder.errors import CodebookError, InputError, UsageError
 from coder.records import NONE_CODE, Cardinality, Code, Codebook
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
-_BOOK_KEYS = {"id", "name", "version", "unit", "cardinality", "allow_none", "source", "codes"}
+_BOOK_KEYS = {
+    "id", "name", "version", "unit", "cardinality", "allow_none", "instructions", "source", "codes",
+}  # fmt: skip
 _CODE_KEYS = {
     "id", "name", "definition", "include", "exclude", "examples", "parent", "source", "children",
 }  # fmt: skip

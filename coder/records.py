@@ -128,6 +128,8 @@ class Codebook(Record):
     unit: str = "issue"
     cardinality: Cardinality = Cardinality.SINGLE
     allow_none: bool = True
+    instructions: str = ""
+    """What holds for every code: which of several to choose, what decides in doubt."""
     source: str = ""
     codes: tuple[Code, ...]
 

@@ -34,7 +34,8 @@ def check(name: str | None) -> None:
         last = problems[-1]
         noun = "problem" if len(problems) == 1 else "problems"
         raise CodebookError(
-            f"{path}:{last.line}: {last.message}", f"{len(problems)} {noun}; correct and check again"
+            f"{path}:{last.line}: {last.message}",
+            f"{len(problems)} {noun}; correct and check again",
         )
     categories = len(book.children[None])
     console.print(
@@ -57,6 +58,8 @@ def show(name: str | None, full: bool) -> None:
 
     book = codebooks.load(_find(name))
     tree = Tree(f"[bold]{safe(book.name)}[/] {safe(book.version)} [dim]({safe(book.id)})[/]")
+    if book.instructions:
+        tree.add(safe(book.instructions))
     if book.source:
         tree.add(f"[dim]source: {safe(book.source)}[/]")
     for code in book.children[None]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from coder.agreement import Statistic, bootstrap
+from coder.agreement.arrays import ratio
 from coder.agreement.encode import group_numbers
 from coder.records import Action, Estimate
 from coder.report.model import Acceptance, Why
@@ -29,7 +30,7 @@ def acceptance(
     }
     standing = {i: d.action for i, d in rater.decisions.items() if i not in aside}
     actions = Counter(standing.values())
-    reasons = Counter(aside.values())
+    reasons: Counter[Why] = Counter(aside.values())
     answered = {
         i: action is Action.ACCEPT
         for i, action in sorted(standing.items())
@@ -56,7 +57,7 @@ def _share(
     values, cell = np.unique(
         np.array(list(accepted.values()), dtype=np.float64), return_inverse=True
     )
-    share = Statistic(lambda weights: (weights @ values) / np.maximum(weights.sum(-1), 1), "")
+    share = Statistic(lambda weights: ratio(weights @ values, weights.sum(-1)), "")
     found = bootstrap(
         {"share": share},
         cell.astype(np.int64),

@@ -30,7 +30,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 
 LABEL_ALIASES: Mapping[str, tuple[str, ...]] = {
     **ALIASES,
-    "code": ("code", "codes"),
+    "code": ("code", "codes", "label"),
     "memo": ("memo", "note"),
 }
 
@@ -61,7 +61,10 @@ class Columns:
         self._known: list[str] = []
 
     def pick(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """The fields found in ``row``, with their values as they are there."""
+        """The fields found in ``row``, with their values as they are there.
+
+        Several columns come as a tuple of their values, which no JSON or CSV cell can be.
+        """
         if not self._known:
             self._known = [*row, *(f"{k}.{n}" for k, v in row.items() if _is_map(v) for n in v)]
         fields = {field: self._mapped(row, column) for field, column in self.mapping.items()}
@@ -92,11 +95,8 @@ class Columns:
             self._missing.difference_update(column.split(","))
             return row[column]
         parts = column.split(",")
-        values = [self._walk(row, part) for part in parts]
-        if len(parts) == 1:
-            return values[0]
-        texts = (str(value) for value in values if value is not None)
-        return "\n\n".join(text for text in texts if text.strip())
+        values = tuple(self._walk(row, part) for part in parts)
+        return values[0] if len(parts) == 1 else values
 
     def _walk(self, row: Mapping[str, Any], path: str) -> Any:
         value: Any = row

@@ -9,7 +9,6 @@ import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from coder.errors import InputError
 from coder.sources.json_rows import read_json_lines, read_json_values
@@ -32,10 +31,11 @@ class Source:
     def __init__(self, path: Path, raw: io.FileIO) -> None:
         self.path = path
         self._raw = raw
-        stream: BinaryIO = io.BufferedReader(raw, _PEEK)
-        if stream.peek(2).startswith(_GZIP):  # type: ignore[attr-defined]
-            stream = io.BufferedReader(gzip.GzipFile(fileobj=stream), _PEEK)  # type: ignore[type-var]
-        self._stream = stream
+        packed = io.BufferedReader(raw, _PEEK)
+        # Not wrapped in another buffer: filling one would lose the rows just before a damage.
+        self._stream: io.BufferedReader | gzip.GzipFile = (
+            gzip.GzipFile(fileobj=packed) if packed.peek(2).startswith(_GZIP) else packed
+        )
 
     @property
     def position(self) -> int:
@@ -61,7 +61,7 @@ class Source:
 
     def _read(self) -> Iterator[Row | SetAside]:
         name = str(self.path)
-        head = self._stream.peek(_PEEK)  # type: ignore[attr-defined]
+        head = self._stream.peek(_PEEK)
         self._refuse_other_encodings(head)
         head = head.removeprefix(_BOM)
         header = head.lstrip().split(b"\n", 1)[0]

@@ -67,7 +67,7 @@ def import_issues(
         if not aside.publish():
             aside_path.unlink(missing_ok=True)  # one of an earlier import would mislead
         if not tally.kept:
-            raise _nothing_kept(paths, tally)
+            raise _nothing_kept(paths, tally, aside_path)
         labels.publish()
         issues.publish()
     return tally.report(
@@ -194,12 +194,13 @@ def _keep_inputs_safe(paths: Sequence[Path], outputs: Sequence[Path]) -> None:
             raise UsageError(f"{path} would be overwritten", "write to another file with -o")
 
 
-def _nothing_kept(paths: Sequence[Path], tally: _Tally) -> InputError:
+def _nothing_kept(paths: Sequence[Path], tally: _Tally, aside: Path) -> InputError:
     names = ", ".join(str(path) for path in paths[:3])
     if tally.first_reason():
         return InputError(
             f"no row of {names} is an issue; first: {tally.first_reason()}",
-            "name the columns that hold the issue, for example: --map title=summary",
+            "name the columns that hold the issue, for example: --map title=summary; "
+            f"every row and its reason is in {aside}",
         )
     return InputError(f"{names} holds no rows", "check that this is the right file")
 

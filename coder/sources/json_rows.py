@@ -33,7 +33,7 @@ def read_json_lines(text: TextIO, file: str) -> Iterator[Row | SetAside]:
         except (ValueError, RecursionError) as error:
             detail = _explain(error)
             if isinstance(error, json.JSONDecodeError):
-                detail += f" at column {error.colno}"
+                detail += f", column {error.colno}"
             if not line.endswith("\n"):
                 detail = f"the last line, maybe cut off: {detail}"
             yield SetAside(file=file, line=number, reason=NOT_JSON, detail=detail)

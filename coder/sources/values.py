@@ -23,6 +23,14 @@ _LINE_END = re.compile("\r\n?")
 _EPOCH = re.compile(r"-?\d{9,}(\.\d+)?")
 _MILLISECONDS_FROM = 1e11  # as seconds this would be the year 5138
 _NO_DATE = ("", "nan", "nat", "none", "null")
+_KINDS = {
+    dict: "an object",
+    list: "a list",
+    tuple: "several columns",
+    str: "a text",
+    bool: "true or false",
+    type(None): "null",
+}
 _NAMES = ("login", "username", "nameWithOwner", "full_name", "name")
 
 
@@ -38,7 +46,13 @@ class Values:
         self.bad_text = False
 
     def text(self, value: Any, field: str) -> str:
-        """A text; nothing and NaN are empty. Numbers are written out, 3.0 as 3."""
+        """A text; nothing and NaN are empty. Numbers are written out, 3.0 as 3.
+
+        Several columns are joined by blank lines.
+        """
+        if isinstance(value, tuple):
+            parts = [self.text(part, field) for part in value]
+            return "\n\n".join(part for part in parts if part.strip())
         if is_nothing(value):
             return ""
         if isinstance(value, float) and value.is_integer():
@@ -68,7 +82,7 @@ class Values:
             return value
         if isinstance(value, str) and re.fullmatch(r"\s*#?[0-9]{1,18}(\.0)?\s*", value):
             return int(value.strip().removeprefix("#").removesuffix(".0"))
-        shown = repr(value[:40]) if isinstance(value, str) else kind(value)
+        shown = repr(value)[:40] if isinstance(value, str | float) else kind(value)
         raise WrongType(f"number is {shown}, not a whole number")
 
     def date(self, value: Any) -> datetime | None:
@@ -109,7 +123,7 @@ class Values:
 
     def code(self, value: Any) -> str:
         """The code a row was given; several are joined by ``;``."""
-        if isinstance(value, list):
+        if isinstance(value, list | tuple):
             return ";".join(self.text(item, "code").strip() for item in value)
         return self.text(value, "code").strip()
 
@@ -137,10 +151,7 @@ def is_nothing(value: Any) -> bool:
 
 def kind(value: Any) -> str:
     """What a JSON value is, in words."""
-    if value is None:
-        return "null"
-    kinds = {dict: "an object", list: "a list", str: "a text", bool: "true or false"}
-    return kinds.get(type(value), "a number")
+    return _KINDS.get(type(value), "a number")
 
 
 def _first(fields: Mapping[str, Any], *names: str) -> Any:

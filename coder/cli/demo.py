@@ -1,0 +1,82 @@
+"""``coder demo``: the main job, end to end, on the project's own sample."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from coder.store import Run
+
+RATER = "author"
+"""The rater under whose name the sample's intended codes are kept."""
+
+SHOWN = ("harborlight/voice-notes#412", "redkite/pixelguard#40", "oakbyte/codewhistle#158")
+
+
+@click.command("demo")
+@click.option("--run", "name", default="demo", show_default=True, help="The run's name.")
+def command(name: str) -> None:
+    """Pre-code a sample of realistic issues and report the agreement; needs no key.
+
+    The sample was written for this project, with the code its author had in mind for each issue. It
+    shows what coder does; it says nothing about how well it does on real issues.
+    """
+    from coder import codebook as codebooks
+    from coder import propose as driver
+    from coder.cli.labels import read_label_file
+    from coder.cli.propose import propose_with_progress
+    from coder.cli.report import show
+    from coder.cli.terminal import console, safe
+    from coder.report import build, write
+    from coder.resources import PACKAGE, shipped
+    from coder.sources import load_issues
+    from coder.study import Study
+
+    sample = PACKAGE / "sample"
+    study = Study.open(model={"name": "embedded"})
+    codebook_path = shipped("codebook") / "ptm-reuse.yaml"
+    issues = load_issues(sample / "issues.jsonl")
+    console.print(
+        f"[bold]{len(issues)} sample issues[/], written for this project with the code their author "
+        "had in mind.\nThey are illustrative: they show what coder does, not how well it does on "
+        "real issues.\n"
+    )
+    run, proposer = driver.start(study, name, codebook_path, issues, ())
+    propose_with_progress(run, proposer)
+    labels = read_label_file(
+        sample / "labels.csv", codebooks.load(codebook_path), run.issues, RATER
+    )
+    run.add_labels(RATER, labels.labels)
+    _show_proposals(run)
+    report = build(run, draws=study.settings.report.draws, seed=study.settings.seed)
+    show(report, write(report, run.path / "report"))
+    console.print(
+        f"\nNext, go through the proposals yourself:  [bold]coder review {safe(name)} --rater YOU[/]"
+    )
+
+
+def _show_proposals(run: Run) -> None:
+    """A few proposals as a reviewer would see them: code, confidence, evidence, rationale."""
+    from rich.panel import Panel
+
+    from coder.cli.terminal import console, safe
+
+    proposals = run.latest_proposals()
+    for issue_id in SHOWN:
+        issue, proposal = run.issues[issue_id], proposals[issue_id]
+        lines = [
+            f"[bold]{safe(run.codebook.path(code.code))}[/] "
+            + (f"[dim]confidence {code.confidence:.2f}[/]" if code.confidence is not None else "")
+            for code in proposal.codes
+        ] or [f"[yellow]{proposal.status.value}[/]"]
+        lines += [f'  "{safe(_one_line(e.quote))}"' for e in proposal.evidence]
+        lines.append(f"[dim]{safe(proposal.rationale)}[/]")
+        title = f"{safe(issue_id)}: {safe(_one_line(issue.title))}"
+        console.print(Panel("\n".join(lines), title=title, title_align="left"))
+
+
+def _one_line(text: str, width: int = 160) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -1,0 +1,40 @@
+"""Makes text written by strangers harmless in each format; every output passes it through here."""
+
+from __future__ import annotations
+
+import re
+
+# Controls, line and paragraph separators, bidirectional marks and overrides, lone surrogates. Tabs
+# and newlines stay, and so do the joiners that emoji and many scripts need.
+_OBEYED = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+)
+_MARKDOWN = re.compile(r"([\\`*_\[\]|~#$])")
+
+
+def inert(text: str) -> str:
+    """``text`` with every character that a reader or a program would obey, not show, as ``·``."""
+    return _OBEYED.sub("·", text.replace("\r\n", "\n"))
+
+
+def one_line(text: str, limit: int | None = None) -> str:
+    """``inert`` text with all white space as single spaces, cut to ``limit`` characters."""
+    line = " ".join(inert(text).split())
+    return line if limit is None or len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def markdown(text: str, limit: int | None = None) -> str:
+    """One line that Markdown shows as it is: no markup, no HTML, no new table cell."""
+    line = one_line(text, limit).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _MARKDOWN.sub(r"\\\1", line)
+
+
+def csv_cell(text: str) -> str:
+    """A cell that a spreadsheet shows as text: what looks like a formula gets a leading ``'``."""
+    cell = inert(text)
+    return f"'{cell}" if cell.lstrip()[:1] in {"=", "+", "-", "@"} or cell[:1] == "\t" else cell
+
+
+def web_url(url: str) -> str:
+    """``url`` when it is a plain http(s) address, else nothing: it may become a link."""
+    return url if re.fullmatch(r"https?://[^\s<>\"'`\\\x00-\x20]+", url) else ""

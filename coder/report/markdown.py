@@ -1,0 +1,284 @@
+"""The report as Markdown, for a repository or an appendix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+from coder.records import Estimate
+from coder.report.disagreements import rows
+from coder.report.inert import markdown as text
+from coder.report.inert import web_url
+from coder.report.model import Pair, Report
+from coder.report.wording import (
+    ACCEPTANCE,
+    LEVEL,
+    READING_GUIDE,
+    STATUS,
+    UNCORRECTED,
+    Names,
+    describe_model,
+    figure,
+    headline_sentence,
+    interval_note,
+    reading,
+    reasons,
+    share,
+)
+
+SHOWN = 30
+"""How many disagreements of each pair are listed; all are in the CSV file."""
+
+
+def markdown(report: Report) -> str:
+    """The whole report; every text from issues, models and people is escaped."""
+    names = Names(report)
+    blocks = [
+        f"# Agreement report: {text(report.run.name)}",
+        f"**{text(headline_sentence(report))}**",
+        *_about(report),
+        "## Coverage",
+        *_coverage(report),
+        "## Agreement (blind labels only)",
+        *_agreement([p for p in report.pairs if p.kind == "blind"]),
+        *_together(report),
+        f"{text(interval_note(report))}\n\n{text(READING_GUIDE)}",
+        *_acceptance(report),
+        "## Prevalence (uncorrected)",
+        UNCORRECTED,
+        *_prevalence(report, names),
+    ]
+    for pair in report.pairs:
+        blocks += _per_code(pair, names)
+    blocks += _disagreements(report, names)
+    return "\n\n".join(blocks) + "\n"
+
+
+def _table(head: Sequence[str], body: Iterable[Sequence[str]], numeric_from: int = 1) -> str:
+    rule = ["---" if i < numeric_from else "---:" for i in range(len(head))]
+    lines = [head, rule, *body]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _about(report: Report) -> Iterator[str]:
+    run, book = report.run, report.codebook
+    yield "\n".join(
+        (
+            f"- Model: {text(describe_model(run.model))}",
+            f"- Codebook: {text(book.name)} {text(book.version)} (`{book.hash[:12]}`)",
+            f"- Run made: {run.created_at:%Y-%m-%d %H:%M} UTC; issues `{run.data_hash[:12]}`",
+        )
+    )
+
+
+def _coverage(report: Report) -> Iterator[str]:
+    cover = report.coverage
+    statuses = [(f"model: {STATUS[s]}", share(n, cover.issues)) for s, n in cover.by_status.items()]
+    yield _table(
+        ("issues", f"{cover.issues:,}"),
+        [
+            *statuses,
+            ("leaked, not compared with the model", share(cover.leaked, cover.issues)),
+        ],
+    )
+    if cover.raters:
+        yield _table(
+            ("rater", "blind labels", "usable", "set aside", "not in this run", "decisions"),
+            [
+                (
+                    text(r.rater), f"{r.blind_labels:,}", f"{r.usable:,}",
+                    reasons(r.set_aside) or "–", f"{r.not_in_run:,}", f"{r.decisions:,}",
+                )
+                for r in cover.raters
+            ],
+        )  # fmt: skip
+
+
+def _agreement(pairs: Sequence[Pair]) -> Iterator[str]:
+    if not pairs:
+        yield "No blind labels: nothing can be said about agreement."
+        return
+    yield _table(
+        ("pair", "level", "n", "agree", "Cohen's κ", "Krippendorff's α", "AC1", "α reads as"),
+        [_figures(pair) for pair in pairs],
+        numeric_from=2,
+    )
+    yield from _further(pairs)
+    yield from _left_out(pairs)
+    notes = [line for pair in pairs for line in _notes(pair)]
+    if notes:
+        yield "\n".join(notes)
+
+
+def _figures(pair: Pair) -> tuple[str, ...]:
+    return (
+        text(f"{pair.left} and {pair.right}"), LEVEL[pair.level], f"{pair.n:,}",
+        *(text(figure(e)) for e in (
+            pair.percent_agreement, pair.cohen_kappa, pair.krippendorff_alpha, pair.gwet_ac1
+        )),
+        reading(pair.krippendorff_alpha),
+    )  # fmt: skip
+
+
+def _further(pairs: Sequence[Pair]) -> Iterator[str]:
+    def optional(estimate: Estimate | None) -> str:
+        return text(figure(estimate)) if estimate else "–"
+
+    body = []
+    for pair in pairs:
+        nested = pair.subcategory_given_category
+        body.append(
+            (
+                text(f"{pair.left} and {pair.right}"), LEVEL[pair.level],
+                text(figure(pair.macro_f1)), optional(pair.tree_alpha),
+                optional(nested.percent_agreement if nested else None),
+                optional(nested.cohen_kappa if nested else None), optional(pair.mean_jaccard),
+            )
+        )  # fmt: skip
+    yield _table(
+        ("pair", "level", "macro-F1", "tree α", "agree given category", "κ given category",
+         "Jaccard"),
+        body,
+        numeric_from=2,
+    )  # fmt: skip
+
+
+def _left_out(pairs: Sequence[Pair]) -> Iterator[str]:
+    body = [
+        (text(f"{p.left} and {p.right}"), LEVEL[p.level], f"{p.n:,}", reasons(p.excluded) or "–")
+        for p in pairs
+    ]
+    yield _table(("pair", "level", "n compared", "left out"), body, numeric_from=2)
+
+
+def _notes(pair: Pair) -> Iterator[str]:
+    for label, estimate in (
+        ("κ", pair.cohen_kappa), ("α", pair.krippendorff_alpha), ("AC1", pair.gwet_ac1),
+    ):  # fmt: skip
+        if estimate.note:
+            who = text(f"{pair.left} and {pair.right}")
+            yield f"- {label} of {who}, {LEVEL[pair.level]}: {text(estimate.note)}."
+
+
+def _together(report: Report) -> Iterator[str]:
+    if not report.together:
+        return
+    yield "All raters together:"
+    yield _table(
+        ("level", "n", "agree", "Fleiss' κ", "Krippendorff's α", "AC1"),
+        [
+            (
+                LEVEL[t.level], f"{t.agreement.n:,}",
+                *(text(figure(e)) for e in (
+                    t.agreement.percent_agreement, t.agreement.fleiss_kappa,
+                    t.agreement.krippendorff_alpha, t.agreement.gwet_ac1,
+                )),
+            )
+            for t in report.together
+        ],
+    )  # fmt: skip
+
+
+def _acceptance(report: Report) -> Iterator[str]:
+    if not report.acceptance:
+        return
+    yield "## Acceptance (assisted decisions)"
+    yield ACCEPTANCE
+    yield _table(
+        ("rater", "accept", "correct", "reject", "skip", "flag", "accepted", "set aside"),
+        [
+            (
+                text(a.rater), *(f"{n:,}" for n in (a.accept, a.correct, a.reject, a.skip, a.flag)),
+                text(figure(a.acceptance)), reasons(a.set_aside) or "–",
+            )
+            for a in report.acceptance
+        ],
+    )  # fmt: skip
+    assisted = [pair for pair in report.pairs if pair.kind == "assisted"]
+    if assisted:
+        yield "The same decisions counted as if they were agreement:"
+        yield from _agreement(assisted)
+
+
+def _prevalence(report: Report, names: Names) -> Iterator[str]:
+    for level, counts in groupby(report.prevalence, key=lambda p: p.level):
+        used = [p for p in counts if p.model.count or any(c.count for c in p.raters.values())]
+        if not used:
+            yield "Nobody has coded anything yet."
+            return
+        raters = list(used[0].raters)
+        yield _table(
+            (LEVEL[level], "model", *map(text, raters)),
+            [
+                (
+                    text(names.path(p.code)),
+                    share(p.model.count, p.model.of),
+                    *(share(c.count, c.of) for c in p.raters.values()),
+                )
+                for p in used
+            ],
+        )
+
+
+def _per_code(pair: Pair, names: Names) -> Iterator[str]:
+    used = [c for c in pair.per_code if c.support_left or c.support_right]
+    if not used or pair.kind == "assisted":
+        return
+    yield f"## Per {LEVEL[pair.level]}: {text(pair.left)} and {text(pair.right)}"
+    yield f"{text(pair.right)} is the reference for precision and recall. n = {pair.n:,}."
+    yield _table(
+        ("code", text(pair.left), text(pair.right), "precision", "recall", "F1", "κ"),
+        [
+            (
+                text(names.path(c.code)), f"{c.support_left:,}", f"{c.support_right:,}",
+                *(text(figure(e)) for e in (c.precision, c.recall, c.f1, c.cohen_kappa)),
+            )
+            for c in used
+        ],
+    )  # fmt: skip
+    if pair.confusion is None:
+        return
+    codes, matrix = pair.confusion.codes, pair.confusion.matrix
+    apart = sorted(
+        (-n, i, j) for i, row in enumerate(matrix) for j, n in enumerate(row) if n and i != j
+    )
+    if apart:
+        yield "Most frequent confusions:"
+        yield _table(
+            (text(pair.left), text(pair.right), "issues"),
+            [
+                (text(names.path(codes[i])), text(names.path(codes[j])), f"{-n:,}")
+                for n, i, j in apart[:10]
+            ],
+            numeric_from=2,
+        )
+
+
+def _disagreements(report: Report, names: Names) -> Iterator[str]:
+    for pair, found in rows(report):
+        if not found:
+            continue
+        kind = "" if pair.kind == "blind" else " (assisted)"
+        yield f"## Disagreements: {text(pair.left)} and {text(pair.right)}{kind}"
+        yield (
+            f"{min(SHOWN, len(found)):,} of {len(found):,} shown, the model's most confident "
+            "answers first; all are in disagreements.csv."
+        )
+        yield _table(
+            ("issue", text(pair.left), text(pair.right)),
+            [
+                (
+                    _issue(row.case.issue_id, row.case.title, row.case.url),
+                    text(names.codes(row.left)),
+                    text(names.codes(row.right)),
+                )
+                for row in found[:SHOWN]
+            ],
+            numeric_from=3,
+        )
+
+
+def _issue(issue_id: str, title: str, url: str) -> str:
+    shown = text(f"{issue_id} {title}", 90)
+    link = web_url(url).replace("(", "%28").replace(")", "%29").replace("|", "%7C")
+    return f"[{shown}](<{link}>)" if link else shown
