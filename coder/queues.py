@@ -51,7 +51,8 @@ class Pile:
             if (issue := str(fields["id"])) in proposals
         )
         if not self.entries:
-            raise RunError(f"run {run.name!r} has no proposals yet", "make them with: coder propose")
+            hint = "make them with: coder propose"
+            raise RunError(f"run {run.name!r} has no proposals yet", hint)
 
     def read(self, entry: Entry) -> tuple[Issue, Proposal]:
         issue = Issue.model_validate(_fields(self._issues, entry.issue_at))

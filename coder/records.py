@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 NONE_CODE = "none"
 """How "no code fits" is written in label files and tables; never the id of a real code."""
@@ -55,7 +55,7 @@ class Comment(Record):
 
     author: str = ""
     body: str = ""
-    created_at: datetime | None = None
+    created_at: AwareDatetime | None = None
     bot: bool = False
 
 
@@ -76,8 +76,8 @@ class Issue(Record):
     comments: tuple[Comment, ...] = ()
     labels: tuple[str, ...] = ()
     author: str = ""
-    created_at: datetime | None = None
-    closed_at: datetime | None = None
+    created_at: AwareDatetime | None = None
+    closed_at: AwareDatetime | None = None
 
     @cached_property
     def text(self) -> str:

@@ -8,7 +8,6 @@ special. Blind labels are never written here: the rater has seen the suggestion.
 
 from __future__ import annotations
 
-import contextlib
 import statistics
 import time
 import uuid
@@ -21,8 +20,8 @@ from coder.queues import Entry, Order, Pile, arrange, chance
 from coder.records import Action, Cardinality, Code, Decision, Example, Issue, Proposal, Status
 from coder.store import Run
 
-PACE_OVER = 20
-"""How many of the last decisions the pace is taken from."""
+PACE_FROM, PACE_OVER = 3, 20
+"""How many of this session's last decisions the pace is taken from, at least and at most."""
 
 
 @dataclass(frozen=True)
@@ -106,15 +105,10 @@ class ReviewSession:
         """Each issue's standing answers, the last on top."""
         self._today: set[str] = set()
         self._paces: list[float] = []
+        self._since = clock()
         for decision in self.journal:
             self._take_in(decision)
         self._advance()
-
-    @contextlib.contextmanager
-    def writing(self) -> Iterator[None]:
-        """Hold the rater's file for this session; ``RunError`` when another session has it."""
-        with self.journal.writing("coder review"):
-            yield
 
     # --- what to show ---------------------------------------------------------------------------
 
@@ -140,6 +134,15 @@ class ReviewSession:
         )
 
     @property
+    def answerable(self) -> bool:
+        """Whether ``enter`` has something to take."""
+        return self.item is not None and (self.item.acceptable or bool(self.selected))
+
+    @property
+    def undoable(self) -> bool:
+        return self._last() is not None
+
+    @property
     def memos(self) -> tuple[str, ...]:
         """The rater's memos on the issue shown, oldest first."""
         if self.item is None:
@@ -159,7 +162,7 @@ class ReviewSession:
             done=len(actions) - postponed,
             postponed=postponed,
             total=len(self._queue),
-            pace=statistics.median(recent) if recent else None,
+            pace=statistics.median(recent) if len(recent) >= PACE_FROM else None,
         )
 
     @property
@@ -174,8 +177,9 @@ class ReviewSession:
         examples = {example.issue.id: example for example in self.run.examples}
         for near in sorted(self.item.proposal.retrieved, key=lambda near: -near.score):
             known = examples.get(near.issue_id)
-            issue = known.issue if known else Issue(id=near.issue_id)
-            yield Example(issue=issue, codes=near.codes, memo=known.memo if known else ""), near.score
+            if known is None:
+                known = Example(issue=Issue(id=near.issue_id), codes=near.codes)
+            yield known, near.score
 
     # --- answers --------------------------------------------------------------------------------
 
@@ -248,21 +252,21 @@ class ReviewSession:
         """Add a note to the issue shown, which stays. Raises ``UsageError`` for an empty note."""
         if not text.strip():
             raise UsageError("an empty memo was not kept", "write m and then the note")
-        return self._write(Action.MEMO, memo=text.strip())
+        return self._write(self._current(), Action.MEMO, memo=text.strip())
 
     def undo(self) -> Decision | None:
         """Take back the last record that stands and show its issue again; ``None`` if none is left.
 
         Reaches back through earlier sessions. The record stays in the file; a new one names it.
         """
-        last = next((d for d in reversed(self._written.values()) if self._shown(d)), None)
+        last = self._last()
         if last is None:
             return None
-        entry = self._entries[last.issue_id]
-        if self.item is None or self.item.issue.id != entry.issue_id:
-            self._show(entry)
-        record = self._write(Action.UNDO, undoes=last.id)
-        self._show(entry)
+        here = self.item is not None and self.item.issue.id == last.issue_id
+        item = self._read(self._entries[last.issue_id])
+        record = self._write(item, Action.UNDO, undoes=last.id)
+        if not (here and last.action is Action.MEMO):
+            self._show(item)
         return record
 
     # --- inside ---------------------------------------------------------------------------------
@@ -278,6 +282,9 @@ class ReviewSession:
                 f"{code!r} is not a code of codebook {self.codebook.id!r}", "find one with /"
             )
 
+    def _last(self) -> Decision | None:
+        return next((d for d in reversed(self._written.values()) if self._shown(d)), None)
+
     def _shown(self, decision: Decision) -> bool:
         return decision.issue_id in self._entries
 
@@ -285,16 +292,20 @@ class ReviewSession:
         return {issue: stack for issue, stack in self._stacks.items() if issue in self._entries}
 
     def _answer(self, action: Action, codes: tuple[str, ...]) -> Decision:
-        decision = self._write(action, codes)
+        decision = self._write(self._current(), action, codes)
         if action is not Action.SKIP:
             self._paces.append(decision.seconds)
         self._advance()
         return decision
 
     def _write(
-        self, action: Action, codes: tuple[str, ...] = (), memo: str = "", undoes: str = ""
+        self,
+        item: Item,
+        action: Action,
+        codes: tuple[str, ...] = (),
+        memo: str = "",
+        undoes: str = "",
     ) -> Decision:
-        item = self._current()
         decision = Decision(
             id=uuid.uuid4().hex,
             issue_id=item.issue.id,
@@ -335,7 +346,7 @@ class ReviewSession:
         if entry is None:
             self.item = None
         else:
-            self._show(entry)
+            self._show(self._read(entry))
 
     def _postponed(self) -> Iterator[Entry]:
         """Skipped issues in the order of their skips, without those skipped again today."""
@@ -350,9 +361,12 @@ class ReviewSession:
             ):
                 yield self._entries[decision.issue_id]
 
-    def _show(self, entry: Entry) -> None:
+    def _read(self, entry: Entry) -> Item:
         issue, proposal = self._pile.read(entry)
         place = self._places[entry.issue_id]
-        self.item = Item(issue, proposal, chance(self.order, place, len(self._queue)))
-        self.selected = self.item.suggested if self.several else ()
+        return Item(issue, proposal, chance(self.order, place, len(self._queue)))
+
+    def _show(self, item: Item) -> None:
+        self.item = item
+        self.selected = item.suggested if self.several else ()
         self._since = self._clock()

@@ -13,7 +13,7 @@ from coder.agreement.alpha import (
     masi_distance,
     tree_distance,
 )
-from coder.agreement.arrays import Floats, Ints
+from coder.agreement.arrays import Bools, Floats, Ints
 from coder.agreement.compare import ONE_VALUE, SEVERAL
 from coder.agreement.encode import Codes, Vocabulary, group_numbers
 from coder.agreement.intervals import Statistic, bootstrap
@@ -120,7 +120,7 @@ def _alpha(counts: Floats, distance: Floats) -> Statistic:
 
 
 def _fleiss(
-    counts: Floats, profile: Ints, group: Ints | None, full: np.ndarray, *, draws: int, seed: int
+    counts: Floats, profile: Ints, group: Ints | None, full: Bools, *, draws: int, seed: int
 ) -> Estimate:
     """Fleiss' kappa over the units everyone coded, saying how many that leaves out."""
     kept, cell = np.unique(profile[full], return_inverse=True)

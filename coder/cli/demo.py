@@ -31,7 +31,7 @@ def command(name: str) -> None:
     from coder.cli.terminal import console, safe
     from coder.report import build, write
     from coder.resources import PACKAGE, shipped
-    from coder.sources import load_issues
+    from coder.sources.issues import load_issues
     from coder.study import Study
 
     sample = PACKAGE / "sample"

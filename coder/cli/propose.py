@@ -50,7 +50,7 @@ def command(
     from coder import codebook as codebooks
     from coder import propose as driver
     from coder.resources import find
-    from coder.sources import load_issues
+    from coder.sources.issues import load_issues
     from coder.study import Study
 
     study = Study.open(codebook=codebook, model={"name": model, "base_url": base_url})

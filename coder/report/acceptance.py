@@ -15,9 +15,7 @@ from coder.report.model import Acceptance, Why
 from coder.report.sides import Rater
 
 
-def acceptance(
-    rater: Rater, groups: Mapping[str, str], *, draws: int, seed: int
-) -> Acceptance:
+def acceptance(rater: Rater, groups: Mapping[str, str], *, draws: int, seed: int) -> Acceptance:
     """One rater's decisions by action, and the share of answers that were accepted as proposed.
 
     ``groups`` gives each issue's repository. Decisions made with another codebook are counted in

@@ -35,7 +35,7 @@ EXCERPT = 600
 """How many characters of an issue's text a disagreement shows."""
 
 
-def build(run: Run, *, draws: int = 2000, seed: int = 0) -> Report:
+def build_report(run: Run, *, draws: int = 2000, seed: int = 0) -> Report:
     """The report of a run as it is now. Reads the run, writes nothing.
 
     The same run, ``draws`` and ``seed`` give the same report. Raises ``RunError`` naming a line
@@ -50,8 +50,9 @@ class _Builder:
     def __init__(self, run: Run, draws: int, seed: int) -> None:
         self.run, self.draws, self.seed = run, draws, seed
         self.book = run.codebook
-        self.proposals = run.latest_proposals()
         by_id = {proposal.id: proposal for proposal in run.proposals}
+        latest = {proposal.issue_id: proposal for proposal in by_id.values()}
+        self.proposals = {i: latest[i] for i in run.issues if i in latest}
         self.raters = raters(run, by_id)
         self.model = model_side(run, self.proposals)
         # A decision is about the proposal that was shown, even when a later one replaced it.
@@ -62,6 +63,7 @@ class _Builder:
         self.levels: tuple[Level, ...] = ("category",)
         if any(code.parent is not None for code in self.book.codes):
             self.levels = ("category", "code")
+        self.category = {code.id: self.book.category(code.id) for code in self.book.codes}
         self.groups = {issue.id: issue.repo for issue in run.issues.values() if issue.repo}
 
     def report(self) -> Report:
@@ -93,9 +95,7 @@ class _Builder:
         blind = [r.blind for r in self.raters if r.labels]
         sides: list[tuple[Side, Side, Kind]] = [(self.model, side, "blind") for side in blind]
         sides += [(left, right, "blind") for left, right in combinations(blind, 2)]
-        sides += [
-            (self.shown[r.name], r.assisted, "assisted") for r in self.raters if r.decisions
-        ]
+        sides += [(self.shown[r.name], r.assisted, "assisted") for r in self.raters if r.decisions]
         for left, right, kind in sides:
             for level in self.levels:
                 yield self._pair(left, right, kind, level)
@@ -137,7 +137,9 @@ class _Builder:
 
     def _nested(self, ours: Mapping[str, Codes], theirs: Mapping[str, Codes]) -> Nested:
         same = [
-            i for i in ours if set(self._at("category", ours[i])) == set(self._at("category", theirs[i]))
+            i
+            for i in ours
+            if set(self._at("category", ours[i])) == set(self._at("category", theirs[i]))
         ]
         found = agree(
             {i: ours[i] for i in same},
@@ -183,7 +185,7 @@ class _Builder:
     def _at(self, level: Level, codes: Codes) -> Codes:
         if level == "code":
             return codes
-        return tuple(dict.fromkeys(self.book.category(code) for code in codes))
+        return tuple(dict.fromkeys(self.category[code] for code in codes))
 
     @property
     def _paths(self) -> dict[str, Codes]:
@@ -244,9 +246,7 @@ class _Builder:
                 )
 
     def _tally(self, level: Level, answers: Iterable[Codes]) -> Counter[str]:
-        return Counter(
-            code for codes in answers for code in self._at(level, codes) or (NONE_CODE,)
-        )
+        return Counter(code for codes in answers for code in self._at(level, codes) or (NONE_CODE,))
 
     def _cases(self, pairs: Iterable[Pair]) -> Iterator[Case]:
         differing = {d.issue_id for pair in pairs for d in pair.disagreements}
@@ -269,9 +269,7 @@ class _Builder:
         )
 
 
-def _shown(
-    decisions: Mapping[str, Decision], by_id: Mapping[str, Proposal]
-) -> dict[str, Proposal]:
+def _shown(decisions: Mapping[str, Decision], by_id: Mapping[str, Proposal]) -> dict[str, Proposal]:
     return {i: by_id[d.proposal_id] for i, d in decisions.items() if d.proposal_id in by_id}
 
 

@@ -17,13 +17,16 @@ from coder.report.wording import (
     STATUS,
     UNCORRECTED,
     Names,
+    confusions,
     describe_model,
     figure,
     headline_sentence,
     interval_note,
+    notes,
     reading,
     reasons,
     share,
+    title,
 )
 
 SHOWN = 30
@@ -105,14 +108,13 @@ def _agreement(pairs: Sequence[Pair]) -> Iterator[str]:
     )
     yield from _further(pairs)
     yield from _left_out(pairs)
-    notes = [line for pair in pairs for line in _notes(pair)]
-    if notes:
-        yield "\n".join(notes)
+    if found := notes(pairs):
+        yield "\n".join(f"- {text(note)}" for note in found)
 
 
 def _figures(pair: Pair) -> tuple[str, ...]:
     return (
-        text(f"{pair.left} and {pair.right}"), LEVEL[pair.level], f"{pair.n:,}",
+        text(title(pair)), LEVEL[pair.level], f"{pair.n:,}",
         *(text(figure(e)) for e in (
             pair.percent_agreement, pair.cohen_kappa, pair.krippendorff_alpha, pair.gwet_ac1
         )),
@@ -129,7 +131,7 @@ def _further(pairs: Sequence[Pair]) -> Iterator[str]:
         nested = pair.subcategory_given_category
         body.append(
             (
-                text(f"{pair.left} and {pair.right}"), LEVEL[pair.level],
+                text(title(pair)), LEVEL[pair.level],
                 text(figure(pair.macro_f1)), optional(pair.tree_alpha),
                 optional(nested.percent_agreement if nested else None),
                 optional(nested.cohen_kappa if nested else None), optional(pair.mean_jaccard),
@@ -144,20 +146,8 @@ def _further(pairs: Sequence[Pair]) -> Iterator[str]:
 
 
 def _left_out(pairs: Sequence[Pair]) -> Iterator[str]:
-    body = [
-        (text(f"{p.left} and {p.right}"), LEVEL[p.level], f"{p.n:,}", reasons(p.excluded) or "–")
-        for p in pairs
-    ]
+    body = [(text(title(p)), LEVEL[p.level], f"{p.n:,}", reasons(p.excluded) or "–") for p in pairs]
     yield _table(("pair", "level", "n compared", "left out"), body, numeric_from=2)
-
-
-def _notes(pair: Pair) -> Iterator[str]:
-    for label, estimate in (
-        ("κ", pair.cohen_kappa), ("α", pair.krippendorff_alpha), ("AC1", pair.gwet_ac1),
-    ):  # fmt: skip
-        if estimate.note:
-            who = text(f"{pair.left} and {pair.right}")
-            yield f"- {label} of {who}, {LEVEL[pair.level]}: {text(estimate.note)}."
 
 
 def _together(report: Report) -> Iterator[str]:
@@ -236,19 +226,13 @@ def _per_code(pair: Pair, names: Names) -> Iterator[str]:
             for c in used
         ],
     )  # fmt: skip
-    if pair.confusion is None:
-        return
-    codes, matrix = pair.confusion.codes, pair.confusion.matrix
-    apart = sorted(
-        (-n, i, j) for i, row in enumerate(matrix) for j, n in enumerate(row) if n and i != j
-    )
-    if apart:
+    if apart := confusions(pair):
         yield "Most frequent confusions:"
         yield _table(
             (text(pair.left), text(pair.right), "issues"),
             [
-                (text(names.path(codes[i])), text(names.path(codes[j])), f"{-n:,}")
-                for n, i, j in apart[:10]
+                (text(names.path(left)), text(names.path(right)), f"{count:,}")
+                for left, right, count in apart[:10]
             ],
             numeric_from=2,
         )
@@ -278,7 +262,7 @@ def _disagreements(report: Report, names: Names) -> Iterator[str]:
         )
 
 
-def _issue(issue_id: str, title: str, url: str) -> str:
-    shown = text(f"{issue_id} {title}", 90)
+def _issue(issue_id: str, heading: str, url: str) -> str:
+    shown = text(f"{issue_id} {heading}", 90)
     link = web_url(url).replace("(", "%28").replace(")", "%29").replace("|", "%7C")
     return f"[{shown}](<{link}>)" if link else shown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from coder.records import NONE_CODE, Estimate
@@ -24,12 +24,12 @@ WHY = {
     Why.STALE: "label made with another codebook",
     Why.UNKNOWN_CODE: "label with a code not in the codebook",
     Why.SEVERAL_CODES: "several codes where one is allowed",
-    Why.NOT_PROPOSED: "not proposed yet",
+    Why.NOT_PROPOSED: "without a proposal",
     Why.UNPARSED: "model answer unparsed",
     Why.OFF_CODEBOOK: "model answer off the codebook",
     Why.REFUSED: "model refused",
     Why.FAILED: "model failed",
-    Why.LEAKED: "leaked: the model may have learnt from this issue's own label",
+    Why.LEAKED: "leaked to the model",
     Why.CATEGORY_ONLY: "coded by category only",
 }
 
@@ -51,8 +51,8 @@ UNCORRECTED = (
 )
 
 ACCEPTANCE = (
-    "What raters did after seeing a proposal. This is acceptance, not agreement: a suggestion pulls "
-    "people towards itself, so it never enters the headline."
+    "What raters did after seeing a proposal. This is acceptance, not agreement: a suggestion "
+    "pulls people towards itself, so it never enters the headline."
 )
 
 
@@ -194,3 +194,35 @@ def interval_note(report: Report) -> str:
         f"In brackets: {how.confidence:.0%} bootstrap intervals, {over}, {how.draws:,} draws, "
         f"seed {how.seed}."
     )
+
+
+def confusions(pair: Pair) -> list[tuple[str, str, int]]:
+    """Left's code, right's code and how often they met, most frequent first, where they differ."""
+    if pair.confusion is None:
+        return []
+    codes = pair.confusion.codes
+    found = [
+        (codes[i], codes[j], count)
+        for i, row in enumerate(pair.confusion.matrix)
+        for j, count in enumerate(row)
+        if count and i != j
+    ]
+    return sorted(found, key=lambda entry: -entry[2])
+
+
+def notes(pairs: Iterable[Pair]) -> list[str]:
+    """What must be known about the coefficients of ``pairs``: each note once, and whom it is of."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for pair in pairs:
+        who = f"{title(pair)} by {LEVEL[pair.level]}"
+        for label, estimate in (
+            ("κ", pair.cohen_kappa),
+            ("α", pair.krippendorff_alpha),
+            ("AC1", pair.gwet_ac1),
+        ):
+            if estimate.note:
+                found.setdefault(estimate.note, {}).setdefault(who, []).append(label)
+    return [
+        "; ".join(f"{who} ({', '.join(labels)})" for who, labels in whom.items()) + f": {note}."
+        for note, whom in found.items()
+    ]

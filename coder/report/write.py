@@ -12,7 +12,7 @@ from coder.report.model import Report
 from coder.report.table import disagreements_csv
 
 
-def write(report: Report, folder: Path) -> tuple[Path, ...]:
+def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
     """Write ``folder``/report.html, .md, .json and disagreements.csv, and return their paths.
 
     The same report gives the same bytes. Raises ``StorageError`` when the disk is full.
@@ -29,5 +29,12 @@ def write(report: Report, folder: Path) -> tuple[Path, ...]:
 
 
 def to_json(report: Report) -> str:
-    """The report as ``report.json`` holds it."""
-    return json.dumps(report.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
+    """The report as ``report.json`` holds it: each part, and each entry of a list, on a line."""
+    parts = []
+    for key, value in report.model_dump(mode="json").items():
+        if isinstance(value, list):
+            text = "[\n" + ",\n".join(json.dumps(v, ensure_ascii=False) for v in value) + "\n]"
+        else:
+            text = json.dumps(value, ensure_ascii=False)
+        parts.append(f'"{key}": {text}')
+    return "{\n" + ",\n".join(parts) + "\n}\n"

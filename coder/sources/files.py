@@ -31,7 +31,7 @@ class Source:
     def __init__(self, path: Path, raw: io.FileIO) -> None:
         self.path = path
         self._raw = raw
-        packed = io.BufferedReader(raw, _PEEK)
+        packed: io.BufferedReader = io.BufferedReader(raw, _PEEK)
         # Not wrapped in another buffer: filling one would lose the rows just before a damage.
         self._stream: io.BufferedReader | gzip.GzipFile = (
             gzip.GzipFile(fileobj=packed) if packed.peek(2).startswith(_GZIP) else packed
@@ -70,9 +70,9 @@ class Source:
         if not head:
             return
         if _JSON.match(head) or suffix in (".json", ".jsonl", ".ndjson"):
-            text = self._text(newline="\n")
             reader = read_json_values if _STREAMED.match(header) else read_json_lines
-            yield from reader(text, name)
+            with self._text(newline="\n") as text:
+                yield from reader(text, name)
             return
         delimiter = _delimiter(header.decode("utf-8", "replace"))
         if delimiter is None and suffix not in (".csv", ".tsv"):
@@ -80,7 +80,8 @@ class Source:
                 f"{self.path} is neither JSON, JSON Lines, CSV nor TSV",
                 "the first line of a table names its columns; JSON starts with { or [",
             )
-        yield from read_table(self._text(newline=""), name, delimiter or ",")
+        with self._text(newline="") as text:
+            yield from read_table(text, name, delimiter or ",")
 
     def _text(self, newline: str) -> io.TextIOWrapper:
         # surrogateescape turns bytes that are not UTF-8 into lone surrogates, which the cells

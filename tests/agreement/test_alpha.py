@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_nominal import KRIPPENDORFF
+from published import KRIPPENDORFF
 
 from coder.agreement import (
     krippendorff_alpha,

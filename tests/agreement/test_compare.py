@@ -56,11 +56,12 @@ def values(found: Agreement) -> dict[str, float | None]:
 
 
 def test_a_small_study_by_hand() -> None:
-    left: Labels = {"1": ("a",), "2": ("a",), "3": ("b",), "4": (), "5": None, "7": ("a",)}
-    right: Labels = {"1": ("a",), "2": ("b",), "3": ("b",), "4": (), "5": ("a",), "6": ("a",)}
+    left = {"1": ("a",), "2": ("a",), "3": ("b",), "4": (), "5": None, "7": None}
+    left |= {"8": ("a",), "9": ("a",)}
+    right: Labels = {"1": ("a",), "2": ("b",), "3": ("b",), "4": (), "5": ("a",), "6": None}
     found = agree(left, right, codes=("a", "b"), paths=PATHS, draws=200)
 
-    assert (found.n, found.left_only, found.right_only) == (4, 1, 1)
+    assert (found.n, found.left_only, found.right_only) == (4, 3, 1)
     assert (found.left_unanswered, found.right_unanswered) == (1, 0)
     assert found.issue_ids == ("1", "2", "3", "4")
     assert found.percent_agreement.value == 0.75

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_nominal import FLEISS, KRIPPENDORFF
+from published import FLEISS, KRIPPENDORFF
 
 from coder.agreement import agree, agree_many
 from coder.errors import InputError

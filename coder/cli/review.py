@@ -1,0 +1,53 @@
+"""``coder review``: opens a run for one rater and hands it to the screen or to the line mode."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+_ORDERS = ("random", "uncertain", "file")
+
+
+@click.command("review")
+@click.argument("name")
+@click.option("--rater", required=True, help="Who is reviewing; decisions are kept per rater.")
+@click.option("--plain", is_flag=True, help="One command a line, for screen readers and scripts.")
+@click.option(
+    "--order",
+    type=click.Choice(_ORDERS),
+    default="random",
+    show_default=True,
+    help="Only random allows estimates about the issues you do not review.",
+)
+def command(name: str, rater: str, plain: bool, order: str) -> None:
+    """Go through a run's proposals one by one: accept, correct, skip, flag.
+
+    Every answer is on disk before the next issue shows; the same command goes on where you
+    stopped. Without a terminal to draw on, --plain is used by itself.
+    """
+    from coder.cli.review_words import summary
+    from coder.queues import Order
+    from coder.review import ReviewSession
+    from coder.store import Run
+    from coder.study import Study
+
+    run = Run.open(Study.open().runs, name)
+    session_file = run.decision_journal(rater)
+    with session_file.writing("coder review"):
+        session = ReviewSession(run, rater, Order(order))
+        if plain or not _can_draw():
+            from coder.cli.review_plain import review_plain
+
+            review_plain(session)
+        else:
+            from coder.cli.screen.app import review_on_screen
+
+            review_on_screen(session)
+    click.echo(summary(session))
+
+
+def _can_draw() -> bool:
+    is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    return is_terminal and os.environ.get("TERM", "dumb") != "dumb"

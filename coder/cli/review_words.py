@@ -1,0 +1,114 @@
+"""What both front ends of the review say: the letters, the sentences, the closing summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from coder.cli.terminal import plain
+from coder.records import Action, Codebook, Decision, Issue, Status
+from coder.review import Item, Progress, ReviewSession
+
+
+@dataclass(frozen=True)
+class Key:
+    """One letter of the review; ``short`` is for the key bar, ``long`` for the help."""
+
+    key: str
+    short: str
+    long: str
+
+
+KEYS = (
+    Key("Enter", "accept", "accept the suggestion (or the codes marked), go on"),
+    Key("1-9", "other", "take that code instead; where several may fit: mark it"),
+    Key("/", "find", "find any code by its name, id or definition"),
+    Key("n", "none", "no code fits"),
+    Key("s", "skip", "decide later; it comes back after all others"),
+    Key("f", "flag", "put aside for discussion; counts as answered"),
+    Key("m", "memo", "write a note about this issue"),
+    Key("u", "undo", "take back the last answer or memo, again for more"),
+    Key("l", "labelled", "the labelled issues the suggestion leans on"),
+    Key("e", "evidence", "go to the next marked quote"),
+    Key("x", "unfold", "show what is folded, or fold it again"),
+    Key("o", "open", "open the issue's page in a browser"),
+    Key("?", "help", "show this"),
+    Key("q", "quit", "stop; the same command goes on from here"),
+)
+
+_DONE = {
+    Action.ACCEPT: "accepted",
+    Action.CORRECT: "corrected",
+    Action.REJECT: "none fits",
+    Action.SKIP: "skipped",
+    Action.FLAG: "flagged",
+}
+
+_NO_ANSWER = {
+    Status.UNPARSED: "the model's answer could not be read",
+    Status.OFF_CODEBOOK: "the model answered with a code that is not in the codebook",
+    Status.REFUSED: "the model refused to answer",
+    Status.FAILED: "the model could not be asked",
+}
+
+
+def names(codebook: Codebook, codes: Sequence[str]) -> str:
+    """The codes as people read them; an id the codebook does not know is shown as it is."""
+    known = (codebook.path(code) if code in codebook.by_id else code for code in codes)
+    return plain("; ".join(known)) if codes else "no code fits"
+
+
+def no_answer(item: Item) -> str:
+    """Why there is no suggestion; empty when there is one."""
+    return _NO_ANSWER.get(item.proposal.status, "")
+
+
+def said(codebook: Codebook, decision: Decision) -> str:
+    """One line on what was just written down."""
+    if decision.action is Action.MEMO:
+        return "memo kept"
+    if decision.action is Action.UNDO:
+        return "taken back; answer again, or u for the one before"
+    if decision.action in (Action.ACCEPT, Action.CORRECT):
+        return f"{_DONE[decision.action]}: {names(codebook, decision.codes)}"
+    return {
+        Action.REJECT: "noted: no code fits",
+        Action.SKIP: "skipped for now",
+        Action.FLAG: "flagged for discussion",
+    }[decision.action]
+
+
+def where(issue: Issue) -> str:
+    """How people refer to the issue: repository and number, or what there is."""
+    if issue.repo and issue.number is not None:
+        return plain(f"{issue.repo}#{issue.number}")
+    return plain(f"{issue.repo} {issue.id}".strip())
+
+
+def percent(confidence: float | None) -> str:
+    return "" if confidence is None else f"{confidence:.0%}"
+
+
+def duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def pace(progress: Progress) -> str:
+    if progress.pace is None or progress.seconds_left is None:
+        return ""
+    return f"{duration(progress.pace)} each, {duration(progress.seconds_left)} left"
+
+
+def summary(session: ReviewSession) -> str:
+    """What stands after the session, where it is, and what to type next."""
+    progress, tally = session.progress, session.tally
+    counts = ", ".join(f"{tally[action]} {word}" for action, word in _DONE.items())
+    return (
+        f"{progress.done} of {progress.total} reviewed: {counts}\n"
+        f"stored in {plain(str(session.journal.path))}\n"
+        f"next: coder report {session.run.name}"
+    )

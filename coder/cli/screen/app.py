@@ -1,0 +1,268 @@
+"""The review on a screen: keys in, panes out; every decision is the session's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import ClassVar
+
+import click
+from textual import events
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.theme import Theme
+from textual.widgets import Static
+
+from coder.cli.browser import open_page
+from coder.cli.issue_view import pieces
+from coder.cli.review_words import said
+from coder.cli.screen import panes
+from coder.cli.screen.dialogs import FindCode, Read, WriteMemo
+from coder.errors import CoderError, UsageError
+from coder.records import Decision
+from coder.review import ReviewSession
+
+WIDE = 110
+"""From this many columns on, issue and suggestion stand side by side."""
+
+THEME = Theme(
+    name="coder",
+    dark=True,
+    primary="#7aa2f7",
+    secondary="#9fb3c8",
+    accent="#e0af68",
+    success="#9ece6a",
+    warning="#e5c07b",
+    error="#f7768e",
+    foreground="#d5d9e0",
+    background="#15171c",
+    surface="#1b1e25",
+    panel="#262a33",
+)
+
+
+def review_on_screen(session: ReviewSession) -> None:
+    """Run the screen until the rater quits. Raises ``KeyboardInterrupt`` after Ctrl-C."""
+    app = ReviewApp(session)
+    app.run()
+    if app.failure is not None:
+        raise app.failure
+    if app.interrupted:
+        raise KeyboardInterrupt
+    if app.return_code:
+        raise click.exceptions.Exit(app.return_code)
+
+
+class ReviewApp(App[None]):
+    """One screen over one :class:`ReviewSession`."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "coder review"
+    ENABLE_COMMAND_PALETTE = False
+    ALLOW_SELECT = False
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "answer('enter')"),
+        *(Binding(str(digit), f"pick({digit})") for digit in range(1, 10)),
+        Binding("slash", "find"),
+        Binding("n", "answer('reject')"),
+        Binding("s", "answer('skip')"),
+        Binding("f", "answer('flag')"),
+        Binding("m", "memo"),
+        Binding("u", "undo"),
+        Binding("l", "neighbours"),
+        Binding("e", "evidence"),
+        Binding("x", "unfold"),
+        Binding("o", "open_page"),
+        Binding("space", "page_down"),
+        Binding("question_mark", "help"),
+        Binding("q", "quit"),
+        Binding("ctrl+c", "interrupt", priority=True),
+    ]
+
+    def __init__(self, session: ReviewSession) -> None:
+        super().__init__()
+        self.session = session
+        self.failure: CoderError | None = None
+        self.interrupted = False
+        self._unfolded = False
+        self._last_evidence = -1
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="top")
+        with Horizontal(id="work"):
+            with Vertical(id="issue"):
+                yield Static(id="where")
+                with VerticalScroll(id="reading"):
+                    yield Static(id="text")
+            with VerticalScroll(id="answer"):
+                yield Static(id="suggestion")
+        yield Static(id="notice")
+        yield Static(id="keys")
+
+    def on_mount(self) -> None:
+        if self.no_color or self.console.color_system in ("standard", "windows"):
+            # With no more than sixteen colours only the terminal's own are sure to be readable.
+            self.theme = "ansi-dark"
+        elif "TEXTUAL_THEME" not in os.environ:
+            self.register_theme(THEME)
+            self.theme = THEME.name
+        self.query_one("#reading").focus()
+        self._show("? shows all keys")
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._show_frame(event.size.width)
+
+    # --- showing --------------------------------------------------------------------------------
+
+    def _show(self, notice: str) -> None:
+        """Draw the session's item from its start."""
+        self._unfolded = False
+        self._last_evidence = -1
+        self._show_issue()
+        for pane in ("#reading", "#answer"):
+            self.query_one(pane).scroll_home(animate=False)
+        self._show_answer(notice)
+
+    def _show_issue(self) -> None:
+        item = self.session.item
+        if item is None:
+            self._put("#where", Content.styled("Every issue is reviewed", panes.HEAD))
+            self._put("#text", panes.closing(self.session))
+            return
+        shown = pieces(item.issue, item.proposal.evidence, self._unfolded)
+        self._put("#where", panes.issue_head(item.issue))
+        self._put("#text", panes.issue_text(shown))
+
+    def _show_answer(self, notice: str) -> None:
+        answered = self.session.item is None
+        self._put("#suggestion", Content() if answered else panes.answer(self.session))
+        self._notify(notice)
+        self._show_frame(self.size.width)
+
+    def _show_frame(self, width: int) -> None:
+        self._put("#top", panes.top_line(self.session, width))
+        self._put("#keys", panes.key_bar(self.session, narrow=width < WIDE))
+
+    def _notify(self, notice: str, style: str = panes.FAINT) -> None:
+        self._put("#notice", Content.styled(f" {notice}", style))
+
+    def _put(self, where: str, text: Content) -> None:
+        self.query_one(where, Static).update(text)
+
+    # --- answers --------------------------------------------------------------------------------
+
+    def _answer(self, give: Callable[[], Decision | None]) -> None:
+        """Give one answer; what is not possible is said, what cannot be stored ends the session."""
+        try:
+            decision = give()
+        except UsageError as error:
+            self._notify(f"{error.message}: {error.hint}", "bold $text-error")
+        except CoderError as error:
+            self.failure = error
+            self.exit()
+        else:
+            if decision is not None:
+                self._show(said(self.session.codebook, decision))
+            else:
+                self._show_answer("Enter takes the codes marked")
+
+    def action_answer(self, how: str) -> None:
+        answers = {
+            "enter": self.session.enter,
+            "reject": self.session.reject,
+            "skip": self.session.skip,
+            "flag": self.session.flag,
+        }
+        self._answer(answers[how])
+
+    def action_pick(self, number: int) -> None:
+        options = self.session.options
+        if number > len(options):
+            self._notify(f"there is no number {number} here; / finds any code")
+            return
+        self._answer(lambda: self.session.pick(options[number - 1].code.id))
+
+    def action_find(self) -> None:
+        def found(code: str | None) -> None:
+            if code is not None:
+                self._answer(lambda: self.session.pick(code))
+
+        if self.session.item is not None:
+            self.push_screen(FindCode(self.session.codebook, self.session.selected), found)
+
+    def action_memo(self) -> None:
+        def written(text: str | None) -> None:
+            if text is not None:
+                self._keep_memo(text)
+
+        if self.session.item is not None:
+            self.push_screen(WriteMemo(), written)
+
+    def _keep_memo(self, text: str) -> None:
+        try:
+            decision = self.session.memo(text)
+        except UsageError as error:
+            self._notify(error.message, "bold $text-error")
+        except CoderError as error:
+            self.failure = error
+            self.exit()
+        else:
+            self._show_answer(said(self.session.codebook, decision))
+
+    def action_undo(self) -> None:
+        if not self.session.undoable:
+            self._notify("there is nothing to undo")
+            return
+        self._answer(self.session.undo)
+
+    # --- looking --------------------------------------------------------------------------------
+
+    def action_neighbours(self) -> None:
+        found = list(self.session.neighbours())
+        text = panes.neighbours(self.session.codebook, found)
+        self.push_screen(Read("Labelled issues like this one", text))
+
+    def action_evidence(self) -> None:
+        """Scroll to the next marked quote, round and round."""
+        item = self.session.item
+        if item is None:
+            return
+        shown = pieces(item.issue, item.proposal.evidence, self._unfolded)
+        starts, at = [], 0
+        for before, piece in zip([None, *shown], shown, strict=False):
+            if piece.evidence and not (before and before.evidence):
+                starts.append(at)
+            at += len(piece.text)
+        if not starts:
+            self._notify("no quote of the suggestion is in the text")
+            return
+        self._last_evidence = (self._last_evidence + 1) % len(starts)
+        text = self.query_one("#text", Static)
+        above = panes.issue_text(shown)[: starts[self._last_evidence]]
+        line = above.get_height({}, max(1, text.content_size.width)) - 1
+        self.query_one("#reading").scroll_to(y=max(0, line - 2), animate=False)
+        self._notify(f"quote {self._last_evidence + 1} of {len(starts)}")
+
+    def action_unfold(self) -> None:
+        self._unfolded = not self._unfolded
+        self._show_issue()
+
+    def action_open_page(self) -> None:
+        if self.session.item is not None:
+            self._notify(open_page(self.session.item.issue.url))
+
+    def action_page_down(self) -> None:
+        self.query_one("#reading").scroll_page_down(animate=False)
+
+    def action_help(self) -> None:
+        self.push_screen(Read("Keys", panes.help_text()))
+
+    async def action_quit(self) -> None:
+        self.exit()
+
+    def action_interrupt(self) -> None:
+        self.interrupted = True
+        self.exit()

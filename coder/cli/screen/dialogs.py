@@ -1,0 +1,104 @@
+"""The three dialogs of the review: find a code, write a memo, read something."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from coder.cli.screen.panes import found_code
+from coder.finder import find_codes
+from coder.records import Codebook
+
+
+class FindCode(ModalScreen[str | None]):
+    """Type a few letters, Enter takes the code on top or the one moved to; ``None`` on Esc."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)"),
+        Binding("down", "move(1)"),
+        Binding("up", "move(-1)"),
+    ]
+
+    def __init__(self, codebook: Codebook, marked: Collection[str]) -> None:
+        super().__init__()
+        self._codebook = codebook
+        self._marked = marked
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog tall"):
+            yield Input(placeholder="name, id or words of the definition", compact=True)
+            yield OptionList(compact=True)
+            yield Static("Enter takes the code · up/down move · Esc goes back", classes="hint")
+
+    def on_mount(self) -> None:
+        self.query_one(OptionList).can_focus = False
+        self._search("")
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._search(event.value)
+
+    def on_input_submitted(self) -> None:
+        found = self.query_one(OptionList)
+        if found.highlighted is not None:
+            self.dismiss(found.get_option_at_index(found.highlighted).id)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option.id)
+
+    def action_move(self, by: int) -> None:
+        found = self.query_one(OptionList)
+        found.action_cursor_down() if by > 0 else found.action_cursor_up()
+
+    def _search(self, words: str) -> None:
+        found = self.query_one(OptionList)
+        found.clear_options()
+        found.add_options(
+            Option(found_code(self._codebook, code, code.id in self._marked), id=code.id)
+            for code in find_codes(self._codebook, words)
+        )
+        found.highlighted = 0 if found.option_count else None
+
+
+class WriteMemo(ModalScreen[str | None]):
+    """One line of text; ``None`` on Esc, and nothing is kept."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)")]
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Input(placeholder="a note about this issue", compact=True)
+            yield Static("Enter keeps the memo · Esc goes back", classes="hint")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value)
+
+
+class Read(ModalScreen[None]):
+    """Text to read and close."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(key, "dismiss(None)") for key in ("escape", "enter", "q", "l", "question_mark")
+    ]
+
+    def __init__(self, title: str, text: Content) -> None:
+        super().__init__()
+        self._title = title
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog tall"):
+            yield Static(Content.styled(self._title, "bold $text-primary"))
+            with VerticalScroll():
+                yield Static(self._text)
+            yield Static("Esc goes back", classes="hint")
+
+    def on_mount(self) -> None:
+        self.query_one(VerticalScroll).focus()

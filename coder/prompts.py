@@ -1,0 +1,128 @@
+"""Loads versioned prompt templates and renders them into messages.
+
+A template is one jinja file with three macros: ``system`` (the same for every issue, so providers
+can cache it), ``user`` (one issue) and ``repair`` (what was wrong with an answer). Issue text enters
+as the value of a variable, so nothing in it is ever read as template code.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
+from jinja2.meta import find_undeclared_variables
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from coder.errors import InputError
+from coder.records import Code, Codebook, content_hash
+from coder.resources import find
+
+DEFAULT = "propose.v1"
+MESSAGES = ("system", "user", "repair")
+VARIABLES = {"codebook", "detailed", "definitions", "examples", "passages", "nonce", "problem"}
+
+_ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A line of an issue as the model reads it; ``number`` is ``None`` for what was left out."""
+
+    number: int | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A labelled issue as the model reads it."""
+
+    text: str
+    codes: tuple[str, ...]
+    memo: str = ""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A template bound to a codebook. ``hash`` is over the template's text."""
+
+    name: str
+    hash: str
+    template: Template
+    codebook: Codebook
+    detailed: bool
+    """Whether the system message holds the rules of every code, or their definitions only."""
+
+    @cached_property
+    def system(self) -> str:
+        """The message that is byte-identical for every issue."""
+        return self._render("system")
+
+    def user(
+        self,
+        passages: Sequence[Passage],
+        nonce: str,
+        definitions: Sequence[Code] = (),
+        examples: Sequence[Shown] = (),
+    ) -> str:
+        """The message that holds one issue. ``nonce`` must occur in no text it delimits."""
+        return self._render(
+            "user", passages=passages, nonce=nonce, definitions=definitions, examples=examples
+        )
+
+    def repair(self, problem: str) -> str:
+        """The message that says what was wrong with an answer."""
+        return self._render("repair", problem=problem)
+
+    def _render(self, message: str, **values: Any) -> str:
+        variables = {"codebook": self.codebook, "detailed": self.detailed, **values}
+        try:
+            return str(getattr(self.template.make_module(variables), message)()).strip()
+        except TemplateError as error:
+            raise InputError(
+                f"prompt {self.name!r}, message {message!r}: {error.message}",
+                f"what each message may use is listed at the top of {DEFAULT}",
+            ) from None
+
+
+def load(name: str, root: Path, codebook: Codebook, detailed: bool) -> Prompt:
+    """The template called ``name`` in the study at ``root``, else the shipped one.
+
+    Raises ``InputError`` when there is none, when it is not valid, when a message is missing, or when
+    it uses a variable that does not exist.
+    """
+    path = find("prompts", name, ".jinja", root)
+    try:
+        source = path.read_text(encoding="utf-8-sig")
+        template = _ENVIRONMENT.from_string(source)
+        unknown = find_undeclared_variables(_ENVIRONMENT.parse(source)) - VARIABLES
+    except TemplateSyntaxError as error:
+        raise InputError(f"{path}:{error.lineno}: {error.message}", "correct that line") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {path}: {error}", "check the file") from None
+    if unknown:
+        first = min(unknown)
+        near = difflib.get_close_matches(first, VARIABLES, 1)
+        known = f"known: {', '.join(sorted(VARIABLES))}"
+        raise InputError(
+            f"{path}: unknown variable {first!r}", f"did you mean {near[0]!r}?" if near else known
+        )
+    missing = [message for message in MESSAGES if f"macro {message}()" not in source]
+    if missing:
+        raise InputError(
+            f"{path}: there is no macro {missing[0]!r}()", f"a prompt has {', '.join(MESSAGES)}"
+        )
+    return Prompt(name, content_hash("prompt.v1", source), template, codebook, detailed)
+
+
+def nonce(seed: int, issue_hash: str, texts: Sequence[str]) -> str:
+    """A word that occurs in none of ``texts``; the same for the same issue and seed."""
+    for attempt in range(1_000_000):
+        word = content_hash("nonce.v1", [seed, issue_hash, attempt])[:12]
+        if not any(word in text for text in texts):
+            return word
+    raise AssertionError("no free nonce in a million tries")

@@ -1,0 +1,310 @@
+"""The one door to chat models: any provider through langchain, with retries and honest failures.
+
+The only importer of langchain's chat models and of openai. A server that speaks OpenAI's protocol
+gets its parameters in the body of the request, and its answer is read from the body that came
+back: the client's own reading raises on a truncated answer or an odd usage block, and what was
+paid for would be lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import tenacity
+
+from coder.errors import ModelError
+from coder.proposers.failures import Fatal, Failure, Rejected, Transient, clean, failure
+from coder.proposers.providers import Endpoint, endpoint
+from coder.records import Usage, canonical_json
+from coder.study import ModelSettings, Study
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage
+
+Messages = Sequence[tuple[str, str]]
+"""(role, text) in order; roles are ``system``, ``user`` and ``assistant``."""
+
+FORMATS = ("json_schema", "json_object", "text")
+"""How an answer is asked for, the strictest first; the prompt states the contract in any case."""
+
+_LONGEST_WAIT = 30.0
+_bodies: ContextVar[list[str] | None] = ContextVar("bodies", default=None)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a model answered: its text, and the whole answer as it came."""
+
+    text: str
+    raw: str
+    finish_reason: str = ""
+    refusal: str = ""
+    usage: Usage | None = None
+    format: str = "text"
+    parameters: dict[str, Any] | None = None
+
+
+def check_model(study: Study) -> str:
+    """What the study's chat model is, in words. Contacts nobody.
+
+    Raises ``ModelError`` when a package or a key is missing.
+    """
+    to = endpoint(study)
+    _build(to, study.settings.model)
+    where = to.public_url or f"the {to.provider} service"
+    return f"{to.model} at {where} (not contacted)"
+
+
+class Chat:
+    """A chat model that can be asked, several requests at a time, inside one event loop."""
+
+    def __init__(self, to: Endpoint, settings: ModelSettings, schema: dict[str, Any]) -> None:
+        self.endpoint = to
+        self._settings = settings
+        self._retries = settings.retries
+        self._timeout = settings.timeout
+        self._schema = schema
+        # Older compatible servers know the old name only; OpenAI's own new models the new one.
+        limit = "max_tokens" if self.endpoint.compatible else "max_completion_tokens"
+        self.parameters: dict[str, Any] = {
+            "temperature": settings.temperature,
+            limit: settings.max_output_tokens,
+        }
+        self._format = FORMATS[0] if self.endpoint.speaks_openai else FORMATS[-1]
+        self._reached = False
+        self._model: BaseChatModel | None = None
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[Chat]:
+        """Opens connections for as long as the context lasts; ``ask`` works only inside it."""
+        if not self.endpoint.speaks_openai:
+            self._model = _build(self.endpoint, self._settings)
+            yield self
+            return
+        import openai
+
+        async with openai.DefaultAsyncHttpxClient(
+            timeout=self._timeout,
+            event_hooks={"response": [_keep_body]},
+            # A proxy set for the outside world must not stand before a server on this machine.
+            trust_env=not self.endpoint.is_loopback,
+        ) as client:
+            self._model = _build(self.endpoint, self._settings, client)
+            yield self
+
+    async def ask(self, messages: Messages) -> Reply:
+        """The model's answer. Raises ``Failure``; after ``Fatal`` there is no use in asking on."""
+        refused: Rejected | None = None
+        for form in FORMATS[FORMATS.index(self._format) :]:
+            try:
+                reply = await self._with_parameters(messages, form)
+            except Rejected as error:
+                if error.about_the_text:
+                    raise
+                refused = refused or error
+                continue
+            # Remembered once it has worked, so that one odd issue does not change the others.
+            self._format = max(form, self._format, key=FORMATS.index)
+            return reply
+        assert refused is not None
+        raise refused
+
+    async def _with_parameters(self, messages: Messages, form: str) -> Reply:
+        while True:
+            sent = self.parameters
+            try:
+                return await self._retrying(messages, form, sent)
+            except Rejected as error:
+                accepted = _without(sent, str(error))
+                if accepted is None:
+                    raise
+                self.parameters = accepted
+
+    async def _retrying(self, messages: Messages, form: str, parameters: dict[str, Any]) -> Reply:
+        attempts = tenacity.AsyncRetrying(
+            stop=tenacity.stop_after_attempt(self._retries + 1),
+            wait=_wait,
+            retry=tenacity.retry_if_exception_type(Transient),
+            reraise=True,
+        )
+        return await attempts(self._once, messages, form, parameters)
+
+    async def _once(self, messages: Messages, form: str, parameters: dict[str, Any]) -> Reply:
+        assert self._model is not None
+        bodies: list[str] = []
+        _bodies.set(bodies)
+        options: dict[str, Any] = {}
+        if self.endpoint.speaks_openai:
+            options["extra_body"] = {**parameters, **_response_format(form, self._schema)}
+        reply: Reply | None = None
+        try:
+            async with asyncio.timeout(self._timeout):
+                message = await self._model.ainvoke(list(messages), **options)
+            reply = read_completion(bodies[-1]) if bodies else None
+            reply = reply or _read_message(message)
+        except Exception as error:
+            # The client may stumble over an answer that is all there: it has been paid for.
+            reply = read_completion(bodies[-1]) if bodies else None
+            if reply is None:
+                raise self._mapped(error) from error
+        self._reached = True
+        return Reply(
+            reply.text, reply.raw, reply.finish_reason, reply.refusal, reply.usage, form, parameters
+        )
+
+    def _mapped(self, error: Exception) -> Failure:
+        key = self.endpoint.key.get_secret_value() if self.endpoint.key else ""
+        mapped = failure(error, key)
+        if isinstance(mapped, Transient) and mapped.unreachable and not self._reached:
+            return Fatal(f"there is no connection: {mapped}")
+        self._reached = self._reached or not (isinstance(mapped, Transient) and mapped.unreachable)
+        return mapped
+
+
+def stop_message(to: Endpoint, error: Fatal) -> ModelError:
+    """The one line with which a run stops."""
+    where = to.public_url or to.provider
+    hint = "check the key and the model's name; the same command goes on where it stopped"
+    if to.compatible:
+        hint = f"is a server running there, does its address end in /v1? {hint}"
+    return ModelError(f"{to.setting} at {where}: {error}", hint)
+
+
+def read_completion(body: str) -> Reply | None:
+    """The answer in a chat-completions body; ``None`` when it is not one. Forgives odd usage."""
+    try:
+        payload = json.loads(body)
+        choice = payload["choices"][0]
+        message = choice["message"]
+        content = message.get("content")
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+    refusal = message.get("refusal")
+    return Reply(
+        text=_joined(content),
+        raw=body,
+        finish_reason=str(choice.get("finish_reason") or ""),
+        refusal=refusal if isinstance(refusal, str) else "",
+        usage=read_usage(payload.get("usage")),
+    )
+
+
+def read_usage(block: object) -> Usage | None:
+    """Token counts by OpenAI's or langchain's names; ``None`` when the block makes no sense."""
+    if not isinstance(block, dict):
+        return None
+    spent = _count(block.get("prompt_tokens", block.get("input_tokens")))
+    made = _count(block.get("completion_tokens", block.get("output_tokens")))
+    if spent is None or made is None:
+        return None
+    details = block.get("prompt_tokens_details", block.get("input_token_details"))
+    cached = details.get("cached_tokens", details.get("cache_read")) if _is_map(details) else None
+    return Usage(input_tokens=spent, output_tokens=made, cached_tokens=_count(cached) or 0)
+
+
+def read_raw(raw: str) -> Reply:
+    """The answer in a saved call's ``raw_response``, whichever provider it came from."""
+    return read_completion(raw) or _read_dump(json.loads(raw), raw)
+
+
+def _read_message(message: AIMessage) -> Reply:
+    dump = json.loads(json.dumps(message.model_dump(mode="json"), default=str))
+    return _read_dump(dump, canonical_json(dump))
+
+
+def _read_dump(dump: dict[str, Any], raw: str) -> Reply:
+    details = dump.get("response_metadata") or {}
+    reason = str(details.get("finish_reason") or details.get("stop_reason") or "").casefold()
+    reasons = {"max_tokens": "length", "refusal": "content_filter", "safety": "content_filter"}
+    return Reply(
+        text=_joined(dump.get("content")),
+        raw=raw,
+        finish_reason=reasons.get(reason, reason),
+        usage=read_usage(dump.get("usage_metadata")),
+    )
+
+
+def _joined(content: object) -> str:
+    """A message's text; some servers send it in parts."""
+    if isinstance(content, list):
+        parts = [part.get("text") for part in content if isinstance(part, dict)]
+        return "".join(part for part in parts if isinstance(part, str))
+    return content if isinstance(content, str) else ""
+
+
+def _count(value: object) -> int | None:
+    good = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return value if good and isinstance(value, int) else None
+
+
+def _is_map(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _response_format(form: str, schema: dict[str, Any]) -> dict[str, Any]:
+    if form == "text":
+        return {}
+    if form == "json_object":
+        return {"response_format": {"type": form}}
+    named = {"name": "answer", "strict": True, "schema": schema}
+    return {"response_format": {"type": form, "json_schema": named}}
+
+
+def _without(parameters: dict[str, Any], complaint: str) -> dict[str, Any] | None:
+    """``parameters`` changed as a server's complaint asks; ``None`` if it is not about them."""
+    old, new = "max_tokens", "max_completion_tokens"
+    if "temperature" in complaint and "temperature" in parameters:
+        return {name: value for name, value in parameters.items() if name != "temperature"}
+    if f"'{old}'" in complaint and new in complaint and old in parameters:
+        return {new if name == old else name: value for name, value in parameters.items()}
+    return None
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, Transient) and error.retry_after is not None:
+        return error.retry_after
+    return float(tenacity.wait_exponential_jitter(initial=0.5, max=_LONGEST_WAIT)(state))
+
+
+async def _keep_body(response: Any) -> None:
+    kept = _bodies.get()
+    if kept is not None:
+        await response.aread()
+        kept.append(response.text)
+
+
+def _build(to: Endpoint, settings: ModelSettings, client: Any = None) -> BaseChatModel:
+    """The langchain model for an endpoint. Raises ``ModelError`` with what is missing."""
+    from langchain.chat_models import init_chat_model
+
+    options: dict[str, Any] = {"max_retries": 0, "timeout": settings.timeout}
+    if to.speaks_openai:
+        # Never None: the client would then take OPENAI_API_KEY and send it to whatever server.
+        options["api_key"] = to.key.get_secret_value() if to.key else "none-needed"
+        options["http_async_client"] = client
+    else:
+        options |= {"temperature": settings.temperature, "max_tokens": settings.max_output_tokens}
+        if to.key is not None:
+            options["api_key"] = to.key.get_secret_value()
+    if to.provider == "azure_openai":
+        options |= {"azure_endpoint": to.base_url, "azure_deployment": to.model,
+                    "api_version": to.api_version}  # fmt: skip
+    elif to.base_url:
+        options["base_url"] = to.base_url
+    try:
+        model = init_chat_model(to.model, model_provider=to.provider, **options)
+    except Exception as error:
+        secret = to.key.get_secret_value() if to.key else ""
+        raise ModelError(
+            f"{to.setting} cannot be set up: {clean(str(error), secret)}",
+            "check the model's name and settings in study.toml, and its keys in .env",
+        ) from None
+    return model

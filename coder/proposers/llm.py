@@ -1,0 +1,332 @@
+"""Proposes codes with any chat model: prompt, call, strict reading, one repair, honest status."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Any, Self
+
+from coder import prompts
+from coder.errors import UsageError
+from coder.evidence import span
+from coder.proposers.answer import Answer, Reader, answer_schema
+from coder.proposers.base import SaveCall
+from coder.proposers.budget import TokenCounter, open_counter
+from coder.proposers.chat import Chat, Messages, read_raw, stop_message
+from coder.proposers.condense import Condensed, condense
+from coder.proposers.failures import Failure, Fatal, Filtered, clean
+from coder.proposers.providers import endpoint
+from coder.proposers.wire import Wire
+from coder.records import (
+    NONE_CODE,
+    Call,
+    Codebook,
+    Evidence,
+    Example,
+    Issue,
+    Neighbour,
+    Proposal,
+    Status,
+    content_hash,
+    now,
+)
+from coder.retrieval.index import Retriever
+from coder.study import Study
+
+EXAMPLE_CHARACTERS = 600
+"""How much of a similar labelled issue is shown."""
+MIN_ISSUE_TOKENS = 200
+"""With less room than this for the issue itself, coding it would be a pretence."""
+_FRAMING_TOKENS = 64
+"""What a server's chat template adds around the messages, rounded up."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question to the model. ``earlier`` are the calls before it about the same issue."""
+
+    issue: Issue
+    messages: Messages
+    key: str
+    condensed: Condensed
+    retrieved: tuple[Neighbour, ...]
+    excluded: tuple[str, ...]
+    earlier: tuple[Call, ...] = ()
+
+
+class LLMProposer:
+    """A proposer that asks a chat model; see :class:`coder.proposers.base.Proposer`."""
+
+    def __init__(
+        self,
+        study: Study,
+        codebook: Codebook,
+        prompt: prompts.Prompt,
+        retriever: Retriever,
+        counter: TokenCounter,
+    ) -> None:
+        self._settings = study.settings
+        to = endpoint(study)
+        # Azure takes no array lengths; a local server needs them against endless lists.
+        self._schema = answer_schema(codebook, bounded=to.provider == "openai")
+        self._chat = Chat(to, study.settings.model, self._schema)
+        self._asked = dict(self._chat.parameters)
+        self._codebook = codebook
+        self._prompt = prompt
+        self._retriever = retriever
+        self._counter = counter
+        self._reader = Reader(codebook)
+        self._system_hash = content_hash("message.v1", prompt.system)
+        self._answered: dict[str, Call] = {}
+        model = self._settings.model
+        self._room = (
+            model.context_tokens - model.max_output_tokens - counter.count(prompt.system)
+            - _FRAMING_TOKENS
+        )  # fmt: skip
+        if self._room < MIN_ISSUE_TOKENS:
+            raise UsageError(
+                f"model.context_tokens = {model.context_tokens} leaves no room for an issue beside "
+                f"the codebook and the answer",
+                f"set it to at least {model.context_tokens - self._room + 4 * MIN_ISSUE_TOKENS}, "
+                "or choose a smaller codebook",
+            )
+
+    @classmethod
+    def open(cls, study: Study, codebook: Codebook, examples: Sequence[Example]) -> Self:
+        """The proposer a study is set to. Contacts nobody.
+
+        Raises ``ModelError`` without the model's package or key, ``InputError`` for a bad template
+        and ``UsageError`` when the codebook does not fit into ``model.context_tokens``.
+        """
+        from coder.retrieval.index import open_retriever
+
+        settings = study.settings
+        # A small codebook stands in the prompt in full; of a large one, the rules of those codes
+        # that are near to the issue. 0 definitions: all of it, always.
+        few = len(codebook.leaves) <= settings.retrieval.definitions
+        detailed = few or settings.retrieval.definitions == 0
+        prompt = prompts.load(settings.model.prompt, study.root, codebook, detailed)
+        counter = open_counter(settings.model.name, study.cache)
+        retriever = open_retriever(study, codebook, examples)
+        return cls(study, codebook, prompt, retriever, counter)
+
+    @property
+    def system(self) -> str:
+        """The message every request begins with; calls name it by its hash."""
+        return self._prompt.system
+
+    def describe(self) -> dict[str, Any]:
+        """What tells this proposer from others: model, prompt, schema and retrieval, no secret."""
+        return {
+            "kind": "llm",
+            "name": self._settings.model.name,
+            "base_url": self._chat.endpoint.public_url,
+            "parameters": self._asked,
+            "context_tokens": self._settings.model.context_tokens,
+            "tokens_counted_by": self._counter.name,
+            "prompt": self._prompt.name,
+            "prompt_hash": self._prompt.hash,
+            "system_hash": self._system_hash,
+            "schema_hash": content_hash("schema.v1", self._schema),
+            "embedder": self._retriever.embedder,
+            "neighbours": self._settings.retrieval.neighbours,
+            "definitions": self._settings.retrieval.definitions,
+        }
+
+    def recall(self, calls: Iterable[Call]) -> None:
+        """Use these answers, from an earlier session, instead of asking the same again."""
+        for call in calls:
+            key = call.request.get("key")
+            if isinstance(key, str) and call.raw_response is not None and not call.error:
+                self._answered[key] = call
+
+    def propose(self, issues: Iterable[Issue], save_call: SaveCall) -> Iterator[Proposal]:
+        """One proposal for each issue, as answers come in. Every call is saved before it is read.
+
+        Raises ``ModelError`` when asking on is of no use (a refused key, no server); what was
+        answered until then has been saved.
+        """
+        wire = Wire(self._connected, self._settings.model.concurrency)
+        try:
+            with wire:
+                yield from self._drive(iter(issues), wire, save_call)
+        except Fatal as error:
+            raise stop_message(self._chat.endpoint, error) from None
+        finally:
+            for _, call in wire.completed():
+                save_call(call)
+
+    def _drive(
+        self, issues: Iterator[Issue], wire: Wire[Request, Call], save_call: SaveCall
+    ) -> Iterator[Proposal]:
+        repairs: deque[Request] = deque()
+        while True:
+            while wire.room and (request := self._next(repairs, issues)):
+                known = self._answered.get(request.key)
+                if known is None:
+                    wire.send(request)
+                elif isinstance(outcome := self._outcome(request, known), Proposal):
+                    yield outcome
+                else:
+                    repairs.append(outcome)
+            if not wire.busy:
+                return
+            request, call = wire.receive()
+            save_call(call)
+            wire.acknowledge()
+            outcome = self._outcome(request, call)
+            if isinstance(outcome, Proposal):
+                yield outcome
+            else:
+                repairs.append(outcome)
+
+    def _next(self, repairs: deque[Request], issues: Iterator[Issue]) -> Request | None:
+        if repairs:
+            return repairs.popleft()
+        issue = next(issues, None)
+        return self._request(issue) if issue is not None else None
+
+    # --- asking ---------------------------------------------------------------------------------
+
+    def _request(self, issue: Issue) -> Request:
+        settings = self._settings.retrieval
+        wanted = 0 if self._prompt.detailed else settings.definitions
+        found = self._retriever.look_up(issue, settings.neighbours, wanted)
+        codes = [self._codebook.by_id[code] for code in found.definitions]
+        definitions = [code for code in codes if code.include or code.exclude or code.examples]
+        shown = [_shown(example) for example in found.examples]
+        texts = [issue.text, *(example.text + example.memo for example in shown)]
+        word = prompts.nonce(self._settings.seed, issue.hash, texts)
+
+        def room() -> int:
+            frame = self._prompt.user((), word, definitions, shown)
+            return self._room - self._counter.count(frame)
+
+        # The issue comes first: what was retrieved gives way, the least similar first.
+        while room() < MIN_ISSUE_TOKENS and (shown or definitions):
+            (shown or definitions).pop()
+        condensed = condense(issue, self._counter.count, room())
+        user = self._prompt.user(condensed.passages, word, definitions, shown)
+        messages = (("system", self._prompt.system), ("user", user))
+        retrieved = found.neighbours[: len(shown)]
+        return Request(
+            issue, messages, self._key(messages), condensed, retrieved, found.excluded
+        )
+
+    def _key(self, messages: Messages) -> str:
+        """The hash of everything that changes the answer."""
+        chat = self._chat.endpoint
+        asked = [chat.setting, chat.public_url, self._asked, self._schema]
+        return content_hash("request.v1", [asked, self._system_hash, list(messages[1:])])
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Callable[[Request], Awaitable[Call]]]:
+        async with self._chat.connected():
+            yield self._call
+
+    async def _call(self, request: Request) -> Call:
+        """The call, answered or failed. Raises ``Fatal`` when the run must stop."""
+        began = perf_counter()
+        sent: dict[str, Any] = {
+            "key": request.key,
+            # The system message is the same in every call: named by its hash, kept once.
+            "messages": [{"role": "system", "hash": self._system_hash}]
+            + [{"role": role, "content": text} for role, text in request.messages[1:]],
+        }
+        answered: dict[str, Any]
+        try:
+            reply = await self._chat.ask(request.messages)
+            sent |= {"format": reply.format, "parameters": reply.parameters}
+            answered = {
+                "raw_response": reply.raw,
+                "finish_reason": reply.finish_reason,
+                "usage": reply.usage,
+            }
+        except Fatal:
+            raise
+        except Failure as error:
+            filtered = "content_filter" if isinstance(error, Filtered) else ""
+            answered = {"error": str(error), "finish_reason": filtered}
+        at = now()
+        return Call(
+            id=content_hash("call.v1", [request.key, at.isoformat()])[:20],
+            issue_id=request.issue.id,
+            model=self._chat.endpoint.setting,
+            prompt=self._prompt.name,
+            prompt_hash=self._prompt.hash,
+            request=sent,
+            seconds=round(perf_counter() - began, 3),
+            at=at,
+            **answered,
+        )
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def _outcome(self, request: Request, call: Call) -> Proposal | Request:
+        """What an answer amounts to: a proposal, or one more request that asks to repair it."""
+        request = replace(request, earlier=(*request.earlier, call))
+        filtered = call.finish_reason == "content_filter"
+        if call.raw_response is None:
+            return self._without(request, Status.REFUSED if filtered else Status.FAILED, call.error)
+        reply = read_raw(call.raw_response)
+        if reply.refusal or filtered:
+            why = clean(reply.refusal) or "the provider's content filter stopped the answer"
+            return self._without(request, Status.REFUSED, why)
+        answer = self._reader.read(reply.text)
+        if isinstance(answer, Answer):
+            return self._accepted(request, answer)
+        if call.finish_reason == "length":
+            return self._without(
+                request,
+                Status.UNPARSED,
+                f"cut off at {self._settings.model.max_output_tokens} tokens, before it was whole; "
+                "raise model.max_output_tokens",
+            )
+        if len(request.earlier) > 1:
+            return self._without(request, answer.status, clean(answer.problem))
+        messages = (
+            *request.messages,
+            ("assistant", reply.text or "(empty)"),
+            ("user", self._prompt.repair(clean(answer.problem))),
+        )
+        return replace(request, messages=messages, key=self._key(messages))
+
+    def _accepted(self, request: Request, answer: Answer) -> Proposal:
+        proposal = self._without(request, Status.OK if answer.codes else Status.ABSTAINED, "")
+        return proposal.model_copy(
+            update={
+                "codes": answer.codes,
+                "runners_up": answer.runners_up,
+                "rationale": answer.rationale,
+                "evidence": tuple(_evidence(request, number) for number in answer.sentences),
+            }
+        )
+
+    def _without(self, request: Request, status: Status, error: str) -> Proposal:
+        calls = tuple(call.id for call in request.earlier)
+        return Proposal(
+            id=content_hash("proposal.v1", [request.issue.id, calls])[:20],
+            issue_id=request.issue.id,
+            issue_hash=request.issue.hash,
+            status=status,
+            retrieved=request.retrieved,
+            excluded=request.excluded,
+            call_ids=calls,
+            model=self._chat.endpoint.setting,
+            error=error,
+            seconds=round(sum(call.seconds for call in request.earlier), 3),
+        )
+
+
+def _shown(example: Example) -> prompts.Shown:
+    text = " ".join(example.issue.text.split())[:EXAMPLE_CHARACTERS]
+    return prompts.Shown(text, example.codes or (NONE_CODE,), " ".join(example.memo.split()))
+
+
+def _evidence(request: Request, number: int) -> Evidence:
+    """Sentence ``number`` in the issue's own words; unverified if the model was shown no such."""
+    found = request.condensed.spans.get(number)
+    return span(request.issue.text, *found) if found else Evidence(quote=f"[{number}]")

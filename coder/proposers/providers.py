@@ -1,0 +1,133 @@
+"""Which chat model a setting means: its provider, address and key, before anything is contacted."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import SecretStr
+
+from coder.errors import ModelError
+from coder.study import Study
+
+LOCAL = {
+    "ollama": "http://localhost:11434/v1",
+    "vllm": "http://localhost:8000/v1",
+    "llamacpp": "http://localhost:8080/v1",
+}
+"""Servers that speak OpenAI's protocol without a key, and where each listens by default."""
+
+ALIASES = {"azure": "azure_openai", "google": "google_genai", "mistral": "mistralai"}
+KEYS = {
+    "openai": "OPENAI_API_KEY",
+    "azure_openai": "AZURE_OPENAI_API_KEY",
+    "anthropic": "ANTHROPIC_API_KEY",
+    "google_genai": "GOOGLE_API_KEY",
+    "mistralai": "MISTRAL_API_KEY",
+    "groq": "GROQ_API_KEY",
+    "deepseek": "DEEPSEEK_API_KEY",
+    "together": "TOGETHER_API_KEY",
+    "fireworks": "FIREWORKS_API_KEY",
+    "xai": "XAI_API_KEY",
+    "cohere": "COHERE_API_KEY",
+    "openrouter": "OPENROUTER_API_KEY",
+}
+"""The variable that holds each hosted provider's key; others sign in by means of their own."""
+
+_EXAMPLE = "for example openai:gpt-4.1-mini, ollama:llama3.1:8b or embedded"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A chat model and how to reach it."""
+
+    setting: str
+    provider: str
+    model: str
+    base_url: str = ""
+    key: SecretStr | None = None
+    api_version: str = ""
+
+    @property
+    def speaks_openai(self) -> bool:
+        """Whether it takes OpenAI's chat completions, with ``response_format``."""
+        return self.provider in ("openai", "azure_openai")
+
+    @property
+    def compatible(self) -> bool:
+        """Whether it is another server that speaks OpenAI's protocol."""
+        return self.provider == "openai" and bool(self.base_url)
+
+    @property
+    def public_url(self) -> str:
+        """The address without what may be secret in it; empty for the provider's own."""
+        parts = urlsplit(self.base_url)
+        host = parts.netloc.rpartition("@")[2]
+        return urlunsplit((parts.scheme, host, parts.path, "", "")) if self.base_url else ""
+
+    @property
+    def is_loopback(self) -> bool:
+        host = urlsplit(self.base_url).hostname or ""
+        return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def endpoint(study: Study) -> Endpoint:
+    """The chat model ``study`` is set to. Raises ``ModelError`` when it cannot be used here."""
+    model = study.settings.model
+    prefix, colon, name = model.name.partition(":")
+    if not colon or not name:
+        raise ModelError(f"{model.name!r} is not a model", f"write provider:model, {_EXAMPLE}")
+    provider = ALIASES.get(prefix, prefix)
+    if model.base_url and urlsplit(model.base_url).scheme not in ("http", "https"):
+        raise ModelError(
+            f"base_url {model.base_url!r} is not an address",
+            "write it with http:// or https://, for example http://localhost:8080/v1",
+        )
+    if provider in LOCAL or (provider == "openai" and model.base_url):
+        # Only the key that is meant for this server: another provider's must not be sent to it.
+        url = model.base_url or LOCAL[provider]
+        return Endpoint(model.name, "openai", name, url, study.settings.api_key)
+    _require_package(provider, prefix)
+    key = _key(study, provider)
+    if provider != "azure_openai":
+        return Endpoint(model.name, provider, name, model.base_url, key)
+    address = model.base_url or _plain(study, "AZURE_OPENAI_ENDPOINT")
+    if not address:
+        raise ModelError(
+            f"{model.name} needs the address of your Azure resource",
+            "set AZURE_OPENAI_ENDPOINT in .env, or base_url in study.toml",
+        )
+    version = _plain(study, "OPENAI_API_VERSION") or "2024-10-21"
+    return Endpoint(model.name, provider, name, address, key, version)
+
+
+def _key(study: Study, provider: str) -> SecretStr | None:
+    variable = KEYS.get(provider)
+    key = (study.key(variable) if variable else None) or study.settings.api_key
+    if variable and key is None:
+        raise ModelError(
+            f"{study.settings.model.name} needs a key and there is none",
+            f"set {variable} in the environment or in {study.root / '.env'}; "
+            "--model embedded needs no key",
+        )
+    return key
+
+
+def _plain(study: Study, variable: str) -> str:
+    value = study.key(variable)
+    return value.get_secret_value() if value else ""
+
+
+def _require_package(provider: str, prefix: str) -> None:
+    from langchain.chat_models import base as registry
+
+    known = getattr(registry, "_BUILTIN_PROVIDERS", {})
+    package = known[provider][0].partition(".")[0] if provider in known else f"langchain_{provider}"
+    if importlib.util.find_spec(package) is None:
+        if known and provider not in known:
+            raise ModelError(f"no provider is called {prefix!r}", f"write {_EXAMPLE}")
+        raise ModelError(
+            f"{prefix}: models need the package {package.replace('_', '-')}",
+            f"pip install {package.replace('_', '-')}",
+        )

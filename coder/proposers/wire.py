@@ -1,0 +1,137 @@
+"""The network on a thread of its own: a bounded number of requests in flight, answers as they come.
+
+Everything else (files, prompts, parsing) stays on the caller's thread, so nothing needs a lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+LOOKAHEAD = 16
+"""Requests made ready beyond those in flight, so that no slot waits for the caller."""
+_CLOSING_SECONDS = 5.0
+_POLL_SECONDS = 0.5
+
+
+class Wire(Generic[Q, A]):
+    """Answers requests concurrently. A context manager; leaving it drops what is in flight.
+
+    ``connect`` is entered on the network's thread and gives the coroutine function that answers
+    one request. Whatever that raises comes out of :meth:`receive`.
+    """
+
+    def __init__(
+        self, connect: Callable[[], AbstractAsyncContextManager[Callable[[Q], Awaitable[A]]]],
+        limit: int,
+    ) -> None:
+        self._connect = connect
+        self._limit = limit
+        self._done: queue.SimpleQueue[tuple[Q, A | BaseException]] = queue.SimpleQueue()
+        self._held: tuple[Q, A] | None = None
+        self._ready: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        # A daemon: a server that does not let go must not keep the program from ending.
+        self._thread = threading.Thread(target=self._run, name="coder-network", daemon=True)
+        self.busy = 0
+        """Requests sent whose answer has not been received."""
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        failure = self._ready.get()
+        if failure is not None:
+            raise failure
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(_CLOSING_SECONDS)
+
+    @property
+    def room(self) -> bool:
+        """Whether another request may be made ready."""
+        return self.busy < self._limit + min(self._limit, LOOKAHEAD)
+
+    def send(self, request: Q) -> None:
+        self.busy += 1
+        self._loop.call_soon_threadsafe(self._start, request)
+
+    def receive(self) -> tuple[Q, A]:
+        """The next request to be answered, with its answer. Blocks, but not against Ctrl-C.
+
+        Until :meth:`acknowledge` the answer counts as not received: a Ctrl-C may come in between.
+        """
+        while True:
+            try:
+                request, answer = self._done.get(timeout=_POLL_SECONDS)
+                break
+            except queue.Empty:
+                continue
+        self.busy -= 1
+        if isinstance(answer, BaseException):
+            raise answer
+        self._held = request, answer
+        return self._held
+
+    def acknowledge(self) -> None:
+        """The answer received last is safe."""
+        self._held = None
+
+    def completed(self) -> list[tuple[Q, A]]:
+        """What was answered and not acknowledged, to be saved once the wire is closed."""
+        found = [self._held] if self._held is not None else []
+        self._held = None
+        while not self._done.empty():
+            request, answer = self._done.get_nowait()
+            if not isinstance(answer, BaseException):
+                found.append((request, answer))
+        return found
+
+    def _start(self, request: Q) -> None:
+        task = self._loop.create_task(self._answer(request))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, request: Q) -> None:
+        try:
+            async with self._slots:
+                answer: A | BaseException = await self._ask(request)
+        except Exception as error:
+            answer = error
+        self._done.put((request, answer))
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._serve())
+        finally:
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        try:
+            async with self._connect() as ask:
+                self._ask = ask
+                self._slots = asyncio.Semaphore(self._limit)
+                self._ready.put(None)
+                await self._stop.wait()
+                for task in self._tasks:
+                    task.cancel()
+                await asyncio.gather(*self._tasks, return_exceptions=True)
+        except Exception as error:
+            self._ready.put(error)

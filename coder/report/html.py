@@ -1,0 +1,129 @@
+"""The report as one HTML page that needs nothing else: no request leaves it, no issue text runs."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from coder.records import Estimate
+from coder.report import figures, wording
+from coder.report.disagreements import Row, rows
+from coder.report.inert import inert, web_url
+from coder.report.model import Pair, Report
+
+SHOWN = 400
+"""How many disagreements the page holds in all; every one is in the JSON and CSV files."""
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def html(report: Report) -> str:
+    """The page: loads nothing, and its policy allows only its own style and script."""
+    style = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+    script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
+    headline = wording.headline(report)
+    blind = [pair for pair in report.pairs if pair.kind == "blind"]
+    return (
+        _environment()
+        .get_template("report.html.jinja")
+        .render(
+            report=report,
+            names=wording.Names(report),
+            words=wording,
+            figures=figures,
+            style=Markup(style),
+            script=Markup(script),
+            policy=_policy(style, script),
+            headline=headline,
+            blind=blind,
+            assisted=[pair for pair in report.pairs if pair.kind == "assisted"],
+            forests=[_forest(pair) for pair in blind if pair.n],
+            forest_scale=figures.Scale.over(e for p in blind for _, e in _coefficients(p)),
+            details=[_Detail.of(pair, report) for pair in blind if pair.n],
+            prevalence=[
+                (level, list(g)) for level, g in groupby(report.prevalence, lambda p: p.level)
+            ],
+            listed=_listed(report),
+        )
+    )
+
+
+class _Forest(NamedTuple):
+    pair: Pair
+    coefficients: list[tuple[str, Estimate]]
+
+
+class _Detail(NamedTuple):
+    """What is shown of one pair, code by code."""
+
+    pair: Pair
+    scale: figures.Scale
+    heat_map: Markup | None
+
+    @classmethod
+    def of(cls, pair: Pair, report: Report) -> _Detail:
+        names = wording.Names(report)
+        heat_map = None
+        if pair.confusion is not None:
+            labels = [inert(names.name(code)) for code in pair.confusion.codes]
+            heat_map = figures.heat_map(pair.confusion, labels, pair.left, pair.right)
+        return cls(pair, figures.Scale(), heat_map)
+
+
+class _Listed(NamedTuple):
+    """The disagreements of one pair that the page holds, out of ``total``."""
+
+    pair: Pair
+    rows: list[Row]
+    total: int
+
+
+def _listed(report: Report) -> list[_Listed]:
+    found = [(pair, differing) for pair, differing in rows(report) if differing]
+    room = SHOWN // max(1, len(found))
+    return [_Listed(pair, differing[:room], len(differing)) for pair, differing in found]
+
+
+def _coefficients(pair: Pair) -> list[tuple[str, Estimate]]:
+    found = [
+        ("κ", pair.cohen_kappa), ("α", pair.krippendorff_alpha), ("AC1", pair.gwet_ac1),
+    ]  # fmt: skip
+    if pair.tree_alpha is not None:
+        found.append(("tree α", pair.tree_alpha))
+    return found
+
+
+def _forest(pair: Pair) -> _Forest:
+    return _Forest(pair, _coefficients(pair))
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        # Runs on every text before it is escaped; figures are Markup and already went through it.
+        finalize=lambda value: inert(value) if type(value) is str else value,
+    )
+    environment.filters["web_url"] = web_url
+    return environment
+
+
+def _policy(style: str, script: str) -> str:
+    return (
+        f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _digest(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"'sha256-{digest}'"

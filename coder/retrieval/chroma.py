@@ -1,0 +1,73 @@
+"""One embedder in two roles: chromadb's embedding function, and langchain's embeddings."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+from chromadb.api.types import Documents, EmbeddingFunction, Space
+from chromadb.api.types import Embeddings as Rows
+from chromadb.utils.embedding_functions import (
+    DefaultEmbeddingFunction,
+    register_embedding_function,
+)
+from langchain_core.embeddings import Embeddings
+
+from coder.errors import ModelError
+from coder.retrieval.embedders import Embedder, open_embedder
+
+
+@register_embedding_function
+class CoderEmbeddings(EmbeddingFunction[Documents], Embeddings):
+    """Registered under a name, so that chromadb can open a collection made with it again."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+
+    def __call__(self, input: Documents) -> Rows:  # noqa: A002  chromadb checks the name
+        return cast(Rows, list(self._embedder.encode(list(input)).astype(np.float32)))
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [[float(x) for x in row] for row in self._embedder.encode(texts)]
+
+    def embed_query(self, input: Any) -> Any:  # noqa: A002
+        """langchain gives one text and wants its vector; chromadb gives and wants a list."""
+        if isinstance(input, str):
+            return self.embed_documents([input])[0]
+        return self(input)
+
+    @staticmethod
+    def name() -> str:
+        return "issue-coder"
+
+    def default_space(self) -> Space:
+        return "cosine"
+
+    def get_config(self) -> dict[str, Any]:
+        return {"setting": self._embedder.setting}
+
+    @staticmethod
+    def build_from_config(config: dict[str, Any]) -> CoderEmbeddings:
+        embedder = open_embedder(config["setting"])
+        if embedder is None:
+            raise ModelError(
+                "the index was made with an embedder that is not here any more",
+                "delete runs/.cache: it is made again",
+            )
+        return CoderEmbeddings(embedder)
+
+
+class DefaultEmbeddings:
+    """chromadb's own embedder, with langchain's method; downloads its model when first used."""
+
+    def __init__(self) -> None:
+        self._function = DefaultEmbeddingFunction()
+
+    def embed_documents(self, texts: list[str]) -> Any:
+        try:
+            return self._function(texts)
+        except Exception as error:
+            raise ModelError(
+                f"chromadb's embedder cannot be used: {str(error).splitlines()[0]}",
+                "it downloads its model once; or set retrieval.embedder to minilm",
+            ) from None

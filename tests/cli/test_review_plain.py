@@ -1,0 +1,137 @@
+"""``coder review --plain``: the same letters, one command a line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.runs import make_issue, make_proposal, make_run
+
+from coder.records import Decision, Status
+from coder.store import Run
+
+
+def review(study: Path, commands: str, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "coder", "review", "trial", "--rater", "ann", *options]
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    return subprocess.run(
+        [*command, "--order", "file"],
+        cwd=study,
+        input=commands,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+
+
+def decisions(study: Path) -> list[Decision]:
+    return list(Run.open(study / "runs", "trial").decision_journal("ann"))
+
+
+def told(study: Path) -> list[tuple[str, str, tuple[str, ...]]]:
+    return [(d.issue_id, d.action.value, d.codes) for d in decisions(study)]
+
+
+def test_a_script_reviews_without_a_terminal(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs", 6)
+    result = review(tmp_path, "\n1\n/taste.bland\nn\nm look again\ns\nf\nq\n")
+    assert result.returncode == 0, result.stderr
+    assert told(tmp_path) == [
+        ("i1", "accept", ("taste.sour",)),
+        ("i2", "correct", ("looks.green",)),
+        ("i3", "correct", ("taste.bland",)),
+        ("i4", "reject", ()),
+        ("i5", "memo", ()),
+        ("i5", "skip", ()),
+        ("i6", "flag", ()),
+    ]
+    assert decisions(tmp_path)[4].memo == "look again"
+    assert "1 accepted, 2 corrected, 1 none fits, 1 skipped, 1 flagged" in result.stdout
+    assert "next: coder report trial" in result.stdout
+
+
+def test_it_says_what_the_screen_shows(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs")
+    out = review(tmp_path, "l\n").stdout
+    for words in (
+        "acme/fruit#1 https://example.org/acme/fruit/issues/1",
+        "«The apples are sour»",
+        "comment by ann",
+        "suggested: Taste > Too Sour 72%",
+        "include: lemons in the apple crate",
+        "why: The reporter says",
+        "1  Looks > Still Green 20%",
+        "0.81  Taste > Too Sour: Apples of crate 99",
+    ):
+        assert words in out
+
+
+def test_a_search_lists_and_the_next_number_takes(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs")
+    out = review(tmp_path, "/brown\n1\n/zzzz\n/gren\n\n").stdout
+    assert told(tmp_path) == [("i1", "correct", ("looks.bruised",))]
+    assert "no code matches 'zzzz'" in out
+    assert "an empty line now accepts the suggestion" in out
+
+
+def test_undo_after_a_restart_and_after_the_last_issue(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs", 1)
+    review(tmp_path, "\n")
+    assert "every issue is reviewed" in review(tmp_path, "u\nn\nq\n").stdout
+    assert [action for _, action, _ in told(tmp_path)] == ["accept", "undo", "reject"]
+
+
+def test_several_codes(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs", cardinality="multiple")
+    out = review(tmp_path, "2 3\n1\n\n").stdout
+    assert told(tmp_path) == [("i1", "correct", ("taste.bland", "looks.green"))]
+    assert "[x] Taste > Too Sour" in out
+
+
+def test_a_failed_proposal_is_no_code_and_cannot_be_accepted(tmp_path: Path) -> None:
+    issue = make_issue(1)
+    refused = make_proposal(issue, status=Status.REFUSED, codes=(), error="policy")
+    make_run(tmp_path / "runs", [issue], [refused])
+    out = review(tmp_path, "\n").stdout
+    assert "no suggestion (refused)" in out
+    assert "not possible: there is nothing to accept" in out
+    assert told(tmp_path) == []
+
+
+@pytest.mark.parametrize("command", ["z", "nn", "accept", "9", "m", "0", "²"])
+def test_what_is_no_command_changes_nothing(tmp_path: Path, command: str) -> None:
+    make_run(tmp_path / "runs")
+    assert review(tmp_path, f"{command}\n").returncode == 0
+    assert told(tmp_path) == []
+
+
+def test_hostile_text_reaches_the_terminal_as_dots(tmp_path: Path) -> None:
+    evil = "\x1b]52;c;aGk=\x07\x1b]0;title\x07\u202e\u200b[red]x[/red]"
+    issue = make_issue(1, evil, title=evil, url=f"javascript:{evil}", repo=evil)
+    proposal = make_proposal(issue, rationale=evil, error=evil, status=Status.FAILED, codes=())
+    make_run(tmp_path / "runs", [issue], [proposal])
+    out = review(tmp_path, "o\nl\ne\nx\n/\x1b[2J\nm \x1b[2J\n").stdout
+    assert not {"\x1b", "\x07", "\u202e", "\u200b"} & set(out)
+    assert "[red]x[/red]" in out
+    assert "not opened, only http and https links are" in out
+
+
+def test_two_sessions_of_one_rater_do_not_mix(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "runs")
+    with run.decision_journal("ann").writing("test"):
+        result = review(tmp_path, "\n")
+    assert result.returncode == 4
+    assert "is being written by another process" in result.stderr
+    assert told(tmp_path) == []
+
+
+def test_unknown_run_is_one_line_and_a_hint(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    result = review(tmp_path, "\n")
+    assert result.returncode == 4
+    assert len(result.stderr.splitlines()) == 2

@@ -1,0 +1,223 @@
+"""The review's screen, driven by keys in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.runs import make_issue, make_proposal, make_run
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from coder.cli.screen.app import ReviewApp
+from coder.errors import StorageError
+from coder.queues import Order
+from coder.records import Evidence, Status
+from coder.review import ReviewSession
+from coder.store import Run
+
+Scene = Callable[[Pilot[None], ReviewApp], Coroutine[Any, Any, None]]
+
+
+def play(run: Run, scene: Scene, size: tuple[int, int] = (80, 24)) -> ReviewApp:
+    app = ReviewApp(ReviewSession(run, "ann", Order.FILE))
+
+    async def run_scene() -> None:
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            await scene(pilot, app)
+
+    asyncio.run(run_scene())
+    return app
+
+
+def text(app: ReviewApp, pane: str) -> str:
+    return str(app.query_one(f"#{pane}", Static).content)
+
+
+def told(run: Run) -> list[tuple[str, str, tuple[str, ...]]]:
+    return [(d.issue_id, d.action.value, d.codes) for d in run.decision_journal("ann")]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 50)])
+def test_all_is_visible_and_enter_accepts_and_advances(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    run = make_run(tmp_path)
+
+    async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
+        assert "Taste > Too Sour" in text(app, "suggestion")
+        assert "72% sure" in text(app, "suggestion")
+        assert "The reporter says" in text(app, "suggestion")
+        assert "0/3" in text(app, "top")
+        keys = app.query_one("#keys")
+        assert keys.region.bottom == size[1]
+        assert keys.region.height == 1
+        assert "Enter accept" in text(app, "keys")
+        assert "q quit" in text(app, "keys")
+        await pilot.press("enter")
+        assert "acme/fruit#2" in text(app, "where")
+        assert "accepted: Taste > Too Sour" in text(app, "notice")
+
+    play(run, scene, size)
+    assert told(run) == [("i1", "accept", ("taste.sour",))]
+
+
+def test_evidence_is_marked_where_it_is(tmp_path: Path) -> None:
+    async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
+        content = app.query_one("#text", Static).content
+        marked = [content.plain[s.start : s.end] for s in content.spans if "underline" in s.style]  # type: ignore[union-attr]
+        assert marked == ["The apples are sour"]
+
+    play(make_run(tmp_path), scene)
+
+
+def test_digit_find_and_none(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+
+    async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
+        await pilot.press("2", "slash", *"brui", "enter")
+        await pilot.pause()
+        await pilot.press("n")
+
+    play(run, scene)
+    assert told(run) == [
+        ("i1", "correct", ("taste.bland",)),
+        ("i2", "correct", ("looks.bruised",)),
+        ("i3", "reject", ()),
+    ]
+
+
+def test_escape_leaves_the_search_without_an_answer(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+
+    async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
+        await pilot.press("slash", *"nq", "escape")
+        await pilot.press("m", *"q", "escape")
+        await pilot.press("question_mark", "escape", "l", "l")
+
+    play(run, scene)
+    assert told(run) == []
+
+
+def test_memo_flag_skip_and_undo_of_all(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+
+    async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
+        await pilot.press("m", *"odd", "enter")
+        await pilot.pause()
+        assert "odd" in text(app, "suggestion")
+        await pilot.press("f", "s", "u", "u", "u")
+        assert "acme/fruit#1" in text(app, "where")
+        assert "odd" not in text(app, "suggestion")
+        await pilot.press("u")
+        assert "nothing to undo" in text(app, "notice")
+
+    play(run, scene)
+    assert [action for _, action, _ in told(run)] == ["memo", "flag", "skip", *["undo"] * 3]
+
+
+def test_several_codes_are_marked_with_digits_and_search(tmp_path: Path) -> None:
+    run = make_run(tmp_path, cardinality="multiple")
+
+    async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
+        await pilot.press("2", "slash", *"bruised", "enter")
+        await pilot.pause()
+        assert "4 [x] Looks > Bruised" in text(app, "suggestion")
+        await pilot.press("1", "enter")
+
+    play(run, scene)
+    assert told(run) == [("i1", "correct", ("looks.green", "looks.bruised"))]
+
+
+def test_a_failed_proposal_shows_as_that(tmp_path: Path) -> None:
+    issue = make_issue(1)
+    failed = make_proposal(issue, status=Status.OFF_CODEBOOK, codes=(), runners_up=())
+    run = make_run(tmp_path, [issue], [failed])
+
+    async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
+        assert "No suggestion (off_codebook)" in text(app, "suggestion")
+        assert "Enter" not in text(app, "keys")
+        await pilot.press("enter")
+        assert "nothing to accept" in text(app, "notice")
+        await pilot.press("slash", *"sour", "enter")
+
+    play(run, scene)
+    assert told(run) == [("i1", "correct", ("taste.sour",))]
+
+
+def test_the_end_says_what_stands_and_can_still_be_undone(tmp_path: Path) -> None:
+    run = make_run(tmp_path, 1)
+
+    async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
+        await pilot.press("enter")
+        assert "1 of 1 reviewed" in text(app, "text")
+        await pilot.press("enter", "n", "m", "slash", "o", "e", "x", "l", "escape", "u")
+        assert "acme/fruit#1" in text(app, "where")
+
+    play(run, scene)
+    assert [action for _, action, _ in told(run)] == ["accept", "undo"]
+
+
+def test_evidence_far_down_is_one_key_away(tmp_path: Path) -> None:
+    issue = make_issue(1, "line\n" * 200 + "here it is")
+    start = issue.text.index("here it is")
+    quote = Evidence(quote="here it is", start=start, end=start + 10, verified=True)
+    run = make_run(tmp_path, [issue], [make_proposal(issue, evidence=(quote,))])
+
+    async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
+        await pilot.press("e")
+        await pilot.pause()
+        reading = app.query_one("#reading")
+        line = text(app, "text").splitlines().index("here it is")
+        assert reading.scroll_y <= line < reading.scroll_y + reading.size.height
+
+    play(run, scene)
+
+
+def test_hostile_text_shows_as_text(tmp_path: Path) -> None:
+    evil = "\x1b]52;c;aGk=\x07[red]x[/red] [@click=app.quit]y[/] [link=http://e]z[/link]\u202e" * 3
+    issue = make_issue(1, evil + "w" * 60_000, title=evil, repo=evil, labels=(evil,))
+    proposal = make_proposal(issue, rationale=evil, evidence=(Evidence(quote=evil),))
+    run = make_run(tmp_path, [issue], [proposal])
+
+    async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
+        for pane in ("where", "text", "suggestion"):
+            assert not {"\x1b", "\x07", "\u202e"} & set(text(app, pane))
+            assert "[@click=app.quit]y[/]" in text(app, pane)
+            content = app.query_one(f"#{pane}", Static).content
+            assert all(isinstance(span.style, str) for span in content.spans)  # type: ignore[union-attr]
+            assert not any("click" in span.style for span in content.spans)  # type: ignore[union-attr]
+
+    play(run, scene)
+
+
+def test_a_full_disk_ends_the_session_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(tmp_path)
+
+    async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
+        def full(_: object) -> None:
+            raise StorageError("no space", "free some")
+
+        await pilot.press("enter")
+        monkeypatch.setattr(app.session.journal, "append", full)
+        await pilot.press("n")
+
+    assert isinstance(play(run, scene).failure, StorageError)
+    assert [action for _, action, _ in told(run)] == ["accept"]
+
+
+def test_ctrl_c_is_told_from_quitting(tmp_path: Path) -> None:
+    async def interrupt(pilot: Pilot[None], app: ReviewApp) -> None:
+        await pilot.press("slash", "ctrl+c")
+
+    async def quit_(pilot: Pilot[None], app: ReviewApp) -> None:
+        await pilot.press("q")
+
+    assert play(make_run(tmp_path), interrupt).interrupted
+    assert not play(make_run(tmp_path), quit_).interrupted

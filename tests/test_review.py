@@ -1,0 +1,295 @@
+"""The review's state machine: what each answer writes, and that any history gives the same state."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.runs import make_issue, make_proposal, make_run
+
+from coder.errors import RunError, UsageError
+from coder.queues import Order, Pile, arrange
+from coder.records import Action, ScoredCode, Status
+from coder.review import ReviewSession
+from coder.store import Run
+
+
+def shown(session: ReviewSession) -> str:
+    assert session.item is not None
+    return session.item.issue.id
+
+
+def open_session(run: Run, **options: object) -> ReviewSession:
+    options.setdefault("order", Order.FILE)
+    return ReviewSession(Run.open(run.path.parent, run.name), "ann", **options)  # type: ignore[arg-type]
+
+
+def test_accept_writes_the_suggestion_before_the_next_item(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    session = open_session(run)
+    assert shown(session) == "i1"
+    decision = session.enter()
+    assert shown(session) == "i2"
+    assert list(run.decision_journal("ann")) == [decision]
+    assert (decision.action, decision.codes) == (Action.ACCEPT, ("taste.sour",))
+    assert (decision.issue_id, decision.proposal_id) == ("i1", "p-i1")
+    assert decision.codebook_hash == run.codebook.hash
+
+
+def test_digit_corrects_and_the_suggested_code_by_any_way_is_an_acceptance(tmp_path: Path) -> None:
+    session = open_session(make_run(tmp_path))
+    assert [o.code.id for o in session.options] == ["looks.green", "taste.bland"]
+    first = session.pick("looks.green")
+    second = session.choose(["taste.sour"])
+    third = session.choose(["looks"])
+    assert first is not None
+    assert [d.action for d in (first, second, third)] == [
+        Action.CORRECT,
+        Action.ACCEPT,
+        Action.CORRECT,
+    ]
+    assert third.codes == ("looks",)
+    assert session.item is None
+
+
+@pytest.mark.parametrize("codes", [[], ["no.such"], ["taste.sour", "taste.bland"]])
+def test_impossible_codes_change_nothing(tmp_path: Path, codes: list[str]) -> None:
+    run = make_run(tmp_path)
+    session = open_session(run)
+    with pytest.raises(UsageError):
+        session.choose(codes)
+    assert shown(session) == "i1"
+    assert not run.decision_journal("ann").path.exists()
+
+
+@pytest.mark.parametrize(
+    "status", [Status.UNPARSED, Status.OFF_CODEBOOK, Status.REFUSED, Status.FAILED]
+)
+def test_a_failed_proposal_cannot_be_accepted_but_corrected(tmp_path: Path, status: Status) -> None:
+    issue = make_issue(1)
+    failed = make_proposal(issue, status=status, codes=(), runners_up=(), evidence=())
+    session = open_session(make_run(tmp_path, [issue], [failed]))
+    with pytest.raises(UsageError, match=status.value):
+        session.enter()
+    decision = session.choose(["taste.bland"])
+    assert (decision.action, decision.codes) == (Action.CORRECT, ("taste.bland",))
+
+
+def test_accepting_an_abstention_agrees_that_no_code_fits(tmp_path: Path) -> None:
+    issue = make_issue(1)
+    abstained = make_proposal(issue, status=Status.ABSTAINED, codes=())
+    decision = open_session(make_run(tmp_path, [issue], [abstained])).enter()
+    assert (decision.action, decision.codes) == (Action.ACCEPT, ())
+
+
+def test_none_fits_is_refused_where_the_codebook_forbids_it(tmp_path: Path) -> None:
+    assert open_session(make_run(tmp_path, name="yes")).reject().action is Action.REJECT
+    session = open_session(make_run(tmp_path, name="no", allow_none=False))
+    with pytest.raises(UsageError, match="does not allow"):
+        session.reject()
+
+
+def test_several_codes_are_marked_and_taken_together(tmp_path: Path) -> None:
+    session = open_session(make_run(tmp_path, cardinality="multiple"))
+    assert session.selected == ("taste.sour",)
+    assert session.pick("looks.bruised") is None
+    assert [o.code.id for o in session.options if o.selected] == ["taste.sour", "looks.bruised"]
+    decision = session.enter()
+    assert (decision.action, decision.codes) == (Action.CORRECT, ("taste.sour", "looks.bruised"))
+    session.pick("looks.green")
+    session.pick("looks.green")
+    assert session.enter().action is Action.ACCEPT
+    session.pick("taste.sour")
+    with pytest.raises(UsageError, match="no code is chosen"):
+        session.enter()
+
+
+def test_skipped_issues_come_last_once_a_session(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    session = open_session(run)
+    session.skip()
+    assert shown(session) == "i2"
+    session.enter()
+    session.enter()
+    assert shown(session) == "i1"
+    session.skip()
+    assert session.item is None
+    assert (session.progress.done, session.progress.postponed) == (2, 1)
+    again = open_session(run)
+    assert shown(again) == "i1"
+    again.enter()
+    assert again.item is None
+
+
+def test_flag_takes_the_issue_out_of_the_queue(tmp_path: Path) -> None:
+    run = make_run(tmp_path, 1)
+    open_session(run).flag()
+    assert open_session(run).item is None
+    assert run.decisions("ann")["i1"].action is Action.FLAG
+
+
+def test_undo_reaches_into_earlier_sessions_and_erases_nothing(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    session = open_session(run)
+    session.enter()
+    session.memo("odd one")
+    session.enter()
+    session = open_session(run)
+    undone = [session.undo() for _ in range(3)]
+    assert shown(session) == "i1"
+    assert session.memos == ()
+    assert session.undo() is None
+    assert run.decisions("ann") == {}
+    lines = list(run.decision_journal("ann"))
+    assert [line.action.value for line in lines] == ["accept", "memo", "accept", *["undo"] * 3]
+    assert [u.undoes for u in undone if u] == [lines[2].id, lines[1].id, lines[0].id]
+
+
+def test_memo_stays_on_its_issue_and_an_empty_one_is_refused(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    session = open_session(run)
+    session.memo(" look again ")
+    assert shown(session) == "i1"
+    assert open_session(run).memos == ("look again",)
+    with pytest.raises(UsageError):
+        session.memo("  ")
+
+
+def test_undoing_a_memo_keeps_what_was_marked(tmp_path: Path) -> None:
+    session = open_session(make_run(tmp_path, cardinality="multiple"))
+    session.pick("looks.green")
+    session.memo("hm")
+    session.undo()
+    assert session.selected == ("taste.sour", "looks.green")
+
+
+def test_seconds_are_those_since_the_issue_was_shown(tmp_path: Path) -> None:
+    times = iter([0.0, 10.0, 17.5, 20.0, 20.0, 20.0])
+    session = open_session(make_run(tmp_path), clock=lambda: next(times))
+    assert session.enter().seconds == 7.5
+
+
+def test_random_order_is_the_same_for_all_and_stable_when_proposals_arrive(tmp_path: Path) -> None:
+    few = make_run(tmp_path, 20, name="few")
+    many = make_run(tmp_path, 40, name="many")
+    order_few = [e.issue_id for e in arrange(Pile(few).entries, Order.RANDOM, 7)]
+    order_many = [e.issue_id for e in arrange(Pile(many).entries, Order.RANDOM, 7)]
+    assert [i for i in order_many if i in order_few] == order_few
+    assert order_few != [f"i{n}" for n in range(1, 21)]
+    assert order_few != [e.issue_id for e in arrange(Pile(few).entries, Order.RANDOM, 8)]
+
+
+def test_chance_is_the_share_of_the_random_queue_seen_so_far(tmp_path: Path) -> None:
+    run = make_run(tmp_path, 4)
+    session = open_session(run, order=Order.RANDOM)
+    decisions = [session.enter() for _ in range(4)]
+    assert [d.chance for d in decisions] == [0.25, 0.5, 0.75, 1.0]
+    assert {d.queue for d in decisions} == {"random"}
+
+
+def test_uncertain_order_puts_the_least_sure_and_the_unanswered_first(tmp_path: Path) -> None:
+    issues = [make_issue(n) for n in range(1, 5)]
+    sure = [0.9, 0.3, None, 0.6]
+    proposals = [
+        make_proposal(issue, codes=(ScoredCode(code="taste.sour", confidence=confidence),))
+        for issue, confidence in zip(issues, sure, strict=True)
+    ]
+    proposals[0] = make_proposal(issues[0], status=Status.FAILED, codes=())
+    run = make_run(tmp_path, issues, proposals)
+    order = [e.issue_id for e in arrange(Pile(run).entries, Order.UNCERTAIN, 0)]
+    assert set(order[:2]) == {"i1", "i3"}
+    assert order[2:] == ["i2", "i4"]
+    session = open_session(run, order=Order.UNCERTAIN)
+    assert session.item is not None
+    assert session.item.chance == 1.0
+
+
+def test_only_the_last_proposal_of_an_issue_is_shown(tmp_path: Path) -> None:
+    issue = make_issue(1)
+    first = make_proposal(issue, status=Status.FAILED, codes=())
+    run = make_run(tmp_path, [issue], [first, make_proposal(issue, id="second")])
+    session = open_session(run)
+    assert session.item is not None
+    assert session.item.proposal.id == "second"
+    assert session.progress.total == 1
+
+
+def test_neighbours_come_with_the_text_the_run_kept(tmp_path: Path) -> None:
+    ((example, score),) = open_session(make_run(tmp_path)).neighbours()
+    assert (example.issue.title, example.codes, score) == (
+        "Apples of crate 99",
+        ("taste.sour",),
+        0.81,
+    )
+
+
+def test_a_run_without_proposals_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no proposals yet"):
+        open_session(make_run(tmp_path, 2, proposals=[]))
+
+
+def test_a_damaged_proposal_is_named_by_its_line(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    with run.proposals.path.open("ab") as file:
+        file.write(b'{"issue_id": \n')
+    with pytest.raises(RunError, match=r"proposals\.jsonl:4"):
+        open_session(run)
+
+
+STEPS = st.lists(
+    st.sampled_from(["accept", "correct", "none", "skip", "flag", "memo", "undo", "restart"]),
+    max_size=40,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS)
+def test_any_history_across_restarts_equals_a_list_with_a_pop(steps: list[str]) -> None:
+    """The model: a list of (issue, action); an answer pushes, an undo pops."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = make_run(Path(folder), 5)
+        session = open_session(run, order=Order.RANDOM)
+        model: list[tuple[str, str]] = []
+        for step in steps:
+            if step == "restart":
+                session = open_session(run, order=Order.RANDOM)
+            elif step == "undo":
+                undone = session.undo()
+                assert (undone is None) == (not model)
+                if model:
+                    issue, _ = model.pop()
+                    assert shown(session) == issue
+            elif session.item is None:
+                assert {issue for issue, action in model if action != "memo"} == {
+                    f"i{n}" for n in range(1, 6)
+                }
+            else:
+                answers = {
+                    "accept": session.enter,
+                    "correct": lambda: session.choose(["looks"]),
+                    "none": session.reject,
+                    "skip": session.skip,
+                    "flag": session.flag,
+                    "memo": lambda: session.memo("a note"),
+                }
+                model.append((shown(session), step))
+                answers[step]()
+            expected = answers_in(model)
+            if session.item is not None:
+                assert expected.get(shown(session), "skip") == "skip"
+            assert session.progress.done == sum(a != "skip" for a in expected.values())
+        names = {"none": "reject"}
+        standing = Run.open(Path(folder), run.name).decisions("ann")
+        assert {issue: d.action.value for issue, d in standing.items()} == {
+            issue: names.get(action, action) for issue, action in answers_in(model).items()
+        }
+        written = list(run.decision_journal("ann"))
+        assert len({d.id for d in written}) == len(written)
+        assert run.decision_journal("ann").broken_line() is None
+
+
+def answers_in(model: list[tuple[str, str]]) -> dict[str, str]:
+    return {issue: action for issue, action in model if action != "memo"}
