@@ -163,10 +163,10 @@ class Run:
         return sorted({file.stem for file in files})
 
     def label_journal(self, rater: str) -> Journal[Label]:
-        return Journal(self.path / "labels" / f"{check_name(rater, 'rater')}.jsonl", Label)
+        return Journal(self.path / "labels" / f"{check_rater(rater)}.jsonl", Label)
 
     def decision_journal(self, rater: str) -> Journal[Decision]:
-        return Journal(self.path / "decisions" / f"{check_name(rater, 'rater')}.jsonl", Decision)
+        return Journal(self.path / "decisions" / f"{check_rater(rater)}.jsonl", Decision)
 
     def add_labels(self, rater: str, labels: Iterable[Label]) -> AddedLabels:
         """Append a rater's blind labels, and say what became of each.
@@ -231,6 +231,13 @@ def check_name(name: str, what: str) -> str:
             "use letters, digits, dots, dashes and underscores, up to 81",
         )
     return name
+
+
+def check_rater(name: str) -> str:
+    """``name`` when a person can go by it; reports call the machine's side "model"."""
+    if name.casefold() == "model":
+        raise UsageError("no rater can be called 'model'", "choose a name that is not the model's")
+    return check_name(name, "rater")
 
 
 def _jsonl(records: Iterable[Issue | Example]) -> str:

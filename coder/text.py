@@ -284,8 +284,10 @@ def _line_kind(line: str, previous: Kind | None, in_list: bool) -> Kind | None:
     if _LOG_LINE.match(stripped) or (previous is Kind.LOG and line[0] in " \t"):
         return Kind.LOG
     indented = line.startswith(("    ", "\t")) and not in_list
-    if _CODE_LINE.match(stripped) or stripped[-1] in "{};" or (
-        indented and previous in (None, Kind.CODE)
+    if (
+        _CODE_LINE.match(stripped)
+        or stripped[-1] in "{};"
+        or (indented and previous in (None, Kind.CODE))
     ):
         return Kind.CODE
     if stripped[0] == ">":
@@ -316,9 +318,14 @@ def _is_template(stripped: str) -> bool:
         return True
     if len(stripped) <= 120 and is_template_heading(stripped):
         return True
-    return stripped[0] == "<" and len(stripped) <= 2000 and (
-        bool(_TAGS.fullmatch(stripped)) and "<img" not in stripped.casefold()
-        or bool(_SUMMARY.search(stripped))
+    return (
+        stripped[0] == "<"
+        and len(stripped) <= 2000
+        and (
+            (bool(_TAGS.fullmatch(stripped))
+            and "<img" not in stripped.casefold())
+            or bool(_SUMMARY.search(stripped))
+        )
     )
 
 

@@ -5,7 +5,5 @@ from __future__ import annotations
 from hypothesis import HealthCheck, settings
 
 # Properties are not timed: a busy machine would fail them for no fault of theirs.
-settings.register_profile(
-    "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")

@@ -15,7 +15,9 @@ codes:
   - {id: cat, name: Cat, definition: Cats.}
   - {id: dog, name: Dog, definition: Dogs.}
 """
-ISSUES = [Issue(id=f"i{n}", title=f"Issue {n}", body="line\u2028separator\u0085 next") for n in "123"]
+ISSUES = [
+    Issue(id=f"i{n}", title=f"Issue {n}", body="line\u2028separator\u0085 next") for n in "123"
+]
 
 
 def manifest(**changes) -> Manifest:
@@ -71,6 +73,11 @@ def test_a_name_that_could_leave_the_folder_is_refused(name, run, tmp_path):
         Run.open(tmp_path, name)
     with pytest.raises(UsageError):
         run.label_journal(name)
+
+
+def test_no_person_is_called_model(run):
+    with pytest.raises(UsageError, match="'model'"):
+        run.decision_journal("Model")
 
 
 def test_examples_travel_with_the_run(tmp_path):

@@ -29,7 +29,7 @@ def command(name: str) -> None:
     from coder.cli.propose import propose_with_progress
     from coder.cli.report import show
     from coder.cli.terminal import console, safe
-    from coder.report import build, write
+    from coder.report import build_report, write_report
     from coder.resources import PACKAGE, shipped
     from coder.sources.issues import load_issues
     from coder.study import Study
@@ -50,10 +50,12 @@ def command(name: str) -> None:
     )
     run.add_labels(RATER, labels.labels)
     _show_proposals(run)
-    report = build(run, draws=study.settings.report.draws, seed=study.settings.seed)
-    show(report, write(report, run.path / "report"))
+    report = build_report(run, draws=study.settings.report.draws, seed=study.settings.seed)
+    files = write_report(report, run.path / "report")
+    show(report)
+    console.print(f"\nReport: {safe(files[0])}", soft_wrap=True)
     console.print(
-        f"\nNext, go through the proposals yourself:  [bold]coder review {safe(name)} --rater YOU[/]"
+        f"Next, go through the proposals yourself:  [bold]coder review {safe(name)} --rater YOU[/]"
     )
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections import Counter
 
     from coder.proposers.base import Proposer
-    from coder.records import Example, Issue, Status
+    from coder.records import Issue, Status
     from coder.store import Run
     from coder.study import Study
 

@@ -34,8 +34,8 @@ def command(name: str) -> None:
     report = build_report(run, draws=study.settings.report.draws, seed=study.settings.seed)
     files = write_report(report, run.path / "report")
     show(report)
-    for file in files:
-        console.print(safe(file), soft_wrap=True)
+    console.print(f"\nReport: {safe(files[0])}", soft_wrap=True)
+    console.print(f"Beside it: {', '.join(safe(file.name) for file in files[1:])}")
 
 
 def show(report: Report) -> None:
@@ -49,6 +49,10 @@ def show(report: Report) -> None:
     blind = [pair for pair in report.pairs if pair.kind == "blind"]
     if any(pair.n for pair in blind):
         console.print(_agreement(blind))
+        for pair in blind:
+            if pair.mean_jaccard is not None:
+                jaccard = f"Mean Jaccard of {wording.title(pair)}: "
+                console.print(safe(jaccard) + _figure(pair.mean_jaccard) + " (alpha is MASI)")
         console.print(f"[dim]{safe(wording.interval_note(report))}[/]")
         console.print(f"[dim]{safe(wording.READING_GUIDE)}[/]")
     for line in _left_out(blind):
@@ -57,11 +61,10 @@ def show(report: Report) -> None:
         console.print(f"[dim]{safe(note)}[/]")
     if report.acceptance:
         console.print(_acceptance(report))
-    if pair := wording.headline(report):
-        console.print(_per_code(pair, names))
-        for line in _confusions(pair, names):
+    if headline := wording.headline(report):
+        console.print(_per_code(headline, names))
+        for line in _confusions(headline, names):
             console.print(line)
-    console.print()
 
 
 def _coverage(report: Report) -> str:
@@ -133,7 +136,8 @@ def _per_code(pair: Pair, names: Names) -> Table:
 
     table = _table(
         f"Category by category: model against {safe(pair.right)}, n = {pair.n:,}",
-        "category", "model", safe(pair.right), "precision", "recall", "F1",
+        "category", "model", safe(pair.right), "precision", "recall",
+        "kappa" if pair.sets else "F1",
     )  # fmt: skip
     for code in pair.per_code:
         if code.support_left or code.support_right:
@@ -143,7 +147,7 @@ def _per_code(pair: Pair, names: Names) -> Table:
                 f"{code.support_right:,}",
                 wording.number(code.precision.value),
                 wording.number(code.recall.value),
-                _figure(code.f1),
+                _figure(code.cohen_kappa if pair.sets else code.f1),
             )
     return table
 

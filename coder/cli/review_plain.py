@@ -61,11 +61,11 @@ class _Lines:
     def _obey(self, line: str) -> None:
         found, self._found = self._found, ()
         letter, words = line[:1], line[1:].strip()
-        if found and (not line or line.replace(" ", "").isdigit()):
+        if found and (not line or line.replace(" ", "").isdecimal()):
             self._take(line, found)
         elif not line:
             self._done(self._session.enter())
-        elif line.replace(" ", "").isdigit():
+        elif line.replace(" ", "").isdecimal():
             self._take(line, tuple(option.code.id for option in self._session.options))
         elif letter == "/":
             self._find(words)

@@ -17,6 +17,8 @@ from coder.records import NONE_CODE, Cardinality, Codebook, ScoredCode, Status
 
 MAX_SENTENCES = 5
 MAX_RUNNERS_UP = 3
+MAX_RATIONALE = 400
+"""Characters, of a model that is held to a grammar."""
 
 _THINKING = re.compile(r"<think>.*?</think>", re.DOTALL)
 _DECODER = json.JSONDecoder()
@@ -43,8 +45,8 @@ class Unusable:
 def answer_schema(codebook: Codebook, bounded: bool) -> dict[str, Any]:
     """The JSON schema of an answer; every property required and none other allowed.
 
-    ``bounded`` adds array lengths. A local server turns them into a grammar that stops a small
-    model from listing for ever; some hosted services reject them.
+    ``bounded`` adds lengths. A local server turns them into a grammar that keeps a small model from
+    going on for ever; some hosted services reject them.
     """
     ids = [code.id for code in codebook.leaves]
     if codebook.allow_none:
@@ -64,7 +66,7 @@ def answer_schema(codebook: Codebook, bounded: bool) -> dict[str, Any]:
     }
     return _object(
         sentences=schema["sentences"],
-        rationale={"type": "string"},
+        rationale={"type": "string", **({"maxLength": MAX_RATIONALE} if bounded else {})},
         codes=schema["codes"],
         runners_up=schema["runners_up"],
     )
@@ -107,7 +109,9 @@ class Reader:
             scored[code.code] = max(scored.get(code.code, code), code, key=_sureness)
         return self._checked(found, scored)
 
-    def _checked(self, found: Mapping[str, Any], scored: dict[str, ScoredCode]) -> Answer | Unusable:
+    def _checked(
+        self, found: Mapping[str, Any], scored: dict[str, ScoredCode]
+    ) -> Answer | Unusable:
         if not scored:
             return _unparsed("'codes' is empty")
         if len(scored) > 1 and NONE_CODE in scored:

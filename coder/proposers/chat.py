@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import tenacity
 
 from coder.errors import ModelError
-from coder.proposers.failures import Fatal, Failure, Rejected, Transient, clean, failure
+from coder.proposers.failures import Failure, Fatal, Rejected, Transient, clean, failure
 from coder.proposers.providers import Endpoint, endpoint
 from coder.records import Usage, canonical_json
 from coder.study import ModelSettings, Study

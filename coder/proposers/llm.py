@@ -70,8 +70,7 @@ class LLMProposer:
     ) -> None:
         self._settings = study.settings
         to = endpoint(study)
-        # Azure takes no array lengths; a local server needs them against endless lists.
-        self._schema = answer_schema(codebook, bounded=to.provider == "openai")
+        self._schema = answer_schema(codebook, bounded=to.compatible)
         self._chat = Chat(to, study.settings.model, self._schema)
         self._asked = dict(self._chat.parameters)
         self._codebook = codebook
@@ -212,9 +211,7 @@ class LLMProposer:
         user = self._prompt.user(condensed.passages, word, definitions, shown)
         messages = (("system", self._prompt.system), ("user", user))
         retrieved = found.neighbours[: len(shown)]
-        return Request(
-            issue, messages, self._key(messages), condensed, retrieved, found.excluded
-        )
+        return Request(issue, messages, self._key(messages), condensed, retrieved, found.excluded)
 
     def _key(self, messages: Messages) -> str:
         """The hash of everything that changes the answer."""

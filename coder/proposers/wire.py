@@ -30,7 +30,8 @@ class Wire(Generic[Q, A]):
     """
 
     def __init__(
-        self, connect: Callable[[], AbstractAsyncContextManager[Callable[[Q], Awaitable[A]]]],
+        self,
+        connect: Callable[[], AbstractAsyncContextManager[Callable[[Q], Awaitable[A]]]],
         limit: int,
     ) -> None:
         self._connect = connect

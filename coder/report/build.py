@@ -50,8 +50,10 @@ class _Builder:
     def __init__(self, run: Run, draws: int, seed: int) -> None:
         self.run, self.draws, self.seed = run, draws, seed
         self.book = run.codebook
-        by_id = {proposal.id: proposal for proposal in run.proposals}
-        latest = {proposal.issue_id: proposal for proposal in by_id.values()}
+        by_id: dict[str, Proposal] = {}
+        latest: dict[str, Proposal] = {}
+        for proposal in run.proposals:
+            by_id[proposal.id] = latest[proposal.issue_id] = proposal
         self.proposals = {i: latest[i] for i in run.issues if i in latest}
         self.raters = raters(run, by_id)
         self.model = model_side(run, self.proposals)
@@ -59,6 +61,7 @@ class _Builder:
         self.shown = {
             rater.name: model_side(run, self.proposals | _shown(rater.decisions, by_id))
             for rater in self.raters
+            if rater.decisions
         }
         self.levels: tuple[Level, ...] = ("category",)
         if any(code.parent is not None for code in self.book.codes):

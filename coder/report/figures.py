@@ -20,6 +20,7 @@ _MARGIN = 1.5
 _CELL, _LETTER, _HEAD = 36, 6.6, 24
 _NAME_LIMIT = 30
 _WIDE = 14
+_NARROW = 432
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,8 @@ def heat_map(confusion: Confusion, names: Sequence[str], left: str, right: str) 
     """
     columns = list(zip(*confusion.matrix, strict=True))
     used = [i for i, row in enumerate(confusion.matrix) if sum(row) or sum(columns[i])]
-    label = 34 + _LETTER * max((min(len(names[i]), _NAME_LIMIT) for i in used), default=0)
+    longest = max((min(len(names[i]), _NAME_LIMIT) for i in used), default=0)
+    label = 24 + _LETTER * max(longest, len(right) + 7)
     width, height = label + _CELL * len(used) + 2, 2 * _HEAD + _CELL * len(used) + 2
     parts = [
         f'<text class="axis" x="{label:.0f}" y="14">{escape(left)} (columns) →</text>',
@@ -133,7 +135,7 @@ def heat_map(confusion: Confusion, names: Sequence[str], left: str, right: str) 
             tip = f"{right}: {name}; {left}: {names[column]}; {count} of {total}"
             parts.append(_cell(label + _CELL * across, y, count, total, row == column, tip))
     size = f"{width:.0f} {height:.0f}"
-    css = "heat wide" if len(used) > _WIDE else "heat"
+    css = "heat wide" if len(used) > _WIDE else "heat" if width < _NARROW else "heat medium"
     return Markup(
         f'<svg class="{css}" role="img" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="0 0 {size}"><title>Confusion matrix of {escape(left)} and '

@@ -14,6 +14,8 @@ _MARKDOWN = re.compile(r"([\\`*_\[\]|~#$])")
 
 def inert(text: str) -> str:
     """``text`` with every character that a reader or a program would obey, not show, as ``·``."""
+    if text.isascii() and text.isprintable():
+        return text
     return _OBEYED.sub("·", text.replace("\r\n", "\n"))
 
 

@@ -159,7 +159,7 @@ def headline_sentence(report: Report) -> str:
     agreed = pair.percent_agreement.value
     assert agreed is not None
     sentence = (
-        f"The model and {pair.right} agree on the {LEVEL[pair.level]} of "
+        f"The model and {pair.right} agree on the {LEVEL[pair.level]} in "
         f"{agreed:.0%} of {plural(pair.n, 'issue')} both coded independently"
     )
     if alpha.value is None:

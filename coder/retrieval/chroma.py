@@ -14,21 +14,23 @@ from chromadb.utils.embedding_functions import (
 from langchain_core.embeddings import Embeddings
 
 from coder.errors import ModelError
-from coder.retrieval.embedders import Embedder, open_embedder
+from coder.retrieval.embedders import open_embedder
+from coder.retrieval.encoder import Encoder
 
 
 @register_embedding_function
 class CoderEmbeddings(EmbeddingFunction[Documents], Embeddings):
     """Registered under a name, so that chromadb can open a collection made with it again."""
 
-    def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
+    def __init__(self, setting: str, encoder: Encoder) -> None:
+        self._setting = setting
+        self._encoder = encoder
 
     def __call__(self, input: Documents) -> Rows:  # noqa: A002  chromadb checks the name
-        return cast(Rows, list(self._embedder.encode(list(input)).astype(np.float32)))
+        return cast(Rows, list(self._encoder.encode(list(input)).astype(np.float32)))
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        return [[float(x) for x in row] for row in self._embedder.encode(texts)]
+        return [[float(x) for x in row] for row in self._encoder.encode(texts)]
 
     def embed_query(self, input: Any) -> Any:  # noqa: A002
         """langchain gives one text and wants its vector; chromadb gives and wants a list."""
@@ -44,17 +46,17 @@ class CoderEmbeddings(EmbeddingFunction[Documents], Embeddings):
         return "cosine"
 
     def get_config(self) -> dict[str, Any]:
-        return {"setting": self._embedder.setting}
+        return {"setting": self._setting}
 
     @staticmethod
     def build_from_config(config: dict[str, Any]) -> CoderEmbeddings:
-        embedder = open_embedder(config["setting"])
-        if embedder is None:
+        encoder = open_embedder(config["setting"])
+        if encoder is None:
             raise ModelError(
                 "the index was made with an embedder that is not here any more",
                 "delete runs/.cache: it is made again",
             )
-        return CoderEmbeddings(embedder)
+        return CoderEmbeddings(config["setting"], encoder)
 
 
 class DefaultEmbeddings:

@@ -1,34 +1,20 @@
-"""Opens the embedder a study is set to: the one in the package, chromadb's own, or any langchain's."""
+"""Opens the embedder a study is set to: the package's own, chromadb's, or any langchain's."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from coder.errors import ModelError
+from coder.retrieval.encoder import Encoder, MiniLM, Vectors, normalised
 
 _KNOWN = "minilm, chroma, langchain:package.module:Class or none"
 
 
-class Embedder(Protocol):
-    """Turns texts into vectors. ``id`` names the model and version, ``setting`` how to open it."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def setting(self) -> str: ...
-
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """One row of length 1 (Euclidean) for each text: (n, d)."""
-        ...
-
-
-def open_embedder(setting: str) -> Embedder | None:
+def open_embedder(setting: str) -> Encoder | None:
     """The embedder ``retrieval.embedder`` asks for.
 
     ``None`` for "none", and for "minilm" where its files are not installed: retrieval is by words
@@ -38,13 +24,13 @@ def open_embedder(setting: str) -> Embedder | None:
         return None
     if setting == "minilm":
         try:
-            return _open_minilm()
+            return MiniLM()
         except ModelError:
             return None
     if setting == "chroma":
         from coder.retrieval.chroma import DefaultEmbeddings
 
-        return _Langchain(setting, "chroma:all-MiniLM-L6-v2", DefaultEmbeddings())
+        return _Langchain("chroma:all-MiniLM-L6-v2", DefaultEmbeddings())
     if setting.startswith("langchain:"):
         return _open_langchain(setting)
     raise ModelError(f"no embedder is called {setting!r}", f"set retrieval.embedder to {_KNOWN}")
@@ -54,32 +40,25 @@ def check_embedder(setting: str) -> str:
     """The embedder in words. Raises ``ModelError`` when it cannot be used and why."""
     if setting == "none":
         return "none: similarity is by shared words"
-    embedder = _open_minilm() if setting == "minilm" else open_embedder(setting)
-    assert embedder is not None
-    return embedder.id
-
-
-def _open_minilm() -> Embedder:
-    from coder.retrieval.encoder import Encoder
-
-    return Encoder.open()
+    encoder: Encoder | None = MiniLM() if setting == "minilm" else open_embedder(setting)
+    assert encoder is not None
+    return encoder.id
 
 
 class _Langchain:
     """Any langchain ``Embeddings`` as an embedder; vectors are brought to length 1."""
 
-    def __init__(self, setting: str, name: str, embeddings: Any) -> None:
-        self.setting = setting
+    def __init__(self, name: str, embeddings: Any) -> None:
         self.id = name
         self._embeddings = embeddings
 
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        rows = np.asarray(self._embeddings.embed_documents(list(texts)), dtype=np.float32)
-        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-        return rows / np.maximum(lengths, np.float32(1e-12))
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """See :class:`coder.retrieval.encoder.Encoder`."""
+        rows = self._embeddings.embed_documents(list(texts))
+        return normalised(np.asarray(rows, dtype=np.float32))
 
 
-def _open_langchain(setting: str) -> Embedder:
+def _open_langchain(setting: str) -> Encoder:
     module_name, _, class_name = setting.removeprefix("langchain:").partition(":")
     try:
         embeddings = getattr(importlib.import_module(module_name), class_name)()
@@ -99,4 +78,4 @@ def _open_langchain(setting: str) -> Embedder:
             "it is made without arguments: set what it needs in the environment",
         ) from None
     model = getattr(embeddings, "model", "") or getattr(embeddings, "model_name", "")
-    return _Langchain(setting, f"{setting}:{model}" if model else setting, embeddings)
+    return _Langchain(f"{setting}:{model}" if model else setting, embeddings)

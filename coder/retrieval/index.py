@@ -9,25 +9,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+import chromadb
+from chromadb.api.collection_configuration import CreateHNSWConfiguration
+from chromadb.config import Settings
+from filelock import FileLock
+from langchain_chroma import Chroma
 
 from coder.records import Code, Codebook, Example, Issue, Neighbour, content_hash
+from coder.retrieval.chroma import CoderEmbeddings
 from coder.retrieval.duplicates import same_issue
-from coder.retrieval.embedders import Embedder, open_embedder
+from coder.retrieval.embedders import open_embedder
+from coder.retrieval.encoder import Encoder, Vectors
 from coder.study import Study
 
-if TYPE_CHECKING:
-    from langchain_chroma import Chroma
-
-Vectors = NDArray[np.float32]
-
-ADD_BATCH = 5000
-"""Rows in one insert; chromadb takes at most 5,461."""
-EMBED_BATCH = 256
-HNSW: dict[str, Any] = {
+BATCH = 256
+"""Texts embedded and inserted together; chromadb takes at most 5,461 rows."""
+HNSW: CreateHNSWConfiguration = {
     "space": "cosine", "ef_construction": 200, "max_neighbors": 32, "ef_search": 200,
 }  # fmt: skip
 """Set for recall: see ``benchmarks/`` for what is lost against exact search."""
@@ -59,30 +58,34 @@ class Retriever(Protocol):
 
 def open_retriever(study: Study, codebook: Codebook, examples: Sequence[Example]) -> Retriever:
     """The retriever a study is set to; by words alone when it has no embedder."""
-    embedder = open_embedder(study.settings.retrieval.embedder)
-    if embedder is None:
+    setting = study.settings.retrieval.embedder
+    encoder = open_embedder(setting)
+    if encoder is None:
         from coder.retrieval.lexical import LexicalIndex
 
         return LexicalIndex(codebook, examples)
-    return LabelIndex(study.cache / "chroma", embedder, codebook, examples)
+    return LabelIndex(study.cache / "chroma", setting, encoder, codebook, examples)
 
 
 class LabelIndex:
     """Labelled issues and the codebook's definitions by meaning, kept on disk by chromadb."""
 
     def __init__(
-        self, folder: Path, embedder: Embedder, codebook: Codebook, examples: Sequence[Example]
+        self,
+        folder: Path,
+        setting: str,
+        encoder: Encoder,
+        codebook: Codebook,
+        examples: Sequence[Example],
     ) -> None:
-        self.embedder = embedder.id
-        self._encoder = embedder
+        """``setting`` is what ``encoder`` was opened by, so that a collection can be reopened."""
+        self.embedder = encoder.id
+        self._encoder = encoder
         self._examples = {example.issue.id: example for example in examples}
-        self._labels = _Collection(
-            folder, "labels", embedder,
-            {issue_id: example.issue.text for issue_id, example in self._examples.items()},
-        )  # fmt: skip
-        self._codes = _Collection(
-            folder, "codes", embedder, {code.id: code_text(code) for code in codebook.leaves}
-        )
+        texts = {issue_id: example.issue.text for issue_id, example in self._examples.items()}
+        codes = {code.id: code_text(code) for code in codebook.leaves}
+        self._labels = _Collection(folder, "labels", setting, encoder, texts)
+        self._codes = _Collection(folder, "codes", setting, encoder, codes)
 
     def nearest(self, vectors: Vectors, k: int) -> list[list[Neighbour]]:
         """The ``k`` nearest labelled issues of each row of ``vectors`` (n, d), nearest first.
@@ -142,57 +145,49 @@ class _Collection:
     """Texts by id in one chromadb collection, made once and then opened."""
 
     def __init__(
-        self, folder: Path, kind: str, embedder: Embedder, texts: dict[str, str]
+        self, folder: Path, kind: str, setting: str, encoder: Encoder, texts: dict[str, str]
     ) -> None:
-        # Made of distinct texts: chromadb refuses a repeated id, and ids may hold anything.
-        self._ids = list(texts)
+        # Rows are numbered: ids of issues may hold anything, chromadb's may not. A blank text has
+        # no direction, so it is near to nothing.
+        kept = {key: text for key, text in texts.items() if text.strip()}
+        self._ids = list(kept)
         self._store: Chroma | None = None
-        if texts:
-            name = f"{kind}-{content_hash('index.v1', [embedder.id, HNSW, texts])[:40]}"
-            self._store = _open_collection(folder, name, embedder, list(texts.values()))
+        if kept:
+            name = f"{kind}-{content_hash('index.v1', [encoder.id, HNSW, kept])[:40]}"
+            function = CoderEmbeddings(setting, encoder)
+            self._store = _open(folder, name, function, list(kept.values()))
 
     def nearest(self, vectors: Vectors, k: int) -> list[list[tuple[str, float]]]:
         """The ids nearest to each row and their cosines, nearest first; ties in a fixed order."""
-        k = min(k, len(self._ids))
-        if self._store is None or k == 0:
-            return [[] for _ in vectors]
-        found = []
-        for vector in vectors:
-            rows = self._store.similarity_search_by_vector_with_relevance_scores(
-                vector.tolist(), k=k
-            )
-            scored = [(int(str(doc.id)), round(1.0 - float(away), 6)) for doc, away in rows]
-            scored.sort(key=lambda pair: (-pair[1], pair[0]))
-            found.append([(self._ids[row], score) for row, score in scored])
-        return found
+        return [self._nearest(vector, min(k, len(self._ids))) for vector in vectors]
+
+    def _nearest(self, vector: Vectors, k: int) -> list[tuple[str, float]]:
+        if self._store is None or k == 0 or not vector.any():
+            return []
+        rows = self._store.similarity_search_by_vector_with_relevance_scores(vector.tolist(), k=k)
+        scored = [(int(str(document.id)), 1.0 - float(distance)) for document, distance in rows]
+        scored.sort(key=lambda pair: (-pair[1], pair[0]))
+        return [(self._ids[row], round(cosine, 6)) for row, cosine in scored]
 
 
-def _open_collection(folder: Path, name: str, embedder: Embedder, texts: list[str]) -> Chroma:
+def _open(folder: Path, name: str, function: CoderEmbeddings, texts: list[str]) -> Chroma:
     """The collection called ``name``, made when it is not there or not whole."""
-    import chromadb
-    from chromadb.config import Settings
-    from filelock import FileLock
-    from langchain_chroma import Chroma
-
-    from coder.retrieval.chroma import CoderEmbeddings
-
     folder.mkdir(parents=True, exist_ok=True)
     client = chromadb.PersistentClient(str(folder), Settings(anonymized_telemetry=False))
-    function = CoderEmbeddings(embedder)
     # Processes that make one collection at the same time lose rows: one makes, the others wait.
     with FileLock(folder / "chroma.lock"):
-        collection = client.get_or_create_collection(
-            name, embedding_function=function, configuration={"hnsw": HNSW}
-        )
-        if collection.count() != len(texts):
+        there = name in {collection.name for collection in client.list_collections()}
+        if there and client.get_collection(name, function).count() != len(texts):
             client.delete_collection(name)
+            there = False
+        if not there:
             collection = client.create_collection(
                 name, embedding_function=function, configuration={"hnsw": HNSW}
             )
-            for start in range(0, len(texts), EMBED_BATCH):
-                batch = texts[start : start + EMBED_BATCH]
-                ids = [str(start + offset) for offset in range(len(batch))]
-                collection.add(ids=ids, documents=batch, embeddings=embedder.encode(batch))
+            for start in range(0, len(texts), BATCH):
+                batch = texts[start : start + BATCH]
+                ids = [str(row) for row in range(start, start + len(batch))]
+                collection.add(ids=ids, documents=batch)
     return Chroma(
         collection_name=name,
         embedding_function=function,

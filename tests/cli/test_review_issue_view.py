@@ -55,7 +55,7 @@ def test_long_things_are_folded_and_counted() -> None:
     body = f"<!-- {'please read ' * 9}-->\n```\n{log}\n```\n{'y' * 60_000}\nlast words"
     text = "".join(piece.text for piece in pieces(Issue(id="1", title="t", body=body), []))
     assert "┄ template note folded ┄" in text
-    assert "┄ 38 lines folded ┄" in text
+    assert "┄ 39 lines folded ┄" in text
     assert "characters folded" in text
     assert text.endswith("last words")
     assert len(text) < TOTAL_CHARACTERS

@@ -25,7 +25,9 @@ def test_help_imports_nothing_heavy(verb):
         f"code = run({arguments!r})\n"
         "print(json.dumps([code, sorted({m.split('.')[0] for m in sys.modules})]))"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     code, modules = json.loads(done.stdout.split("\n")[-2])
     assert code == 0
     assert not HEAVY & set(modules)

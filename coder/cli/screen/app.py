@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
+import signal
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -83,7 +86,8 @@ class ReviewApp(App[None]):
     ]
 
     def __init__(self, session: ReviewSession) -> None:
-        super().__init__()
+        # Textual chooses how to leave out colours here, before a theme can be set.
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.session = session
         self.failure: CoderError | None = None
         self.interrupted = False
@@ -109,6 +113,8 @@ class ReviewApp(App[None]):
         elif "TEXTUAL_THEME" not in os.environ:
             self.register_theme(THEME)
             self.theme = THEME.name
+        with contextlib.suppress(NotImplementedError):  # Windows has no such handlers
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self.action_interrupt)
         self.query_one("#reading").focus()
         self._show("? shows all keys")
 

@@ -1,0 +1,178 @@
+"""Keeps a label away from the issue it belongs to: near-duplicates, folds, models per fold."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.sparse import csr_matrix
+
+from coder.proposers.embedded.blend import Blend, Targets
+from coder.proposers.embedded.features import Features
+from coder.proposers.embedded.prototypes import Prototypes, Scores
+from coder.proposers.embedded.views import View, words
+from coder.records import Issue
+from coder.retrieval.duplicates import same_issue
+
+FOLDS = 5
+SHARED_WORDS = 0.4
+"""Share of distinct words in common from which two issues are compared in full. Near-duplicates
+share most of their word sequences, so they share at least this much."""
+
+
+class Twins:
+    """Finds labelled issues that are the same as, or a near-duplicate of, an issue."""
+
+    def __init__(self, views: Sequence[View]) -> None:
+        self._issues = [v.issue for v in views]
+        self._by_id: dict[str, list[int]] = {}
+        self._by_hash: dict[str, list[int]] = {}
+        for i, issue in enumerate(self._issues):
+            self._by_id.setdefault(issue.id, []).append(i)
+            self._by_hash.setdefault(issue.hash, []).append(i)
+        self._columns: dict[str, int] = {}
+        bags = [_bag(v) for v in views]
+        for bag in bags:
+            for word in bag:
+                self._columns.setdefault(word, len(self._columns))
+        columns = [self._columns[word] for bag in bags for word in bag]
+        ends = np.cumsum([0] + [len(bag) for bag in bags])
+        shape = (len(bags), len(self._columns))
+        self._sizes = np.diff(ends)
+        self._bags = csr_matrix((np.ones(len(columns)), columns, ends), shape=shape)
+
+    def of(self, view: View) -> list[int]:
+        """Positions of the labelled issues that give this one's label away."""
+        issue = view.issue
+        found = {*self._by_id.get(issue.id, ()), *self._by_hash.get(issue.hash, ())}
+        bag = _bag(view)
+        if bag and self._issues:
+            asked = np.zeros(len(self._columns))
+            asked[[self._columns[word] for word in bag if word in self._columns]] = 1
+            shared = self._bags @ asked
+            alike = shared >= SHARED_WORDS * (self._sizes + len(bag) - shared)
+            found.update(int(i) for i in np.flatnonzero(alike) if self._same(issue, int(i)))
+        return sorted(found)
+
+    def _same(self, issue: Issue, position: int) -> bool:
+        return same_issue(issue, self._issues[position])
+
+
+def _bag(view: View) -> list[str]:
+    return sorted({*words(view.title), *words(view.body)})
+
+
+def components(twins: Twins, views: Sequence[View]) -> list[int]:
+    """For each labelled issue the lowest position in its group of near-duplicates."""
+    group = list(range(len(views)))
+
+    def root(i: int) -> int:
+        while group[i] != i:
+            group[i] = group[group[i]]
+            i = group[i]
+        return i
+
+    for i, view in enumerate(views):
+        for j in twins.of(view):
+            a, b = root(i), root(j)
+            group[max(a, b)] = min(a, b)
+    return [root(i) for i in range(len(views))]
+
+
+def assign_folds(groups: Sequence[int], issues: Sequence[Issue], seed: int) -> list[int]:
+    """A fold for each labelled issue, whole groups together. Blind to the labels, so that no label
+    can move its own issue."""
+
+    def shuffled(group: int) -> str:
+        return hashlib.sha256(f"{seed}\0{issues[group].id}".encode("utf-8", "replace")).hexdigest()
+
+    order = sorted(set(groups), key=shuffled)
+    count = max(min(FOLDS, len(order)), 1)
+    fold = {group: i % count for i, group in enumerate(order)}
+    return [fold[group] for group in groups]
+
+
+class CrossFitted:
+    """Models that have not seen certain folds, each fitted when first asked for."""
+
+    def __init__(
+        self,
+        prototypes: Prototypes,
+        features: Features | None,
+        targets: Targets,
+        folds: Sequence[int],
+        single: bool,
+    ) -> None:
+        self._prototypes = prototypes
+        self._features = features
+        self._targets = targets
+        self._folds = np.array(folds, dtype=np.int64)
+        self._single = single
+        self._models: dict[frozenset[int], Blend] = {}
+        self._powers: dict[frozenset[int], float] = {}
+
+    def model(self, without: Iterable[int]) -> Blend:
+        """The model that has seen none of the folds ``without``."""
+        key = frozenset(without)
+        if key not in self._models:
+            rows = [i for i, fold in enumerate(self._folds) if fold not in key]
+            self._models[key] = Blend(
+                self._prototypes,
+                self._features.take(rows) if self._features is not None and rows else None,
+                self._targets[rows],
+                self._single,
+            )
+        return self._models[key]
+
+    def probabilities(self, features: Features, without: Iterable[int]) -> Scores:
+        """Calibrated probabilities (n, columns) from labels outside the folds ``without``."""
+        key = frozenset(without)
+        return self._calibrated(self.model(key).probabilities(features), self._power(key))
+
+    @cached_property
+    def held_out(self) -> Scores:
+        """Each labelled issue's uncalibrated probabilities from the model that missed its fold."""
+        found = np.zeros(self._targets.shape)
+        for fold in set(self._folds.tolist()):
+            rows = np.flatnonzero(self._folds == fold)
+            assert self._features is not None
+            found[rows] = self.model({fold}).probabilities(self._features.take(rows.tolist()))
+        return found
+
+    def _power(self, key: frozenset[int]) -> float:
+        """How much to sharpen what ``model(key)`` says, learnt from issues it has not seen and
+        from no label in ``key``."""
+        if key not in self._powers:
+            others = sorted(set(self._folds.tolist()) - key)
+            if not others or self._features is None:
+                return 1.0
+            if key:
+                rows = np.flatnonzero(self._folds == others[0])
+                said = self.model(key | {others[0]}).probabilities(
+                    self._features.take(rows.tolist())
+                )
+            else:
+                rows, said = np.arange(len(self._folds)), self.held_out
+            self._powers[key] = self._fit_power(said, self._targets[rows])
+        return self._powers[key]
+
+    def _fit_power(self, said: Scores, true: Targets) -> float:
+        def loss(log_power: float) -> float:
+            p = np.clip(self._calibrated(said, float(np.exp(log_power))), 1e-6, 1 - 1e-6)
+            if self._single:
+                wrong = -np.log(p[true]).sum()
+            else:
+                wrong = -np.log(np.where(true, p, 1 - p)).sum() / max(true.shape[1], 1)
+            # A weak pull to 1: ten issues say little about calibration.
+            return float(wrong + 10 * log_power**2)
+
+        return float(np.exp(minimize_scalar(loss, bounds=(-1.2, 1.2), method="bounded").x))
+
+    def _calibrated(self, said: Scores, power: float) -> Scores:
+        p: Scores = np.clip(said, 1e-9, 1) ** power
+        if self._single:
+            return p / p.sum(axis=1, keepdims=True)
+        return p / (p + np.clip(1 - said, 1e-9, 1) ** power)

@@ -1,0 +1,82 @@
+"""TF-IDF over words and word pairs of title, body and structure, each a block of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from coder.proposers.embedded.views import View, grams
+
+TITLE = -1
+"""Stands for the title where a segment is named by its number."""
+
+
+class Lexical:
+    """Rows of three blocks, each of length 1: (1 + log count) * inverse document frequency.
+
+    Pairs of words do not reach across segments, so leaving a segment out of a row is exact.
+    """
+
+    def __init__(self, documents: Sequence[Sequence[Iterable[str]]]) -> None:
+        """``documents`` hold the grams of each block. Grams of a single document are left out,
+        unless there are too few documents to tell what is rare."""
+        least = 2 if len(documents) >= 20 else 1
+        self._columns: list[dict[str, int]] = []
+        self._idf: list[NDArray[np.float64]] = []
+        self.width = 0
+        for block in range(3):
+            seen = Counter(gram for document in documents for gram in set(document[block]))
+            kept = sorted(gram for gram, count in seen.items() if count >= least)
+            self._columns.append({gram: self.width + i for i, gram in enumerate(kept)})
+            counts = np.array([seen[gram] for gram in kept], dtype=np.float64)
+            self._idf.append(np.log((1 + len(documents)) / (1 + counts)) + 1)
+            self.width += len(kept)
+
+    def rows(self, views: Sequence[View]) -> csr_matrix:
+        """One row for each issue: (n, width)."""
+        return self._matrix([self._row(blocks_of(v)) for v in views])
+
+    def without(self, view: View, left_out: Sequence[int]) -> csr_matrix:
+        """A row for each segment number in ``left_out`` (or ``TITLE``): the issue without it."""
+        title, body, structure = (Counter(block) for block in blocks_of(view))
+        rows = []
+        for number in left_out:
+            if number == TITLE:
+                rows.append(self._row((Counter(), body, structure)))
+            else:
+                s = view.said[number]
+                less = Counter(body)
+                less.subtract(grams(view.issue.text[s.start : s.end]))
+                rows.append(self._row((title, less, structure)))
+        return self._matrix(rows)
+
+    def _row(
+        self, blocks: Sequence[Mapping[str, int] | Iterable[str]]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        columns, values = [], []
+        start = 0
+        for block, known, idf in zip(blocks, self._columns, self._idf, strict=True):
+            counts = {known[g]: c for g, c in Counter(block).items() if c > 0 and g in known}
+            at = np.fromiter(counts, dtype=np.int64, count=len(counts))
+            value = (1 + np.log(np.fromiter(counts.values(), float, len(counts)))) * idf[at - start]
+            columns.append(at)
+            values.append(value / (np.linalg.norm(value) or 1))
+            start += len(known)
+        return np.concatenate(columns), np.concatenate(values)
+
+    def _matrix(self, rows: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]]) -> csr_matrix:
+        ends = np.cumsum([0] + [len(columns) for columns, _ in rows])
+        columns = np.concatenate([c for c, _ in rows]) if rows else np.zeros(0, dtype=np.int64)
+        values = np.concatenate([v for _, v in rows]) if rows else np.zeros(0)
+        return csr_matrix((values, columns, ends), shape=(len(rows), self.width))
+
+
+def blocks_of(view: View) -> tuple[list[str], list[str], Sequence[str]]:
+    """The grams of title, body and structure."""
+    text = view.issue.text
+    body = [gram for s in view.said for gram in grams(text[s.start : s.end])]
+    return grams(view.title), body, view.structure

@@ -1,0 +1,256 @@
+"""The embedded proposer: fitted to a codebook and whatever labels there are, then asked in a stream.
+
+No label ever reaches its own issue or a near-duplicate of it: such an issue is judged by a model
+that has seen neither, and the labels kept away are listed in the proposal.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, Protocol
+
+import numpy as np
+
+from coder.proposers.base import SaveCall
+from coder.proposers.embedded.blend import Targets
+from coder.proposers.embedded.evidence import find_evidence
+from coder.proposers.embedded.features import Extractor, Features, Read, joined
+from coder.proposers.embedded.folds import CrossFitted, Twins, assign_folds, components
+from coder.proposers.embedded.lexical import Lexical, blocks_of
+from coder.proposers.embedded.prototypes import TOO_FAR, Prototypes, Scores, code_texts
+from coder.proposers.embedded.rationale import Grounds, rationale
+from coder.proposers.embedded.views import View, grams, view
+from coder.records import (
+    Cardinality,
+    Codebook,
+    Example,
+    Issue,
+    Neighbour,
+    Proposal,
+    ScoredCode,
+    Status,
+    content_hash,
+)
+from coder.retrieval.encoder import Encoder, Vectors
+
+MODEL = "embedded"
+BATCH = 16
+NEIGHBOURS = 3
+RUNNERS_UP = 4
+
+
+class NearestLabels(Protocol):
+    """An index of the labelled issues by the vectors of this proposer's encoder."""
+
+    def nearest(self, vectors: Vectors, k: int) -> list[list[Neighbour]]:
+        """The ``k`` nearest labelled issues of each row (n, d), nearest first."""
+        ...
+
+
+class EmbeddedProposer:
+    """Make one with :meth:`fit`."""
+
+    def __init__(
+        self,
+        codebook: Codebook,
+        examples: Sequence[Example],
+        *,
+        encoder: Encoder | None,
+        seed: int,
+        retriever: NearestLabels | None,
+    ) -> None:
+        self._codebook = codebook
+        self._encoder = encoder
+        self._seed = seed
+        self._retriever = retriever
+        self._leaves = [code.id for code in codebook.leaves]
+        self._none = len(self._leaves)
+        self._single = codebook.cardinality is Cardinality.SINGLE
+        self._examples = [e for e in examples if self._usable(e)]
+        self._unused = len(examples) - len(self._examples)
+        views = [view(e.issue) for e in self._examples]
+        described = [[g for text in code_texts(codebook, c) for g in grams(text)]
+                     for c in codebook.leaves]  # fmt: skip
+        lexical = Lexical([*map(blocks_of, views), *((d, d, ()) for d in described)])
+        self._extractor = Extractor(encoder, lexical)
+        self._prototypes = Prototypes(codebook, encoder, lexical)
+        self._labelled = self._read_all(views)
+        self._twins = Twins(views)
+        self._groups = components(self._twins, views)
+        issues = [e.issue for e in self._examples]
+        self._folds = assign_folds(self._groups, issues, seed)
+        self._targets = self._targets_of(self._examples)
+        self._models = CrossFitted(
+            self._prototypes, self._labelled, self._targets, self._folds, self._single
+        )
+
+    @classmethod
+    def fit(
+        cls,
+        codebook: Codebook,
+        examples: Sequence[Example],
+        *,
+        encoder: Encoder | None,
+        seed: int = 0,
+        retriever: NearestLabels | None = None,
+    ) -> EmbeddedProposer:
+        """Reads the labelled issues; models are fitted when first needed.
+
+        Without examples proposals rest on the codebook's words alone; without an encoder, on shared
+        words instead of meaning. Labels that this codebook cannot hold (an unknown code, a
+        category, several codes where one is asked for) are left out and counted in
+        :meth:`describe`. ``retriever`` replaces the exact search for neighbours.
+        """
+        return cls(codebook, examples, encoder=encoder, seed=seed, retriever=retriever)
+
+    def describe(self) -> dict[str, Any]:
+        """See :class:`coder.proposers.base.Proposer`."""
+        counts = self._targets.sum(axis=0).tolist()
+        return {
+            "kind": "classifier",
+            "name": MODEL,
+            "encoder": self._encoder.id if self._encoder else "none: shared words only",
+            "labels": len(self._examples),
+            "labels_unused": self._unused,
+            "labels_per_code": dict(zip([*self._leaves, "none"], counts, strict=True)),
+            "calibrated": bool(self._examples),
+            "cross_validated": self._cross_validated(),
+        }
+
+    def propose(
+        self, issues: Iterable[Issue], save_call: SaveCall | None = None
+    ) -> Iterator[Proposal]:
+        """One proposal for each issue, in order; ``BATCH`` issues are in memory at a time.
+
+        Makes no calls, so ``save_call`` is never used.
+        """
+        stream = iter(issues)
+        while batch := list(islice(stream, BATCH)):
+            started = time.perf_counter()
+            reads = self._extractor.read([view(issue) for issue in batch])
+            shared = (time.perf_counter() - started) / len(batch)
+            for read in reads:
+                started = time.perf_counter()
+                yield self._propose(read, shared, started)
+
+    def _propose(self, read: Read, spent: float, started: float) -> Proposal:
+        issue = read.view.issue
+        groups = {self._groups[i] for i in self._twins.of(read.view)}
+        twins = [i for i, group in enumerate(self._groups) if group in groups]
+        unseen = {self._folds[i] for i in twins}
+        excluded = tuple(sorted({self._examples[i].issue.id for i in twins}))
+        model = self._models.model(unseen)
+
+        def probabilities(features: Features) -> Scores:
+            return self._models.probabilities(features, unseen)
+
+        p = probabilities(read.features)[0]
+        similarity = self._prototypes.similarity(read.features)[0]
+        chosen = self._choose(p, float(similarity.max()), read.view, model.counts)
+        ranked = sorted(range(self._none), key=lambda i: (-p[i], i))
+        codes = tuple(self._scored(i, p) for i in chosen)
+        others = tuple(self._scored(i, p) for i in ranked if i not in chosen)[:RUNNERS_UP]
+        evidence = find_evidence(read, self._extractor, chosen, probabilities)
+        near = self._neighbours(read.features, set(excluded))
+        grounds = Grounds(
+            codes=codes,
+            runners_up=others,
+            none_probability=float(p[self._none]),
+            nearest_code=self._leaves[int(similarity.argmax())],
+            evidence=evidence,
+            neighbours=near,
+            labels=int(sum(fold not in unseen for fold in self._folds)),
+            own_labels=int(model.counts[chosen[0]]) if chosen else 0,
+            blank=read.view.blank,
+        )
+        said = {
+            "issue_id": issue.id,
+            "issue_hash": issue.hash,
+            "status": Status.OK if codes else Status.ABSTAINED,
+            "codes": codes,
+            "runners_up": others,
+            "rationale": rationale(self._codebook, grounds),
+            "evidence": evidence,
+            "retrieved": near,
+            "excluded": excluded,
+            "model": MODEL,
+        }
+        return _proposal(said, self._codebook.hash, spent + time.perf_counter() - started)
+
+    def _choose(self, p: Scores, nearness: float, read: View, counts: Scores) -> list[int]:
+        """Columns of the codes to propose, best first; none of them means abstaining.
+
+        Several codes: all that are likelier than not, else the likeliest.
+        """
+        ranked = sorted(range(self._none), key=lambda i: (-p[i], i))
+        if self._codebook.allow_none:
+            far = nearness < TOO_FAR and counts[self._none] == 0
+            if read.blank or far or p[self._none] > p[ranked[0]]:
+                return []
+        if self._single:
+            return ranked[:1]
+        return [i for i in ranked if p[i] > 0.5] or ranked[:1]
+
+    def _scored(self, column: int, p: Scores) -> ScoredCode:
+        return ScoredCode(code=self._leaves[column], confidence=round(float(p[column]), 4))
+
+    def _neighbours(self, features: Features, excluded: set[str]) -> tuple[Neighbour, ...]:
+        if self._labelled is None:
+            return ()
+        if self._retriever is not None and self._encoder is not None:
+            wanted = NEIGHBOURS + len(excluded)
+            near = self._retriever.nearest(features.whole, wanted)[0]
+            return tuple(n for n in near if n.issue_id not in excluded)[:NEIGHBOURS]
+        if self._encoder is not None:
+            scores = (self._labelled.whole @ features.whole.T)[:, 0]
+        else:
+            # Title, body and structure are each of length 1.
+            scores = (self._labelled.lexical @ features.lexical.T).toarray()[:, 0] / 3
+        found: list[Neighbour] = []
+        for i in np.argsort(-scores, kind="stable"):
+            example = self._examples[i]
+            if example.issue.id not in excluded:
+                score = round(float(scores[i]), 4)
+                found.append(
+                    Neighbour(issue_id=example.issue.id, codes=example.codes, score=score)
+                )
+            if len(found) == NEIGHBOURS:
+                break
+        return tuple(found)
+
+    def _usable(self, example: Example) -> bool:
+        if not example.codes:
+            return self._codebook.allow_none
+        known = all(code in self._leaves for code in example.codes)
+        return known and (len(example.codes) == 1 or not self._single)
+
+    def _targets_of(self, examples: Sequence[Example]) -> Targets:
+        targets = np.zeros((len(examples), len(self._leaves) + 1), dtype=bool)
+        for row, example in enumerate(examples):
+            for code in example.codes:
+                targets[row, self._leaves.index(code)] = True
+            targets[row, self._none] = not example.codes
+        return targets
+
+    def _read_all(self, views: Sequence[View]) -> Features | None:
+        reads: list[Features] = []
+        for start in range(0, len(views), BATCH):
+            reads += [r.features for r in self._extractor.read(views[start : start + BATCH])]
+        return joined(reads) if reads else None
+
+    def _cross_validated(self) -> dict[str, Any]:
+        """How often the likeliest code was right on labelled issues the model had not seen."""
+        if len(set(self._folds)) < 2:
+            return {"accuracy": None, "n": 0, "note": "needs labels of at least two issues"}
+        likeliest = self._models.held_out.argmax(axis=1)
+        right = self._targets[np.arange(len(likeliest)), likeliest]
+        return {"accuracy": round(float(right.mean()), 3), "n": len(right), "note": ""}
+
+
+def _proposal(said: dict[str, Any], codebook_hash: str, seconds: float) -> Proposal:
+    draft = Proposal(id="-", seconds=round(seconds, 4), **said)
+    stated = draft.model_dump(mode="json", exclude={"id", "seconds", "at"})
+    name = content_hash("proposal.v1", {**stated, "codebook": codebook_hash})[:16]
+    return draft.model_copy(update={"id": name})

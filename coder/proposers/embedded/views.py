@@ -1,0 +1,86 @@
+"""What the embedded proposer reads of an issue: its title, what people say in it, its structure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from coder.records import Issue
+from coder.text import Kind, Part, Segment, plain_heading, segments
+
+_WORD = re.compile(
+    r"[a-z_][a-z0-9_]+|\d+(?:\.\d+)*|[?!]"
+    # Scripts written without spaces: each character is a word, and 2-grams make up for it.
+    r"|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W\d_]+"
+)
+_TAG = re.compile(r"[\[(【]\s{0,5}([^\[\]()【】:]{2,25})[\])】:]|([a-z][a-z /-]{1,24}):")
+_VERSION = re.compile(r"\b\d{1,4}\.\d{1,4}(?:\.\d{1,6})?\b")
+
+
+@dataclass(frozen=True)
+class View:
+    """An issue as the classifiers read it.
+
+    ``body`` is what people say below the title (``said``), one segment a line; ``starts`` is where
+    each segment begins in it. An issue that holds nothing but code or logs is read as it is.
+    """
+
+    issue: Issue
+    title: str
+    body: str
+    said: tuple[Segment, ...]
+    starts: tuple[int, ...]
+    structure: tuple[str, ...]
+
+    @property
+    def blank(self) -> bool:
+        return not self.title.strip() and not self.body.strip()
+
+
+def view(issue: Issue) -> View:
+    found = segments(issue)
+    below = [s for s in found if s.part is not Part.TITLE]
+    said = [s for s in below if s.kind.said] or [s for s in below if s.kind is not Kind.TEMPLATE]
+    pieces = [issue.text[s.start : s.end] for s in said]
+    starts, at = [], 0
+    for piece in pieces:
+        starts.append(at)
+        at += len(piece) + 1
+    return View(
+        issue, issue.title, "\n".join(pieces), tuple(said), tuple(starts), _structure(issue, found)
+    )
+
+
+def words(text: str) -> list[str]:
+    return _WORD.findall(text.casefold())
+
+
+def grams(text: str) -> list[str]:
+    """Words and pairs of adjacent words."""
+    single = words(text)
+    return single + [f"{a} {b}" for a, b in zip(single, single[1:], strict=False)]
+
+
+def _structure(issue: Issue, found: list[Segment]) -> tuple[str, ...]:
+    """Features of form rather than content, as words: what is there, how much, which headings."""
+    title = issue.title.strip().casefold()
+    features = []
+    for kind, count in Counter(s.kind for s in found).items():
+        features += [f"has {kind}", f"count {kind} {min(count, 8).bit_length()}"]
+    for s in found:
+        if s.kind in (Kind.HEADING, Kind.TEMPLATE) and s.end - s.start < 200:
+            features.append(f"heading {plain_heading(issue.text[s.start : s.end])}")
+    tag = _TAG.match(title)
+    if tag:
+        features.append(f"tag {(tag[1] or tag[2]).strip()}")
+    features += [f"first {word}" for word in words(title[:100])[:1]]
+    if "?" in title or "？" in title:
+        features.append("title asks")
+    asked = issue.body.count("?") + issue.body.count("？")
+    features.append(f"asks {min(asked, 7).bit_length()}")
+    features.append(f"length {len(issue.body).bit_length()}")
+    features.append(f"title length {len(issue.title).bit_length()}")
+    if _VERSION.search(issue.body):
+        features.append("version")
+    return tuple(features)

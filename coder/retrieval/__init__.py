@@ -1,0 +1,1 @@
+"""Embedders, and the index of labelled issues that proposers look for neighbours in."""

@@ -1,0 +1,276 @@
+"""The review in a real terminal: keys in, screen out, what is on disk after any kind of end."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.runs import make_issue, make_proposal, make_run
+
+from coder.records import Decision
+from coder.store import Run
+
+pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
+
+ROOT = Path(__file__).parents[2]
+WAIT = 30.0
+
+
+class Terminal:
+    """A terminal of its own, on a private tmux server, in a study folder."""
+
+    def __init__(self, study: Path, socket: str, columns: int = 80, lines: int = 24) -> None:
+        self._socket = socket
+        self._study = study
+        # The server outlives its sessions, so that one can be closed and the next one opened.
+        self.tmux("start-server", ";", "set", "-s", "exit-empty", "off")
+        self.tmux("set", "-s", "set-clipboard", "on")
+        self._size = ("-x", str(columns), "-y", str(lines))
+
+    def tmux(self, *arguments: str) -> str:
+        return subprocess.run(
+            ["tmux", "-S", self._socket, "-f", os.devnull, *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=WAIT,
+        ).stdout
+
+    def review(self, *options: str, environment: str = "") -> None:
+        """Start ``coder review`` and wait for its key bar."""
+        command = " ".join(
+            (sys.executable, "-m coder review trial --rater ann --order file", *options)
+        )
+        # An inherited COLUMNS would hide the window's size from whatever runs in it.
+        cleared = "unset COLUMNS LINES NO_COLOR COLORTERM"
+        start = f"cd {self._study}; {cleared}; PYTHONPATH={ROOT} {environment} {command}"
+        shell = f"{start}; echo exit=$?; cat"
+        self.tmux("new-session", "-d", "-s", "review", *self._size, shell)
+        self.see("q quit")
+
+    def keys(self, *keys: str) -> None:
+        self.tmux("send-keys", "-t", "review", *keys)
+
+    def type(self, text: str) -> None:
+        self.tmux("send-keys", "-t", "review", "-l", text)
+
+    def screen(self) -> str:
+        return self.tmux("capture-pane", "-p", "-t", "review")
+
+    def see(self, text: str, gone: str = "") -> str:
+        """Wait until ``text`` is on the screen (and ``gone`` is not); the screen."""
+        until = time.monotonic() + WAIT
+        while time.monotonic() < until:
+            screen = self.screen()
+            if text in screen and not (gone and gone in screen):
+                return screen
+            time.sleep(0.02)
+        raise AssertionError(f"{text!r} did not come; the screen is:\n{self.screen()}")
+
+    def process(self) -> int:
+        """The id of the review itself, not of the shell around it."""
+        shell = self.tmux("display-message", "-p", "-t", "review", "#{pane_pid}").strip()
+        children = subprocess.run(
+            ["pgrep", "-P", shell], capture_output=True, text=True, check=True
+        )
+        return int(children.stdout.split()[0])
+
+    def close(self) -> None:
+        """Close the terminal as its window's cross does: whatever runs in it gets SIGHUP."""
+        self.tmux("kill-session", "-t", "review")
+
+
+@pytest.fixture
+def socket() -> Iterator[str]:
+    # A socket's path must be short, which pytest's own folders are not.
+    with tempfile.TemporaryDirectory() as folder:
+        yield f"{folder}/s"
+        subprocess.run(
+            ["tmux", "-S", f"{folder}/s", "kill-server"], capture_output=True, check=False
+        )
+
+
+def told(study: Path) -> list[tuple[str, str, tuple[str, ...]]]:
+    return [(d.issue_id, d.action.value, d.codes) for d in decisions(study)]
+
+
+def decisions(study: Path) -> list[Decision]:
+    return list(Run.open(study / "runs", "trial").decision_journal("ann"))
+
+
+def test_accept_correct_memo_and_undo_across_a_restart(tmp_path: Path, socket: str) -> None:
+    make_run(tmp_path / "runs", 4)
+    terminal = Terminal(tmp_path, socket)
+    terminal.review()
+    first = terminal.see("acme/fruit#1")
+    assert "Too Sour" in first
+    assert "72% sure" in first
+    terminal.keys("Enter")
+    terminal.see("acme/fruit#2")
+    terminal.keys("/")
+    terminal.see("Enter takes the code")
+    terminal.type("bruis")
+    terminal.see("bruis")
+    terminal.keys("Enter")
+    terminal.see("acme/fruit#3")
+    terminal.keys("m")
+    terminal.see("Enter keeps the memo")
+    terminal.type("quite odd")
+    terminal.keys("Enter")
+    terminal.see("Your memo  quite odd")
+    terminal.keys("q")
+    terminal.see("exit=0")
+    assert "2 of 4 reviewed: 1 accepted, 1 corrected" in terminal.screen()
+    terminal.close()
+    terminal.review()
+    terminal.see("acme/fruit#3")
+    terminal.keys("u")
+    terminal.see("taken back", gone="quite odd")
+    terminal.keys("u")
+    terminal.see("acme/fruit#2")
+    terminal.keys("1")
+    terminal.see("acme/fruit#3")
+    terminal.keys("q")
+    terminal.see("exit=0")
+    assert [action for _, action, _ in told(tmp_path)] == [
+        *("accept", "correct", "memo"),
+        *("undo", "undo", "correct"),
+    ]
+    standing = Run.open(tmp_path / "runs", "trial").decisions("ann")
+    assert {i: d.codes for i, d in standing.items()} == {
+        "i1": ("taste.sour",),
+        "i2": ("looks.green",),
+    }
+
+
+def test_resize_keeps_the_key_bar_and_the_issue(tmp_path: Path, socket: str) -> None:
+    make_run(tmp_path / "runs")
+    terminal = Terminal(tmp_path, socket)
+    terminal.review()
+    for columns, lines, layout in ((200, 50, "x unfold"), (60, 20, "acme"), (80, 24, "acme")):
+        terminal.tmux("resize-window", "-t", "review", "-x", str(columns), "-y", str(lines))
+        terminal.see(layout)
+        terminal.see("q quit", gone="x unfold" if columns < 100 else "")
+        assert "acme/fruit#1" in terminal.screen()
+    terminal.keys("Enter")
+    terminal.see("acme/fruit#2")
+
+
+@pytest.mark.parametrize("environment", ["NO_COLOR=1", "TERM=xterm-16color", "COLORTERM=truecolor"])
+def test_terminals_of_few_colours(tmp_path: Path, socket: str, environment: str) -> None:
+    make_run(tmp_path / "runs")
+    terminal = Terminal(tmp_path, socket)
+    terminal.review(environment=environment)
+    terminal.see("The apples are sour")
+    drawn = terminal.tmux("capture-pane", "-p", "-e", "-t", "review")
+    (line,) = (line for line in drawn.splitlines() if "The apples are sour" in line)
+    before = line[: line.index("The apples are sour")]
+    assert any(code in before for code in ("[4m", ";4m", ";4;", "[4;"))
+    if environment == "NO_COLOR=1":
+        assert "[38;" not in drawn
+        assert "[48;" not in drawn
+    terminal.keys("Enter")
+    terminal.see("acme/fruit#2")
+
+
+def test_ctrl_c_exits_130_with_nothing_lost(tmp_path: Path, socket: str) -> None:
+    make_run(tmp_path / "runs")
+    terminal = Terminal(tmp_path, socket)
+    terminal.review()
+    terminal.keys("Enter")
+    terminal.see("acme/fruit#2")
+    terminal.keys("C-c")
+    terminal.see("exit=130")
+    assert told(tmp_path) == [("i1", "accept", ("taste.sour",))]
+
+
+def test_a_signal_from_outside_also_ends_it_with_130(tmp_path: Path, socket: str) -> None:
+    make_run(tmp_path / "runs")
+    terminal = Terminal(tmp_path, socket)
+    terminal.review()
+    terminal.keys("Enter")
+    terminal.see("acme/fruit#2")
+    os.kill(terminal.process(), signal.SIGINT)
+    terminal.see("exit=130")
+    assert told(tmp_path) == [("i1", "accept", ("taste.sour",))]
+
+
+def test_the_terminal_closed_in_mid_decision(tmp_path: Path, socket: str) -> None:
+    make_run(tmp_path / "runs")
+    terminal = Terminal(tmp_path, socket)
+    terminal.review()
+    terminal.keys("Enter")
+    terminal.see("acme/fruit#2")
+    terminal.keys("m")
+    terminal.see("Enter keeps the memo")
+    terminal.type("half a note")
+    terminal.close()
+    assert told(tmp_path) == [("i1", "accept", ("taste.sour",))]
+    terminal.review()
+    terminal.see("acme/fruit#2")
+
+
+def test_killed_at_random_moments_every_shown_answer_is_there_once(
+    tmp_path: Path, socket: str
+) -> None:
+    make_run(tmp_path / "runs", 60)
+    terminal = Terminal(tmp_path, socket)
+    moments = random.Random(5)
+    for _ in range(4):
+        terminal.review()
+        for _ in range(8):
+            terminal.keys(moments.choice(["Enter", "1", "n", "f"]))
+        time.sleep(moments.uniform(0, 0.3))
+        acknowledged = int(terminal.screen().partition("/60")[0].split()[-1])
+        os.kill(terminal.process(), signal.SIGKILL)
+        terminal.see("exit=137")
+        written = decisions(tmp_path)
+        assert len(written) >= acknowledged
+        assert [d.issue_id for d in written] == [f"i{n}" for n in range(1, len(written) + 1)]
+        terminal.close()
+    journal = Run.open(tmp_path / "runs", "trial").decision_journal("ann")
+    assert journal.broken_line() is None
+
+
+def test_hostile_text_changes_neither_title_nor_clipboard_nor_screen(
+    tmp_path: Path, socket: str
+) -> None:
+    evil = (
+        "\x1b]0;pwned\x07\x1b]2;pwned\x1b\\\x1b]52;c;cHduZWQ=\x07\x1b[2J\x1b[1;1H\u202e\u200b[red]"
+    )
+    issue = make_issue(1, evil + "w" * 60_000, title=evil, repo=evil)
+    make_run(tmp_path / "runs", [issue], [make_proposal(issue, rationale=evil, evidence=())])
+    terminal = Terminal(tmp_path, socket)
+    title = "#{pane_title}"
+    terminal.review()
+    terminal.keys("x")
+    screen = terminal.see("wwwwww")
+    assert screen.splitlines()[0].startswith(" trial · ann")
+    assert "q quit" in screen.splitlines()[-1]
+    assert terminal.tmux("display-message", "-p", "-t", "review", title).strip() != "pwned"
+    assert terminal.tmux("list-buffers") == ""
+
+
+def test_a_terminal_that_cannot_draw_gets_the_line_mode(tmp_path: Path, socket: str) -> None:
+    make_run(tmp_path / "runs")
+    terminal = Terminal(tmp_path, socket)
+    shell = (
+        f"cd {tmp_path}; PYTHONPATH={ROOT} TERM=dumb {sys.executable} -m coder review trial "
+        "--rater ann --order file; echo exit=$?; cat"
+    )
+    terminal.tmux("new-session", "-d", "-s", "review", "-x", "80", "-y", "40", shell)
+    terminal.see("suggested: Taste > Too Sour")
+    terminal.keys("Enter")
+    terminal.see("accepted: Taste > Too Sour")
+    terminal.keys("C-c")
+    terminal.see("exit=130")
+    assert told(tmp_path) == [("i1", "accept", ("taste.sour",))]

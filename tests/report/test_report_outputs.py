@@ -1,0 +1,266 @@
+"""The files and the terminal: complete, the same every time, and harmless whatever the text is."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from run_maker import AT, MULTIPLE, TREE, Maker, decide, issue, label
+
+from coder.cli.main import cli
+from coder.records import Action, Label, Status
+from coder.report import Report, build_report, write_report
+from coder.report import html as html_module
+from coder.report.html import html
+from coder.report.markdown import markdown
+from coder.report.table import disagreements_csv
+from coder.report.write import to_json
+from coder.store import Run
+
+TITLE = "<script>alert(1)</script> | [x](javascript:y) \x1b[31m \u202egnp.exe\u2028 `c` **b**"
+HOSTILE = (
+    "</script></style><script>alert(1)</script><img src=x onerror=alert(2)> | [x](javascript:y) "
+    "`code` **bold** [red]markup[/red] \x1b[31mred\x1b]8;;http://x\x07 \u202egnp.exe\u2028 "
+    "{{ 7 * 7 }} {% raw %}"
+)
+
+
+def hostile_run(maker: Maker) -> Run:
+    maker.issues = [
+        issue(
+            "1", title=TITLE, body=HOSTILE, repo=HOSTILE, url='javascript:alert("1")',
+        ),
+        issue("2", title="=HYPERLINK(1)", body="=1+1", url='https://x.org/" onclick="alert(1)'),
+        issue("3", title="@SUM(1)", body="", url="https://example.org/issues/3"),
+    ]  # fmt: skip
+    run = maker.run(
+        dict.fromkeys("123", "a"),
+        **{
+            "1": {"rationale": HOSTILE, "quotes": [HOSTILE]},
+            "2": {"rationale": "=cmd|' /C calc'!A0", "quotes": ["+1"]},
+            "3": {"rationale": " -1"},
+        },
+    )
+    run.label_journal("anna").append(
+        Label(issue_id=i, rater="anna", codes=("b",), memo=HOSTILE, at=AT) for i in "123"
+    )
+    return run
+
+
+def plain_run(maker: Maker) -> Run:
+    maker.book = TREE
+    codes = ["call", "set", "speed", "error"] * 5
+    run = maker.run({f"{i}": code for i, code in enumerate(codes)})
+    label(run, "anna", {f"{i}": codes[i // 2] for i in range(18)})
+    label(run, "bert", {f"{i}": codes[i // 3] for i in range(12)})
+    decide(run, "dora", {f"{i}": Action.ACCEPT for i in range(4)})
+    return run
+
+
+def report_of(run: Run) -> Report:
+    return build_report(run, draws=100)
+
+
+class Page(HTMLParser):
+    """The tags, links, ids and text of a page as a browser would read them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.styles: list[str] = []
+        self.open: str = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.open = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self.open = ""
+
+    def handle_data(self, data: str) -> None:
+        if self.open == "script":
+            self.scripts.append(data)
+        elif self.open == "style":
+            self.styles.append(data)
+
+
+def digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def test_the_page_runs_only_its_own_script(maker: Maker) -> None:
+    page = Page(html(report_of(hostile_run(maker))))
+    assert len(page.scripts) == len(page.styles) == 1
+    policy = next(
+        a["content"] for t, a in page.tags if a.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert policy is not None
+    assert policy.startswith("default-src 'none'")
+    assert f"script-src 'sha256-{digest(page.scripts[0])}'" in policy
+    assert f"style-src 'sha256-{digest(page.styles[0])}'" in policy
+    assert "unsafe" not in policy
+    for tag, attributes in page.tags:
+        assert tag not in {"img", "iframe", "object", "embed", "base"}
+        # The policy blocks both; a page that relies on neither has no console error.
+        assert not any(name.startswith("on") or name == "style" for name in attributes)
+
+
+def test_the_page_loads_nothing_and_links_only_web_addresses(maker: Maker) -> None:
+    page = Page(html(report_of(hostile_run(maker))))
+    assert not any("src" in attributes for _, attributes in page.tags)
+    assert [a["href"] for t, a in page.tags if t == "link"] == ["data:,"]
+    outward = [a for t, a in page.tags if t == "a" and not str(a["href"]).startswith("#")]
+    assert [a["href"] for a in outward] == ["https://example.org/issues/3"]
+    assert "noopener" in str(outward[0]["rel"])
+
+
+def test_hostile_text_is_shown_as_text(maker: Maker) -> None:
+    text = html(report_of(hostile_run(maker)))
+    assert "&lt;script&gt;alert(1)" in text
+    assert "{{ 7 * 7 }}" in text
+    assert not re.search("[\x1b\x07\u202e\u2028]", text)
+
+
+def test_markdown_shows_hostile_text_as_text(maker: Maker) -> None:
+    text = markdown(report_of(hostile_run(maker)))
+    assert "<script" not in text and "<img" not in text
+    assert r"\| \[x\](javascript:y)" in text
+    assert not re.search("[\x1b\x07\u202e\u2028]", text)
+    row = next(line for line in text.split("\n") if "alert" in line)
+    assert len(re.findall(r"(?<!\\)\|", row)) == 4
+    assert "](<https://example.org/issues/3>)" in text
+
+
+def test_no_csv_cell_is_a_formula(maker: Maker) -> None:
+    table = list(csv.DictReader(io.StringIO(disagreements_csv(report_of(hostile_run(maker))))))
+    assert len(table) == 3
+    for row in table:
+        for cell in row.values():
+            assert cell.lstrip()[:1] not in {"=", "+", "-", "@"}
+            assert "\x1b" not in cell
+    assert table[1]["title"] == "'=HYPERLINK(1)"
+
+
+def run_cli(run: Run, monkeypatch: pytest.MonkeyPatch) -> str:
+    study = run.path.parent.parent
+    (study / "study.toml").write_text("[report]\ndraws = 100\n", encoding="utf-8")
+    monkeypatch.chdir(study)
+    result = CliRunner().invoke(cli, ["report", run.name], catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.output
+
+
+def test_the_terminal_obeys_no_text(maker: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    hostile = "[red]Al\x1b[2Jpha[/nope]"
+    maker.book = maker.book.replace("name: Alpha", 'name: "[red]Al\\e[2Jpha[/nope]"')
+    run = maker.run({"1": "a", "2": "b"})
+    label(run, "anna", {"1": "b", "2": "b"})
+    assert run.codebook.by_id["a"].name == hostile
+    output = run_cli(run, monkeypatch)
+    assert "[red]Al·[2Jpha[/nope]" in output
+    assert "\x1b" not in output
+
+
+def test_the_terminal_shows_the_main_figures_in_80_columns(
+    maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    run = plain_run(maker)
+    output = run_cli(run, monkeypatch)
+    lines = output.split("\n")
+    assert all(len(line) <= 80 for line in lines if str(run.path) not in line)
+    for expected in (
+        "model, anna", "anna, bert", "by subcategory", "20 issues", "not agreement",
+        "Left out of model and anna: 2 no blind label", "report.html",
+    ):  # fmt: skip
+        assert expected in output
+
+
+def test_the_same_run_gives_the_same_bytes(maker: Maker, tmp_path: Path) -> None:
+    run = plain_run(maker)
+    first = write_report(report_of(run), tmp_path / "first")
+    second = write_report(report_of(Run(run.path)), tmp_path / "second")
+    names = ["report.html", "report.md", "report.json", "disagreements.csv"]
+    assert [f.name for f in first] == names
+    assert [f.read_bytes() for f in first] == [f.read_bytes() for f in second]
+
+
+def test_json_keeps_its_documented_shape(maker: Maker) -> None:
+    found = json.loads(to_json(report_of(plain_run(maker))))
+    assert found["format"] == 1
+    assert found["run"]["name"] == "demo"
+    assert {"issues", "proposed", "by_status", "leaked", "raters"} <= found["coverage"].keys()
+    for pair in found["pairs"]:
+        assert pair["kind"] in ("blind", "assisted")
+        assert pair["level"] in ("category", "code")
+        for name in ("percent_agreement", "cohen_kappa", "krippendorff_alpha", "gwet_ac1"):
+            assert pair[name].keys() == {"value", "low", "high", "n", "note"}
+        wanted = {"left", "right", "n", "per_code", "confusion", "disagreements", "excluded"}
+        assert wanted <= pair.keys()
+    assert found["acceptance"][0]["rater"] == "dora"
+    assert found["prevalence"][0]["model"].keys() == {"count", "of"}
+    assert Report.model_validate(found) == report_of(Run(maker.runs / "demo"))
+
+
+def test_without_labels_the_report_says_what_to_do(
+    maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = maker.run({"1": "a", "2": Status.FAILED})
+    report = report_of(run)
+    for text in (html(report), markdown(report), run_cli(run, monkeypatch)):
+        assert "There are no blind labels in this run" in " ".join(text.split())
+        assert "coder label import" in " ".join(text.split())
+        assert "failed" in text
+    assert disagreements_csv(report).count("\n") == 1
+
+
+def test_a_run_without_any_answer_is_reported(maker: Maker) -> None:
+    maker.issues = [issue("1")]
+    run = maker.run({})
+    label(run, "anna", {"1": "a"})
+    report = report_of(run)
+    assert "No issue has both" in markdown(report)
+    assert "1 without a proposal" in html(report)
+
+
+def test_several_codes_have_their_own_figures(
+    maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maker.book = MULTIPLE
+    run = maker.run({"1": ("a", "b"), "2": ("a",)})
+    label(run, "anna", {"1": ("b",), "2": ("a",)})
+    assert "Mean Jaccard" in html(report_of(run))
+    assert "Mean Jaccard of model and anna: .75" in run_cli(run, monkeypatch)
+    assert "Alpha; Beta" in markdown(report_of(run))
+
+
+def test_the_page_says_how_many_disagreements_it_holds(
+    maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(html_module, "SHOWN", 5)
+    ids = [f"{i}" for i in range(12)]
+    run = maker.run(dict.fromkeys(ids, "a"))
+    label(run, "anna", dict.fromkeys(ids, "b"))
+    report = report_of(run)
+    page = html(report)
+    assert page.count('<details class="case"') == 5
+    assert "5 of 12 shown" in page
+    assert disagreements_csv(report).count("\n") == 13
+
+
+def test_an_undefined_figure_is_a_dash_with_its_reason(maker: Maker) -> None:
+    run = maker.run({"1": "a", "2": "a"})
+    label(run, "anna", {"1": "a", "2": "a"})
+    text = markdown(report_of(run))
+    assert "only one code was used" in text
+    assert "| – |" in text
