@@ -8,7 +8,7 @@ import unicodedata
 from coder.records import Evidence
 
 FUZZY_THRESHOLD = 90.0
-"""Least ``partial_ratio`` (0-100) at which a quote counts as a slip of the pen, not an invention."""
+"""Least ``partial_ratio`` (0-100) at which a quote is a slip of the pen, not an invention."""
 MIN_FUZZY_LENGTH = 20
 """Shorter quotes resemble something nearly anywhere."""
 

@@ -1,8 +1,8 @@
 """Loads versioned prompt templates and renders them into messages.
 
 A template is one jinja file with three macros: ``system`` (the same for every issue, so providers
-can cache it), ``user`` (one issue) and ``repair`` (what was wrong with an answer). Issue text enters
-as the value of a variable, so nothing in it is ever read as template code.
+can cache it), ``user`` (one issue) and ``repair`` (what was wrong with an answer). Issue text
+enters as the value of a variable, so nothing in it is ever read as template code.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ class Prompt:
 def load(name: str, root: Path, codebook: Codebook, detailed: bool) -> Prompt:
     """The template called ``name`` in the study at ``root``, else the shipped one.
 
-    Raises ``InputError`` when there is none, when it is not valid, when a message is missing, or when
-    it uses a variable that does not exist.
+    Raises ``InputError`` when there is none, when it is not valid, when a message is missing, or
+    when it uses a variable that does not exist.
     """
     path = find("prompts", name, ".jinja", root)
     try:

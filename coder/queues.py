@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from pydantic_core import from_json
 
 from coder.errors import RunError
 from coder.journal import Journal
@@ -100,7 +101,7 @@ def _scan(path: Path, kind: type[Issue] | type[Proposal]) -> Iterator[tuple[int,
         with path.open("rb") as file:
             for line in file:
                 if line.endswith(b"\n"):
-                    yield at, json.loads(line)
+                    yield at, from_json(line)
                 at += len(line)
     except FileNotFoundError:
         return
@@ -113,6 +114,6 @@ def _scan(path: Path, kind: type[Issue] | type[Proposal]) -> Iterator[tuple[int,
 def _fields(path: Path, at: int) -> dict[str, Any]:
     with path.open("rb") as file:
         file.seek(at)
-        fields: dict[str, Any] = json.loads(file.readline())
+        fields: dict[str, Any] = from_json(file.readline())
     fields.pop("prev", None)
     return fields

@@ -98,7 +98,7 @@ def duration(seconds: float) -> str:
 
 
 def pace(progress: Progress) -> str:
-    if progress.pace is None or progress.seconds_left is None:
+    if progress.pace is None or not progress.seconds_left:
         return ""
     return f"{duration(progress.pace)} each, {duration(progress.seconds_left)} left"
 

@@ -16,15 +16,23 @@ def plain(text: str) -> str:
 
     Control and format characters (escapes, OSC, bidirectional overrides, zero-width marks, lone
     surrogates) become ``·``; tabs and newlines stay. Joiners between letters are lost with them,
-    which is the price of text that cannot move outside its place.
+    which is the price of text that cannot move outside its place. One character stays one, so that
+    offsets into the text hold.
     """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(c if c in "\n\t" or _visible(c) else "·" for c in text)
+    return text.translate(_PLAIN)
 
 
-def _visible(char: str) -> bool:
-    return unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+class _Plain(dict[int, int]):
+    """A translation table that looks each character up once."""
+
+    def __missing__(self, point: int) -> int:
+        char = chr(point)
+        obeyed = unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+        self[point] = ord("·") if obeyed and char not in "\n\t" else point
+        return self[point]
+
+
+_PLAIN = _Plain()
 
 
 def safe(text: object) -> str:

@@ -1,4 +1,4 @@
-"""What a chat model must answer: the JSON schema made from a codebook, and the strict reading of it.
+"""What a chat model must answer: a JSON schema made from the codebook, and the reading of it.
 
 Reading is lenient about the wrapping (fences, prose, spelling of a code) and strict about content:
 what the model did not clearly say is an error with a reason, never an empty or a default code.

@@ -34,7 +34,7 @@ Messages = Sequence[tuple[str, str]]
 FORMATS = ("json_schema", "json_object", "text")
 """How an answer is asked for, the strictest first; the prompt states the contract in any case."""
 
-_LONGEST_WAIT = 30.0
+_BACKOFF = tenacity.wait_random_exponential(multiplier=0.5, max=30.0)
 _bodies: ContextVar[list[str] | None] = ContextVar("bodies", default=None)
 
 
@@ -205,8 +205,10 @@ def read_usage(block: object) -> Usage | None:
     if spent is None or made is None:
         return None
     details = block.get("prompt_tokens_details", block.get("input_token_details"))
-    cached = details.get("cached_tokens", details.get("cache_read")) if _is_map(details) else None
-    return Usage(input_tokens=spent, output_tokens=made, cached_tokens=_count(cached) or 0)
+    cached = 0
+    if isinstance(details, dict):
+        cached = _count(details.get("cached_tokens", details.get("cache_read"))) or 0
+    return Usage(input_tokens=spent, output_tokens=made, cached_tokens=cached)
 
 
 def read_raw(raw: str) -> Reply:
@@ -240,12 +242,9 @@ def _joined(content: object) -> str:
 
 
 def _count(value: object) -> int | None:
-    good = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    return value if good and isinstance(value, int) else None
-
-
-def _is_map(value: object) -> bool:
-    return isinstance(value, dict)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    return None
 
 
 def _response_format(form: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -271,7 +270,7 @@ def _wait(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     if isinstance(error, Transient) and error.retry_after is not None:
         return error.retry_after
-    return float(tenacity.wait_exponential_jitter(initial=0.5, max=_LONGEST_WAIT)(state))
+    return float(_BACKOFF(state))
 
 
 async def _keep_body(response: Any) -> None:
@@ -300,7 +299,7 @@ def _build(to: Endpoint, settings: ModelSettings, client: Any = None) -> BaseCha
     elif to.base_url:
         options["base_url"] = to.base_url
     try:
-        model = init_chat_model(to.model, model_provider=to.provider, **options)
+        model: BaseChatModel = init_chat_model(to.model, model_provider=to.provider, **options)
     except Exception as error:
         secret = to.key.get_secret_value() if to.key else ""
         raise ModelError(

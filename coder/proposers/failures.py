@@ -17,8 +17,8 @@ MAX_RETRY_AFTER = 60.0
 _RETRIED = {408, 409, 425, 429}
 _FATAL = {401: "the key is refused", 402: "the account has no credit",
           403: "access is denied", 404: "no such model or address"}  # fmt: skip
-_TOO_LONG = ("context length", "context_length", "context size", "maximum context", "too many tokens",
-             "prompt is too long", "too long")  # fmt: skip
+_TOO_LONG = ("context length", "context_length", "context size", "maximum context",
+             "too many tokens", "too long")  # fmt: skip
 _FILTERED = ("content_filter", "content management policy", "content policy", "responsibleai")
 _KEYLIKE = re.compile(r"\b(?:sk|pk|key)-[\w*.-]{4,}")
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import numpy as np
-from chromadb.api.types import Documents, EmbeddingFunction, Space
+from chromadb.api.types import Embeddable, EmbeddingFunction, Space
 from chromadb.api.types import Embeddings as Rows
 from chromadb.utils.embedding_functions import (
     DefaultEmbeddingFunction,
@@ -19,15 +18,15 @@ from coder.retrieval.encoder import Encoder
 
 
 @register_embedding_function
-class CoderEmbeddings(EmbeddingFunction[Documents], Embeddings):
+class CoderEmbeddings(EmbeddingFunction[Embeddable], Embeddings):
     """Registered under a name, so that chromadb can open a collection made with it again."""
 
     def __init__(self, setting: str, encoder: Encoder) -> None:
         self._setting = setting
         self._encoder = encoder
 
-    def __call__(self, input: Documents) -> Rows:  # noqa: A002  chromadb checks the name
-        return cast(Rows, list(self._encoder.encode(list(input)).astype(np.float32)))
+    def __call__(self, input: Embeddable) -> Rows:  # noqa: A002  chromadb checks the name
+        return cast(Rows, list(self._encoder.encode([str(text) for text in input])))
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         return [[float(x) for x in row] for row in self._encoder.encode(texts)]

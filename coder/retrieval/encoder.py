@@ -23,7 +23,7 @@ Vectors = NDArray[np.float32]
 DIMENSIONS = 384
 WINDOW = 126
 """Tokens the model reads at once besides its two marks: the length it was trained on."""
-MAX_WINDOWS = 2
+MAX_WINDOWS = 1
 """Later text is not read: issues say what they are about early, and time grows with tokens."""
 MAX_CHARACTERS = 16 * WINDOW * MAX_WINDOWS
 """Text beyond this is not even tokenized; ordinary words take four to six characters a token."""

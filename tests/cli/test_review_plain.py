@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -128,6 +129,50 @@ def test_two_sessions_of_one_rater_do_not_mix(tmp_path: Path) -> None:
     assert result.returncode == 4
     assert "is being written by another process" in result.stderr
     assert told(tmp_path) == []
+
+
+def test_killed_at_random_moments_every_acknowledged_answer_is_there_once(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "runs", 200)
+    command = [
+        sys.executable,
+        "-m",
+        "coder",
+        "review",
+        "trial",
+        "--rater",
+        "ann",
+        "--order",
+        "file",
+    ]
+    moments = random.Random(3)
+    there = 0
+    for _ in range(6):
+        with subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write("".join(moments.choices(["\n", "1\n", "n\n"], k=30)))
+            process.stdin.flush()
+            heard, wanted = 0, moments.randrange(1, 25)
+            while heard < wanted:
+                heard += acknowledges(process.stdout.readline())
+            process.kill()
+            heard += sum(map(acknowledges, process.stdout))
+        written = [d.issue_id for d in decisions(tmp_path)]
+        assert written == [f"i{n}" for n in range(1, len(written) + 1)]
+        assert len(written) - there >= heard
+        there = len(written)
+    assert run.decision_journal("ann").broken_line() is None
+
+
+def acknowledges(line: str) -> bool:
+    return line.removeprefix("> ").startswith(("accepted: ", "corrected: ", "noted: "))
 
 
 def test_unknown_run_is_one_line_and_a_hint(tmp_path: Path) -> None:

@@ -174,10 +174,17 @@ def test_terminals_of_few_colours(tmp_path: Path, socket: str, environment: str)
     drawn = terminal.tmux("capture-pane", "-p", "-e", "-t", "review")
     (line,) = (line for line in drawn.splitlines() if "The apples are sour" in line)
     before = line[: line.index("The apples are sour")]
-    assert any(code in before for code in ("[4m", ";4m", ";4;", "[4;"))
+    assert before.rpartition("\x1b[1;4")[1], "evidence is bold and underlined"
     if environment == "NO_COLOR=1":
         assert "[38;" not in drawn
         assert "[48;" not in drawn
+    terminal.keys("/")
+    terminal.see("Enter takes the code")
+    terminal.see("› Taste")
+    terminal.keys("Down")
+    terminal.see("› Taste > Too Sour")
+    terminal.keys("Escape")
+    terminal.see("q quit", gone="Enter takes the code")
     terminal.keys("Enter")
     terminal.see("acme/fruit#2")
 

@@ -140,23 +140,26 @@ class ReviewApp(App[None]):
             return
         shown = pieces(item.issue, item.proposal.evidence, self._unfolded)
         self._put("#where", panes.issue_head(item.issue))
-        self._put("#text", panes.issue_text(shown))
+        self._put("#text", panes.issue_text(shown, self.native_ansi_color))
 
     def _show_answer(self, notice: str) -> None:
-        answered = self.session.item is None
-        self._put("#suggestion", Content() if answered else panes.answer(self.session))
+        self.query_one("#answer").display = self.session.item is not None
         self._notify(notice)
         self._show_frame(self.size.width)
 
     def _show_frame(self, width: int) -> None:
+        """Draw what depends on the width."""
+        narrow = width < WIDE
         self._put("#top", panes.top_line(self.session, width))
-        self._put("#keys", panes.key_bar(self.session, narrow=width < WIDE))
+        self._put("#suggestion", panes.answer(self.session, narrow))
+        self._put("#keys", panes.key_bar(self.session, narrow))
 
     def _notify(self, notice: str, style: str = panes.FAINT) -> None:
         self._put("#notice", Content.styled(f" {notice}", style))
 
     def _put(self, where: str, text: Content) -> None:
-        self.query_one(where, Static).update(text)
+        one_line = where in ("#top", "#where", "#notice")
+        self.query_one(where, Static).update(text, layout=not one_line)
 
     # --- answers --------------------------------------------------------------------------------
 
@@ -247,7 +250,7 @@ class ReviewApp(App[None]):
             return
         self._last_evidence = (self._last_evidence + 1) % len(starts)
         text = self.query_one("#text", Static)
-        above = panes.issue_text(shown)[: starts[self._last_evidence]]
+        above = panes.issue_text(shown, ansi=False)[: starts[self._last_evidence]]
         line = above.get_height({}, max(1, text.content_size.width)) - 1
         self.query_one("#reading").scroll_to(y=max(0, line - 2), animate=False)
         self._notify(f"quote {self._last_evidence + 1} of {len(starts)}")

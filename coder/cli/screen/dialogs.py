@@ -31,6 +31,7 @@ class FindCode(ModalScreen[str | None]):
         super().__init__()
         self._codebook = codebook
         self._marked = marked
+        self._on_top: str | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog tall"):
@@ -50,6 +51,15 @@ class FindCode(ModalScreen[str | None]):
         if found.highlighted is not None:
             self.dismiss(found.get_option_at_index(found.highlighted).id)
 
+    def on_option_list_option_highlighted(self) -> None:
+        # What the list says now counts: the event may be of a search since replaced.
+        found = self.query_one(OptionList)
+        current = found.highlighted_option
+        before, self._on_top = self._on_top, current.id if current else None
+        for option in found.options:
+            if option.id and option.id in (before, self._on_top):
+                found.replace_option_prompt(option.id, self._line(option.id))
+
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option.id)
 
@@ -58,13 +68,16 @@ class FindCode(ModalScreen[str | None]):
         found.action_cursor_down() if by > 0 else found.action_cursor_up()
 
     def _search(self, words: str) -> None:
+        codes = find_codes(self._codebook, words)
+        self._on_top = codes[0].id if codes else None
         found = self.query_one(OptionList)
         found.clear_options()
-        found.add_options(
-            Option(found_code(self._codebook, code, code.id in self._marked), id=code.id)
-            for code in find_codes(self._codebook, words)
-        )
-        found.highlighted = 0 if found.option_count else None
+        found.add_options(Option(self._line(code.id), id=code.id) for code in codes)
+        found.highlighted = 0 if codes else None
+
+    def _line(self, code: str) -> Content:
+        marked, on_top = code in self._marked, code == self._on_top
+        return found_code(self._codebook, self._codebook.by_id[code], marked, on_top)
 
 
 class WriteMemo(ModalScreen[str | None]):

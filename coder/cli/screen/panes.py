@@ -15,6 +15,8 @@ from coder.review import Item, Option, ReviewSession
 Part = str | tuple[str, str]
 
 EVIDENCE = "bold underline $text-warning on $warning-muted"
+EVIDENCE_ANSI = "bold underline reverse"
+"""With a terminal's own colours, reverse is the one contrast that is sure."""
 KINDS: Mapping[str, str] = {
     "title": "bold",
     "text": "",
@@ -29,12 +31,14 @@ FAINT = "dim"
 HEAD = "bold $text-primary"
 
 BAR = 10
+_KEYS_AT_THE_END = ("u", "?", "q")
 _NARROW_KEYS = ("Enter", "1-9", "/", "n", "s", "f", "m", "u", "?", "q")
 
 
-def issue_text(shown: Sequence[Piece]) -> Content:
+def issue_text(shown: Sequence[Piece], ansi: bool) -> Content:
+    evidence = EVIDENCE_ANSI if ansi else EVIDENCE
     return Content.assemble(
-        *((piece.text, EVIDENCE if piece.evidence else KINDS[piece.kind]) for piece in shown)
+        *((piece.text, evidence if piece.evidence else KINDS[piece.kind]) for piece in shown)
     )
 
 
@@ -67,6 +71,8 @@ def key_bar(session: ReviewSession, narrow: bool) -> Content:
     for key in KEYS:
         if narrow and key.key not in _NARROW_KEYS:
             continue
+        if session.item is None and key.key not in _KEYS_AT_THE_END:
+            continue
         spelled = _digits(session.options) if key.key == "1-9" else key.key
         if spelled == "Enter" and not session.answerable:
             continue
@@ -81,11 +87,12 @@ def _digits(options: Sequence[Option]) -> str:
     return "" if not last else "1" if last == 1 else f"1-{last}"
 
 
-def answer(session: ReviewSession) -> Content:
+def answer(session: ReviewSession, narrow: bool) -> Content:
     """The suggestion, its alternatives, and the grounds for it."""
     item = session.item
-    assert item is not None
-    parts: list[Part] = list(_verdict(session, item))
+    if item is None:
+        return Content()
+    parts: list[Part] = list(_verdict(session, item, narrow))
     parts += _options(session, item)
     if item.proposal.rationale:
         parts += [("\nWhy  ", HEAD), clean(item.proposal.rationale), "\n"]
@@ -100,7 +107,7 @@ def answer(session: ReviewSession) -> Content:
     return Content.assemble(*parts)
 
 
-def _verdict(session: ReviewSession, item: Item) -> Iterator[Part]:
+def _verdict(session: ReviewSession, item: Item, narrow: bool) -> Iterator[Part]:
     missing = no_answer(item)
     if missing:
         yield (f"No suggestion ({item.proposal.status.value})\n", "bold $text-error")
@@ -115,6 +122,7 @@ def _verdict(session: ReviewSession, item: Item) -> Iterator[Part]:
         above, own = _split(session.codebook, scored.code)
         yield (f"{above}", FAINT)
         yield (own, "bold $text-success")
+        yield "  " if narrow else "\n"
         yield from _bar(scored.confidence)
     else:
         yield ("Which of these fit?\n", HEAD)
@@ -122,10 +130,9 @@ def _verdict(session: ReviewSession, item: Item) -> Iterator[Part]:
 
 def _bar(confidence: float | None) -> Iterator[Part]:
     if confidence is None:
-        yield ("  confidence not given\n", FAINT)
+        yield ("confidence not given\n", FAINT)
         return
     full = round(BAR * confidence)
-    yield "  "
     yield ("━" * full, "$text-success")
     yield ("─" * (BAR - full), FAINT)
     yield f" {percent(confidence)} sure\n"
@@ -171,14 +178,18 @@ def definition(codebook: Codebook, code: Code) -> Iterator[Part]:
         yield plain(rule) + "\n"
 
 
-def found_code(codebook: Codebook, code: Code, marked: bool) -> Content:
-    """One line of the search: the path, and as much of the definition as fits."""
+def found_code(codebook: Codebook, code: Code, marked: bool, on_top: bool) -> Content:
+    """Two lines of the search: the path, and as much of the definition as fits.
+
+    What Enter would take has a sign of its own, because some terminals show no background.
+    """
     above, own = _split(codebook, code.id)
     return Content.assemble(
+        ("› " if on_top else "  ", "bold $text-accent"),
         ("[x] " if marked else "", "bold"),
         (above, FAINT),
         (own, "bold"),
-        "\n  ",
+        "\n    ",
         (plain(code.definition).replace("\n", " "), FAINT),
     )
 

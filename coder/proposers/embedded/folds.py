@@ -9,10 +9,12 @@ from functools import cached_property
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.sparse import csr_matrix
+from scipy.special import expit
 
-from coder.proposers.embedded.blend import Blend, Targets
+from coder.proposers.embedded.blend import Blend
 from coder.proposers.embedded.features import Features
-from coder.proposers.embedded.prototypes import Prototypes, Scores
+from coder.proposers.embedded.prototypes import Prototypes, Scores, softmax
+from coder.proposers.embedded.regression import Targets
 from coder.proposers.embedded.views import View, words
 from coder.records import Issue
 from coder.retrieval.duplicates import same_issue
@@ -21,6 +23,8 @@ FOLDS = 5
 SHARED_WORDS = 0.4
 """Share of distinct words in common from which two issues are compared in full. Near-duplicates
 share most of their word sequences, so they share at least this much."""
+POWER_PULL = 5.0
+"""Issues' worth of log loss against sharpening by a factor of e."""
 
 
 class Twins:
@@ -128,51 +132,52 @@ class CrossFitted:
         return self._models[key]
 
     def probabilities(self, features: Features, without: Iterable[int]) -> Scores:
-        """Calibrated probabilities (n, columns) from labels outside the folds ``without``."""
+        """Calibrated probabilities (n, columns) from labels outside the folds ``without``.
+
+        Where codes exclude each other a row adds up to 1; where they do not, each is a yes or no.
+        """
         key = frozenset(without)
-        return self._calibrated(self.model(key).probabilities(features), self._power(key))
+        return self._linked(self.model(key).scores(features) * self._power(key))
 
     @cached_property
     def held_out(self) -> Scores:
-        """Each labelled issue's uncalibrated probabilities from the model that missed its fold."""
+        """Each labelled issue's scores from the model that has not seen its fold."""
         found = np.zeros(self._targets.shape)
         for fold in set(self._folds.tolist()):
-            rows = np.flatnonzero(self._folds == fold)
-            assert self._features is not None
-            found[rows] = self.model({fold}).probabilities(self._features.take(rows.tolist()))
+            found[self._folds == fold] = self._scores_of(fold, frozenset({fold}))
         return found
 
+    def _scores_of(self, fold: int, without: frozenset[int]) -> Scores:
+        assert self._features is not None
+        rows = np.flatnonzero(self._folds == fold).tolist()
+        return self.model(without).scores(self._features.take(rows))
+
     def _power(self, key: frozenset[int]) -> float:
-        """How much to sharpen what ``model(key)`` says, learnt from issues it has not seen and
-        from no label in ``key``."""
+        """How much to sharpen the scores of ``model(key)``: learnt from labelled issues that the
+        scoring model has not seen, and from no label in ``key``."""
         if key not in self._powers:
             others = sorted(set(self._folds.tolist()) - key)
-            if not others or self._features is None:
+            if not others:
                 return 1.0
             if key:
-                rows = np.flatnonzero(self._folds == others[0])
-                said = self.model(key | {others[0]}).probabilities(
-                    self._features.take(rows.tolist())
-                )
+                rows = self._folds == others[0]
+                scores = self._scores_of(others[0], key | {others[0]})
             else:
-                rows, said = np.arange(len(self._folds)), self.held_out
-            self._powers[key] = self._fit_power(said, self._targets[rows])
+                rows, scores = np.ones(len(self._folds), dtype=bool), self.held_out
+            self._powers[key] = self._fit_power(scores, self._targets[rows])
         return self._powers[key]
 
-    def _fit_power(self, said: Scores, true: Targets) -> float:
+    def _fit_power(self, scores: Scores, true: Targets) -> float:
         def loss(log_power: float) -> float:
-            p = np.clip(self._calibrated(said, float(np.exp(log_power))), 1e-6, 1 - 1e-6)
-            if self._single:
-                wrong = -np.log(p[true]).sum()
-            else:
-                wrong = -np.log(np.where(true, p, 1 - p)).sum() / max(true.shape[1], 1)
-            # A weak pull to 1: ten issues say little about calibration.
-            return float(wrong + 10 * log_power**2)
+            p = np.clip(self._linked(scores * np.exp(log_power)), 1e-6, 1 - 1e-6)
+            wrong = -np.log(p[true]).sum()
+            if not self._single:
+                wrong = (wrong - np.log(1 - p[~true]).sum()) / true.shape[1]
+            # A pull to 1: a handful of issues says little about calibration.
+            return float(wrong + POWER_PULL * log_power**2)
 
-        return float(np.exp(minimize_scalar(loss, bounds=(-1.2, 1.2), method="bounded").x))
+        return float(np.exp(minimize_scalar(loss, bounds=(-1.5, 1.5), method="bounded").x))
 
-    def _calibrated(self, said: Scores, power: float) -> Scores:
-        p: Scores = np.clip(said, 1e-9, 1) ** power
-        if self._single:
-            return p / p.sum(axis=1, keepdims=True)
-        return p / (p + np.clip(1 - said, 1e-9, 1) ** power)
+    def _linked(self, scores: Scores) -> Scores:
+        found: Scores = softmax(scores) if self._single else expit(scores)
+        return found

@@ -13,6 +13,8 @@ from coder.proposers.embedded.views import View, grams
 
 TITLE = -1
 """Stands for the title where a segment is named by its number."""
+MOST_GRAMS = 20_000
+"""Of a block; the rarest go first. Bounds memory whatever the number of labelled issues."""
 
 
 class Lexical:
@@ -30,7 +32,8 @@ class Lexical:
         self.width = 0
         for block in range(3):
             seen = Counter(gram for document in documents for gram in set(document[block]))
-            kept = sorted(gram for gram, count in seen.items() if count >= least)
+            often = sorted(seen, key=lambda gram: (-seen[gram], gram))[:MOST_GRAMS]
+            kept = sorted(gram for gram in often if seen[gram] >= least)
             self._columns.append({gram: self.width + i for i, gram in enumerate(kept)})
             counts = np.array([seen[gram] for gram in kept], dtype=np.float64)
             self._idf.append(np.log((1 + len(documents)) / (1 + counts)) + 1)

@@ -14,13 +14,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from coder.proposers.base import SaveCall
-from coder.proposers.embedded.blend import Targets
 from coder.proposers.embedded.evidence import find_evidence
 from coder.proposers.embedded.features import Extractor, Features, Read, joined
 from coder.proposers.embedded.folds import CrossFitted, Twins, assign_folds, components
 from coder.proposers.embedded.lexical import Lexical, blocks_of
 from coder.proposers.embedded.prototypes import TOO_FAR, Prototypes, Scores, code_texts
 from coder.proposers.embedded.rationale import Grounds, rationale
+from coder.proposers.embedded.regression import Targets
 from coder.proposers.embedded.views import View, grams, view
 from coder.records import (
     Cardinality,

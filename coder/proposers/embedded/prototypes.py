@@ -10,7 +10,7 @@ from coder.proposers.embedded.features import Features
 from coder.proposers.embedded.lexical import Lexical
 from coder.proposers.embedded.views import View, view
 from coder.records import Code, Codebook, Issue
-from coder.retrieval.encoder import Encoder, Vectors
+from coder.retrieval.encoder import Encoder, Vectors, normalised
 
 Scores = NDArray[np.float64]
 
@@ -29,34 +29,25 @@ def code_texts(codebook: Codebook, code: Code) -> list[str]:
 
 
 class Prototypes:
-    """Texts of every leaf code, encoded; ``similarity`` compares issues with them."""
+    """One vector and one TF-IDF row for each leaf code, with which issues are compared."""
 
     def __init__(self, codebook: Codebook, encoder: Encoder | None, lexical: Lexical) -> None:
         texts = [code_texts(codebook, code) for code in codebook.leaves]
-        flat = [text for group in texts for text in group]
-        self._owner = np.repeat(np.arange(len(texts)), [len(group) for group in texts])
-        self._vectors: Vectors | None = encoder.encode(flat) if encoder is not None else None
-        self._words: csr_matrix = lexical.rows([_as_view(group[-1]) for group in texts])
         self.codes = len(texts)
+        self._words: csr_matrix = lexical.rows([_as_view(group[-1]) for group in texts])
+        self._vectors: Vectors | None = None
+        if encoder is not None:
+            means = [encoder.encode(group).mean(axis=0) for group in texts]
+            self._vectors = normalised(np.array(means))
 
     def similarity(self, features: Features) -> Scores:
-        """A cosine-like score of each issue to each leaf code: (n, codes)."""
+        """Cosine of each issue to each leaf code, title and body averaged: (n, codes)."""
         if self._vectors is None:
-            return self._by_words(features)
-        return (self._by_meaning(features.title) + self._by_meaning(features.body)) / 2
-
-    def _by_meaning(self, vectors: Vectors) -> Scores:
-        assert self._vectors is not None
-        cosines = (vectors @ self._vectors.T).astype(np.float64)
-        found = np.empty((len(vectors), self.codes))
-        for code in range(self.codes):
-            # One example in other words must not make a code less likely: the nearest text counts.
-            found[:, code] = cosines[:, self._owner == code].max(axis=1)
-        return found
-
-    def _by_words(self, features: Features) -> Scores:
-        found: Scores = np.asarray((features.lexical @ self._words.T).todense(), dtype=np.float64)
-        return found / 2
+            # Rows hold title, body and structure, each of length 1; codes have no structure.
+            shared = (features.lexical @ self._words.T).toarray()
+            return np.asarray(shared / 2, dtype=np.float64)
+        both = (features.title + features.body) / 2
+        return np.asarray(both @ self._vectors.T, dtype=np.float64)
 
 
 def softmax(scores: Scores) -> Scores:

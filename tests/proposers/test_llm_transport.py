@@ -1,0 +1,292 @@
+"""Retries, limits, keys and stops: what happens between here and a server."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from types import SimpleNamespace
+
+import openai
+import pytest
+from asking import ask, book, issue, study
+from fault_server import FaultServer, Reply, completion, in_turn, refusal, user_text
+
+from coder.errors import ModelError
+from coder.proposers.failures import Failure, failure
+from coder.proposers.llm import LLMProposer
+from coder.records import Status
+
+KEY = "sk-verysecretkey123"
+
+
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503])
+def test_what_may_pass_is_asked_again(status, tmp_path):
+    server = FaultServer(in_turn(refusal(status, retry_after="0.01"), completion()))
+    (proposal,), calls = ask(tmp_path, server)
+    assert proposal.status is Status.OK
+    assert (len(server.requests), len(calls)) == (2, 1)
+
+
+@pytest.mark.parametrize("date", [False, True])
+def test_retry_after_is_honoured(date, tmp_path):
+    moment = datetime.now(UTC) + timedelta(seconds=2)
+    wait = format_datetime(moment, usegmt=True) if date else "0.7"
+    server = FaultServer(in_turn(refusal(429, retry_after=wait), completion()))
+    ask(tmp_path, server)
+    first, second = server.times
+    assert second - first >= (0.1 if date else 0.69)
+
+
+def test_a_server_cannot_make_us_wait_for_ever():
+    error = Exception("later")
+    error.response = SimpleNamespace(status_code=429, headers={"retry-after": "86400"})
+    assert failure(error).retry_after == 60
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(401, "the key is refused"), (402, "credit"), (403, "denied"),
+                          (404, "no such model")],
+)  # fmt: skip
+def test_what_cannot_pass_stops_the_run_at_once(status, words, tmp_path):
+    server = FaultServer(in_turn(completion(), refusal(status, f"bad key {KEY}")))
+    saved, got = [], []
+    setting = study(tmp_path, server.base_url, concurrency=1, key=KEY)
+    proposer = LLMProposer.open(setting, book(), [])
+    with server.running(), pytest.raises(ModelError, match=words) as stopped:
+        for proposal in proposer.propose([issue(n) for n in range(20)], saved.append):
+            got.append(proposal)
+    assert [p.status for p in got] == [Status.OK] and len(saved) == 1
+    assert len(server.requests) <= 3
+    assert KEY not in stopped.value.message + stopped.value.hint
+
+
+def test_no_credit_is_not_a_rate_limit(tmp_path):
+    server = FaultServer(in_turn(refusal(429, "insufficient_quota: buy more")))
+    with pytest.raises(ModelError, match="credit"):
+        ask(tmp_path, server)
+    assert len(server.requests) == 1
+
+
+def test_no_server_is_one_line_and_soon(tmp_path):
+    proposer = LLMProposer.open(study(tmp_path, "http://127.0.0.1:9/v1"), book(), [])
+    began = time.monotonic()
+    with pytest.raises(ModelError, match="no connection") as stopped:
+        list(proposer.propose([issue()], print))
+    assert "is a server running there" in stopped.value.hint
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("reply", [Reply(delay=3), Reply(body=completion().body, drip=0.05)])
+def test_a_slow_answer_ends_at_the_time_limit(reply, tmp_path):
+    server = FaultServer(in_turn(reply))
+    began = time.monotonic()
+    (proposal,), (call,) = ask(tmp_path, server, timeout=0.5, retries=1)
+    assert proposal.status is Status.FAILED
+    assert "time limit" in call.error and call.raw_response is None
+    assert len(server.requests) == 2 and time.monotonic() - began < 5
+
+
+def test_the_key_goes_to_the_server_and_nowhere_else(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-another-service")
+    server = FaultServer(in_turn(refusal(500, f"your key {KEY} is nice")))
+    (proposal,), (call,) = ask(tmp_path, server, key=KEY, retries=0)
+    assert server.keys == [f"Bearer {KEY}"]
+    assert KEY not in call.to_json() + proposal.to_json()
+
+
+def test_another_services_key_is_not_sent_to_a_local_server(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-another-service")
+    server = FaultServer(in_turn(completion()))
+    ask(tmp_path, server, name="ollama:llama3")
+    assert "sk-of-another-service" not in server.keys[0]
+
+
+def test_an_address_with_a_password_is_shown_without_it(tmp_path):
+    setting = study(tmp_path, "http://me:hunter2@127.0.0.1:9/v1?token=hunter3")
+    assert "hunter" not in str(LLMProposer.open(setting, book(), []).describe())
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "hint"),
+    [
+        ("openai:gpt-4.1-mini", "needs a key", "OPENAI_API_KEY"),
+        ("azure:mine", "needs a key", "AZURE_OPENAI_API_KEY"),
+        ("anthropic:claude", "need the package langchain-anthropic", "pip install langchain-anth"),
+        ("nobody:x", "no provider is called 'nobody'", "openai:"),
+        ("gpt-4", "is not a model", "provider:model"),
+    ],
+)
+def test_what_is_missing_is_one_line_with_a_hint(name, words, hint, tmp_path, monkeypatch):
+    for variable in ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+        monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(ModelError, match=words) as stopped:
+        LLMProposer.open(study(tmp_path, "", name=name), book(), [])
+    assert hint in stopped.value.hint
+
+
+def rejects(*words: str):
+    """A server that takes no request whose body holds one of ``words``."""
+
+    def script(body, _number):
+        for word in words:
+            if word in json.dumps({k: v for k, v in body.items() if k != "messages"}):
+                return refusal(400, f"Unsupported value: '{word}' is not supported")
+        return completion()
+
+    return script
+
+
+@pytest.mark.parametrize(
+    ("refused", "form"),
+    [((), "json_schema"), (("json_schema",), "json_object"), (("response_format",), "text")],
+)
+def test_the_strictest_format_a_server_takes_is_used_and_remembered(refused, form, tmp_path):
+    server = FaultServer(rejects(*refused))
+    proposals, calls = ask(tmp_path, server, [issue(n) for n in range(4)], concurrency=1)
+    assert {p.status for p in proposals} == {Status.OK}
+    assert {call.request["format"] for call in calls} == {form}
+    asked_in_vain = ("json_schema", "json_object", "text").index(form)
+    assert len(server.requests) == 4 + asked_in_vain
+
+
+def test_a_parameter_that_a_model_does_not_take_is_left_out(tmp_path):
+    server = FaultServer(rejects("temperature"))
+    proposals, calls = ask(tmp_path, server, [issue(n) for n in range(9)])
+    assert {p.status for p in proposals} == {Status.OK}
+    assert {c.request["format"] for c in calls} == {"json_schema"}
+    assert all("temperature" not in call.request["parameters"] for call in calls)
+
+
+def test_a_too_long_issue_does_not_change_how_the_others_are_asked(tmp_path):
+    def script(body, _number):
+        long = "LONG" in user_text(body)
+        return refusal(400, "exceeds the available context size") if long else completion()
+
+    issues = [issue(1, title="LONG"), issue(2), issue(3)]
+    proposals, calls = ask(tmp_path, FaultServer(script), issues, concurrency=1)
+    assert [p.status for p in proposals] == [Status.FAILED, Status.OK, Status.OK]
+    assert {c.request["format"] for c in calls if not c.error} == {"json_schema"}
+
+
+def test_no_more_in_flight_than_asked_for_and_no_issue_read_far_ahead(tmp_path):
+    server = FaultServer(in_turn(Reply(body=completion().body, delay=0.02)))
+    read, ahead = 0, []
+
+    def issues():
+        nonlocal read
+        for number in range(60):
+            read += 1
+            yield issue(number)
+
+    proposer = LLMProposer.open(study(tmp_path, server.base_url, concurrency=3), book(), [])
+    with server.running():
+        for done, _ in enumerate(proposer.propose(issues(), lambda _: None), start=1):
+            ahead.append(read - done)
+    assert server.most_in_flight == 3
+    assert len(ahead) == 60 and max(ahead) <= 6
+
+
+def test_every_call_is_saved_before_its_proposal_is_made(tmp_path):
+    server = FaultServer(in_turn(completion()))
+    proposer = LLMProposer.open(study(tmp_path, server.base_url), book(), [])
+    saved = []
+    with server.running():
+        for proposal in proposer.propose([issue(n) for n in range(5)], saved.append):
+            assert set(proposal.call_ids) <= {call.id for call in saved}
+
+
+def test_stopping_is_quick_and_keeps_what_was_answered(tmp_path):
+    server = FaultServer(lambda _b, n: Reply(body=completion().body, delay=0 if n < 3 else 30))
+    proposer = LLMProposer.open(study(tmp_path, server.base_url, timeout=60), book(), [])
+    saved = []
+    with server.running():
+        stream = proposer.propose([issue(n) for n in range(50)], saved.append)
+        next(stream)
+        deadline = time.monotonic() + 5
+        while len(server.requests) < 7 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        began = time.monotonic()
+        stream.close()
+        assert time.monotonic() - began < 2
+    assert len(saved) == 3
+    assert not [t for t in threading.enumerate() if t.name == "coder-network"]
+
+
+def test_an_interrupt_while_saving_does_not_lose_the_answer(tmp_path):
+    server = FaultServer(in_turn(completion()))
+    proposer = LLMProposer.open(study(tmp_path, server.base_url), book(), [])
+    saved = []
+
+    def save(call):
+        if not saved:
+            saved.append(None)
+            raise KeyboardInterrupt
+        saved.append(call)
+
+    with server.running(), pytest.raises(KeyboardInterrupt):
+        list(proposer.propose([issue()], save))
+    assert [call.issue_id for call in saved[1:]] == ["i1"]
+
+
+def test_a_saved_answer_is_not_paid_for_again(tmp_path):
+    server = FaultServer(in_turn(completion("what?"), completion()))
+    setting = study(tmp_path, server.base_url)
+    saved, more = [], []
+    with server.running():
+        (before,) = LLMProposer.open(setting, book(), []).propose([issue()], saved.append)
+        resumed = LLMProposer.open(setting, book(), [])
+        resumed.recall(saved)
+        (after,) = resumed.propose([issue()], more.append)
+    assert len(saved) == 2 and more == [] and len(server.requests) == 2
+    assert after.model_copy(update={"at": before.at}) == before
+
+
+def test_a_failure_is_asked_again(tmp_path):
+    server = FaultServer(in_turn(refusal(500), completion()))
+    setting = study(tmp_path, server.base_url, retries=0)
+    saved = []
+    with server.running():
+        (failed,) = LLMProposer.open(setting, book(), []).propose([issue()], saved.append)
+        resumed = LLMProposer.open(setting, book(), [])
+        resumed.recall(saved)
+        (proposal,) = resumed.propose([issue()], saved.append)
+    assert (failed.status, proposal.status) == (Status.FAILED, Status.OK)
+    assert len({call.id for call in saved}) == 2
+
+
+def test_under_many_faults_every_issue_ends_with_a_status(tmp_path):
+    chance = random.Random(0)
+    faults = [
+        refusal(429, retry_after="0.01"), refusal(500, retry_after="0.01"), completion(""),
+        Reply(body=completion().body, cut=True), completion({"codes": ["zebra"]}),
+        completion("{", finish="length"), completion(None, refusal="no"), completion(usage=7),
+    ]  # fmt: skip
+    lock = threading.Lock()
+
+    def script(_body, _number):
+        with lock:
+            return chance.choice(faults) if chance.random() < 0.3 else completion()
+
+    issues = [issue(n) for n in range(200)]
+    proposals, calls = ask(tmp_path, FaultServer(script), issues, concurrency=16)
+    assert sorted(p.issue_id for p in proposals) == sorted(i.id for i in issues)
+    saved = {call.id for call in calls}
+    assert all(set(p.call_ids) <= saved for p in proposals)
+    assert sum(p.status is Status.OK for p in proposals) > 140
+
+
+def test_every_exception_of_the_client_is_mapped():
+    kinds = [
+        kind for kind in [getattr(openai, name) for name in openai.__all__]
+        if isinstance(kind, type) and issubclass(kind, openai.OpenAIError)
+    ]  # fmt: skip
+    assert len(kinds) > 10
+    for kind in [*kinds, ValueError, KeyError, TimeoutError, ConnectionError]:
+        error = kind.__new__(kind)
+        Exception.__init__(error, "words")
+        mapped = failure(error)
+        assert isinstance(mapped, Failure) and str(mapped)

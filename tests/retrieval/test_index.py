@@ -1,0 +1,271 @@
+"""The nearest labelled issues are found, an issue never sees its own, and the index can be lost."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from coder import codebook
+from coder.errors import ModelError
+from coder.records import Example, Issue
+from coder.retrieval import embedders
+from coder.retrieval.duplicates import same_issue
+from coder.retrieval.encoder import normalised
+from coder.retrieval.index import LabelIndex, open_retriever
+from coder.retrieval.lexical import LexicalIndex
+from coder.study import Study
+
+BOOK, _ = codebook.parse("""\
+id: pets
+name: Pets
+codes:
+  - {id: cat, name: Cat, definition: A small animal that meows and purrs.}
+  - id: dog
+    name: Dog
+    definition: Dogs.
+    children:
+      - {id: dog.big, name: Big Dog, definition: A large animal that barks loudly.}
+""")
+TOPICS = {
+    "cat": "my cat meows and purrs on the warm sofa while it rains outside number {}",
+    "dog.big": "the big dog barks at every car that drives along our street number {}",
+}
+
+
+def labelled(n=20):
+    return [
+        Example(
+            issue=Issue(id=f"{code}/{i}", title=words.format(f"{i} {' '.join(extra(code, i))}")),
+            codes=(code,),
+        )
+        for code, words in TOPICS.items()
+        for i in range(n)
+    ]
+
+
+def extra(code: str, i: int) -> list[str]:
+    """Words no other issue has, so that same topic does not mean near-duplicate."""
+    draw = np.random.default_rng(abs(hash((code == "cat", i))) % 2**32)
+    return ["".join(draw.choice(list("bcdfglmnprst"), 6)) for _ in range(24)]
+
+
+class Hashing:
+    """A real embedder of words, small enough to follow: one dimension for each hashed word."""
+
+    id = "hashing:1"
+
+    def __init__(self) -> None:
+        self.encoded = 0
+
+    def encode(self, texts):
+        import zlib
+
+        self.encoded += len(texts)
+        rows = np.zeros((len(texts), 256), dtype=np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            for word in text.lower().split():
+                row[zlib.crc32(word.encode()) % 256] += 1
+        return normalised(rows)
+
+
+def index(folder, examples=None, encoder=None) -> LabelIndex:
+    examples = labelled() if examples is None else examples
+    return LabelIndex(folder, "minilm", encoder or Hashing(), BOOK, examples)
+
+
+def test_the_nearest_are_those_of_exact_search(tmp_path):
+    encoder, examples = Hashing(), labelled(60)
+    queries = encoder.encode([e.issue.text + " more" for e in examples[::7]])
+    rows = encoder.encode([e.issue.text for e in examples])
+    exact = queries @ rows.T
+    found = index(tmp_path, examples).nearest(queries, 10)
+    for scores, near in zip(exact, found, strict=True):
+        best = np.sort(scores)[::-1][:10]
+        assert [n.score for n in near] == pytest.approx(best.tolist(), abs=1e-4)
+        assert near[0].codes == (near[0].issue_id.partition("/")[0],)
+
+
+def test_the_nearest_definitions(tmp_path):
+    words = Hashing().encode(["something barks loudly", "it purrs"])
+    barks, purrs = index(tmp_path, []).nearest_codes(words, 5)
+    assert (barks[0][0], purrs[0][0]) == ("dog.big", "cat")
+    assert {code for code, _ in barks} == {"cat", "dog.big"}
+
+
+@pytest.mark.parametrize("lexical", [False, True])
+def test_an_issue_never_sees_its_own_label_nor_a_near_duplicates(lexical, tmp_path):
+    examples = labelled()
+    own = examples[0].issue
+    copy = Issue(id="copied", title=own.title + " please")
+    examples.append(Example(issue=copy, codes=("dog.big",)))
+    retriever = LexicalIndex(BOOK, examples) if lexical else index(tmp_path, examples)
+    found = retriever.look_up(own, 4, 2)
+    assert set(found.excluded) == {own.id, copy.id}
+    assert len(found.neighbours) == 4
+    assert not {n.issue_id for n in found.neighbours} & {own.id, copy.id}
+    assert [n.issue_id for n in found.neighbours] == [e.issue.id for e in found.examples]
+    assert found.neighbours[0].codes == ("cat",) and found.definitions[0] == "cat"
+
+
+def test_many_near_duplicates_do_not_crowd_out_the_others(tmp_path):
+    text = TOPICS["cat"].format(" ".join(extra("cat", 0)))
+    copies = [Example(issue=Issue(id=f"copy{i}", title=text), codes=("cat",)) for i in range(30)]
+    found = index(tmp_path, copies + labelled(5)).look_up(Issue(id="new", title=text), 3, 0)
+    assert len(found.neighbours) == 3 and len(found.excluded) == 31
+    assert not any(n.issue_id.startswith("copy") for n in found.neighbours)
+
+
+def test_no_labels_no_text_and_nothing_wanted(tmp_path):
+    blank = Example(issue=Issue(id="blank"), codes=("cat",))
+    assert index(tmp_path, []).look_up(Issue(id="1", title="purrs"), 4, 1).neighbours == ()
+    assert index(tmp_path, [blank]).look_up(Issue(id="1", title="purrs"), 4, 1).neighbours == ()
+    assert index(tmp_path).look_up(Issue(id="1"), 4, 4).definitions == ()
+    nothing = index(tmp_path).look_up(Issue(id="1", title="purrs"), 0, 0)
+    assert (nothing.neighbours, nothing.excluded, nothing.definitions) == ((), (), ())
+
+
+def test_a_second_start_embeds_nothing_again(tmp_path):
+    index(tmp_path)
+    encoder = Hashing()
+    index(tmp_path, encoder=encoder)
+    assert encoder.encoded == 0
+
+
+def test_other_codes_for_the_same_issues_are_seen_at_once(tmp_path):
+    index(tmp_path)
+    recoded = [e.model_copy(update={"codes": ("dog.big",)}) for e in labelled()]
+    found = index(tmp_path, recoded).look_up(Issue(id="x", title="cat purrs"), 3, 0)
+    assert {n.codes for n in found.neighbours} == {("dog.big",)}
+
+
+def test_other_texts_or_another_embedder_make_another_index(tmp_path):
+    index(tmp_path)
+    edited = labelled()
+    edited[0] = Example(issue=Issue(id=edited[0].issue.id, title="zebra"), codes=("cat",))
+    found = index(tmp_path, edited).look_up(Issue(id="x", title="zebra crossing"), 1, 0)
+    assert found.neighbours[0].issue_id == edited[0].issue.id
+    other = Hashing()
+    other.id = "hashing:2"
+    index(tmp_path, encoder=other)
+    assert other.encoded > 0
+
+
+def test_an_index_that_was_cut_short_is_made_again(tmp_path):
+    import chromadb
+
+    index(tmp_path)
+    settings = chromadb.config.Settings(anonymized_telemetry=False)
+    client = chromadb.PersistentClient(str(tmp_path), settings)
+    for collection in client.list_collections():
+        if collection.name.startswith("labels-"):
+            client.get_collection(collection.name).delete(ids=["0", "1"])
+    near = index(tmp_path).nearest(Hashing().encode([labelled()[0].issue.text]), 1)
+    assert near[0][0].issue_id == labelled()[0].issue.id
+
+
+MAKE = """
+import sys
+sys.path[:0] = [{here!r}]
+import test_index as t
+from pathlib import Path
+found = t.index(Path({folder!r}), t.labelled(40))
+print(len(found.nearest(t.Hashing().encode(["the dog barks"]), 80)[0]))
+"""
+
+
+def test_three_processes_at_once_make_one_whole_index_that_can_be_deleted(tmp_path):
+    code = MAKE.format(here=str(__file__).rpartition("/")[0], folder=str(tmp_path))
+    makers = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    assert [maker.communicate(timeout=120)[0].strip() for maker in makers] == ["80"] * 3
+    shutil.rmtree(tmp_path)
+    assert len(index(tmp_path).nearest(Hashing().encode(["the dog barks"]), 80)[0]) == 40
+
+
+def test_a_collection_opens_again_with_the_embedder_it_was_made_with(tmp_path, monkeypatch):
+    from coder.retrieval.chroma import CoderEmbeddings
+
+    encoder = Hashing()
+    monkeypatch.setattr("coder.retrieval.chroma.open_embedder", lambda setting: encoder)
+    again = CoderEmbeddings.build_from_config(CoderEmbeddings("minilm", encoder).get_config())
+    one = again.embed_query("the cat")
+    assert isinstance(one[0], float) and one == again.embed_documents(["the cat"])[0]
+    assert again.embed_query(["the cat"])[0].tolist() == again(["the cat"])[0].tolist() == one
+
+
+# --- which embedder -----------------------------------------------------------------------------
+
+
+def study(folder, embedder) -> Study:
+    return Study.open(folder, retrieval={"embedder": embedder})
+
+
+def test_without_an_embedder_retrieval_is_by_words(tmp_path, monkeypatch):
+    assert open_retriever(study(tmp_path, "none"), BOOK, labelled()).embedder == "lexical"
+
+    def missing():
+        raise ModelError("not installed", "pip install it")
+
+    monkeypatch.setattr(embedders, "MiniLM", missing)
+    assert open_retriever(study(tmp_path, "minilm"), BOOK, labelled()).embedder == "lexical"
+    with pytest.raises(ModelError, match="not installed"):
+        embedders.check_embedder("minilm")
+
+
+def test_any_langchain_embeddings(tmp_path):
+    setting = "langchain:langchain_core.embeddings.fake:DeterministicFakeEmbedding"
+    with pytest.raises(ModelError, match="cannot be set up"):
+        embedders.open_embedder(setting)  # it wants a size
+    (tmp_path / "my_embeddings.py").write_text(
+        "from langchain_core.embeddings import DeterministicFakeEmbedding\n"
+        "class Mine(DeterministicFakeEmbedding):\n    size: int = 8\n"
+    )
+    sys.path.insert(0, str(tmp_path))
+    try:
+        embedder = embedders.open_embedder("langchain:my_embeddings:Mine")
+    finally:
+        sys.path.remove(str(tmp_path))
+    rows = embedder.encode(["a", "b"])
+    assert rows.shape == (2, 8) and np.linalg.norm(rows, axis=1) == pytest.approx([1, 1])
+    found = LabelIndex(tmp_path / "i", embedder.id, embedder, BOOK, labelled(3))
+    assert found.embedder == "langchain:my_embeddings:Mine"
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [("word2vec", "no embedder is called"), ("langchain:no_such_module:X", "needs the module"),
+     ("langchain:json:X", "has no 'X'")],
+)  # fmt: skip
+def test_an_embedder_that_is_not_there_is_one_line(setting, words):
+    with pytest.raises(ModelError, match=words) as caught:
+        embedders.open_embedder(setting)
+    assert caught.value.hint
+
+
+# --- near-duplicates ----------------------------------------------------------------------------
+
+LONG = "The model runs out of memory when I load it with eight bits on a card of six gigabytes."
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (("a", LONG, ""), ("b", LONG, ""), True),
+        (("a", LONG, "Please help."), ("b", LONG.upper(), "Please HELP, thanks."), True),
+        (("a", "Slow", "Inference is slow"), ("b", "Slow", "Training is what takes long"), False),
+        (("a", "", ""), ("b", "", "words"), False),
+        (("a", "Crash", "### Steps to reproduce\n\nrun it"),
+         ("b", "Typo", "### Steps to reproduce\n\nread the page"), False),
+        (("a", "one", "x"), ("a", "two", "y"), True),
+    ],
+)  # fmt: skip
+def test_near_duplicates(one, other, same):
+    first, second = (Issue(id=i, title=t, body=b) for i, t, b in (one, other))
+    assert same_issue(first, second) is same is same_issue(second, first)
+

@@ -1,0 +1,104 @@
+"""Every documented command runs, and prints the lines that are documented below it.
+
+A fenced ``console`` block holds commands after ``$`` and, below each, lines of its output that must
+occur in this order (other lines may stand between them). A page's blocks run in one folder, one
+after the other.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from coder.cli.main import VERBS
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def steps(page: Path) -> list[tuple[str, list[str]]]:
+    """The commands of a page, each with the lines documented as its output."""
+    found: list[tuple[str, list[str]]] = []
+    for block in BLOCK.findall(page.read_text(encoding="utf-8")):
+        for line in block.split("\n"):
+            if line.startswith("$ "):
+                found.append((line[2:], []))
+            elif line.strip() and found:
+                found[-1][1].append(line.rstrip())
+    return found
+
+
+@pytest.fixture
+def prepared(tmp_path, monkeypatch, chat_server) -> Path:
+    """The files that the pages speak of, and a server in place of the hosted models."""
+    sample = ROOT / "coder" / "sample"
+    (tmp_path / "sample").symlink_to(sample)
+    rows = [json.loads(line) for line in (sample / "issues.jsonl").read_text().split("\n") if line]
+    folder = tmp_path / "work"
+    folder.mkdir()
+    lines = "".join(json.dumps(row) + "\n" for row in rows[:3])
+    (folder / "first.jsonl").write_text(lines)
+    (folder / "more.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+    (folder / "issues.csv").write_text("id,title,body,verdict\n1,One,Body,x\n")
+    (folder / "labelled.csv").write_text("id,title,body,verdict\n1,One,Body,model-usage\n")
+    thread = {"row": 1, "summary": "S", "thread": {"title": "T", "body": "B"}}
+    (folder / "export.jsonl").write_text(json.dumps(thread) + "\n")
+    ids = [row["id"] for row in rows[:3]]
+    (folder / "labels.csv").write_text(
+        "id,code\n" + "".join(f"{i},model-usage.api-calls\n" for i in ids)
+    )
+    monkeypatch.setenv("CODER_MODEL__BASE_URL", chat_server)
+    monkeypatch.setenv("OPENAI_API_KEY", "key-of-the-tests")
+    monkeypatch.setenv("COLUMNS", "80")
+    return folder
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if steps(p)], ids=lambda p: p.stem)
+def test_the_page_does_what_it_says(page, prepared):
+    folder = prepared
+    if page.parent.name == "docs":
+        # The pages go on in the study that the README's tour has made.
+        coder(folder, "coder propose first.jsonl --run first")
+    for command, documented in steps(page):
+        if command.startswith("cd "):
+            folder = folder / command[3:]
+            continue
+        printed = coder(folder, command)
+        rest = iter(printed.split("\n"))
+        for line in documented:
+            assert any(line == other.rstrip() for other in rest), f"{command}: {line!r}\n{printed}"
+
+
+def coder(folder: Path, command: str) -> str:
+    words = shlex.split(command)
+    assert words[0] == "coder", command
+    answers = "\n\nq\n" if words[1] == "review" else "y\n"
+    done = subprocess.run(
+        [sys.executable, "-m", *words], cwd=folder, input=answers, text=True,
+        capture_output=True, env={**os.environ, "PYTHONWARNINGS": "error"},
+    )  # fmt: skip
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def test_every_verb_is_documented():
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    commands = {command.split()[1] for page in PAGES for command, _ in steps(page)}
+    for verb in VERBS:
+        assert f"coder {verb}" in text or verb == "demo"
+        assert verb in commands or verb == "demo", f"no page runs coder {verb}"
+
+
+def test_links_between_pages_lead_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
