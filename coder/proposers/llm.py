@@ -33,7 +33,7 @@ from coder.records import (
     content_hash,
     now,
 )
-from coder.retrieval.index import Retriever
+from coder.retrieval.base import Retriever, open_retriever
 from coder.study import Study
 
 EXAMPLE_CHARACTERS = 600
@@ -100,8 +100,6 @@ class LLMProposer:
         Raises ``ModelError`` without the model's package or key, ``InputError`` for a bad template
         and ``UsageError`` when the codebook does not fit into ``model.context_tokens``.
         """
-        from coder.retrieval.index import open_retriever
-
         settings = study.settings
         # A small codebook stands in the prompt in full; of a large one, the rules of those codes
         # that are near to the issue. 0 definitions: all of it, always.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from coder.records import Codebook, Example, Issue, Neighbour
-from coder.retrieval.index import Found, code_text, split_duplicates
+from coder.retrieval.base import Found, code_text, split_duplicates
 
 
 class LexicalIndex:
@@ -27,7 +27,9 @@ class LexicalIndex:
         self._labels, self._definitions = rows[: len(texts)], rows[len(texts) :]
 
     def look_up(self, issue: Issue, neighbours: int, definitions: int) -> Found:
-        """See :class:`coder.retrieval.index.Retriever`."""
+        """See :class:`coder.retrieval.base.Retriever`."""
+        if not (definitions or (neighbours and self._examples)):
+            return Found()
         query = self._vectorizer.transform([issue.text])
         scores = (query @ self._definitions.T).toarray()[0]
         codes = [self._codes[i] for i in _best(scores)[:definitions]]

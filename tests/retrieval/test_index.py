@@ -13,9 +13,10 @@ from coder import codebook
 from coder.errors import ModelError
 from coder.records import Example, Issue
 from coder.retrieval import embedders
+from coder.retrieval.base import open_retriever
 from coder.retrieval.duplicates import same_issue
 from coder.retrieval.encoder import normalised
-from coder.retrieval.index import LabelIndex, open_retriever
+from coder.retrieval.index import LabelIndex
 from coder.retrieval.lexical import LexicalIndex
 from coder.study import Study
 
@@ -268,4 +269,3 @@ LONG = "The model runs out of memory when I load it with eight bits on a card of
 def test_near_duplicates(one, other, same):
     first, second = (Issue(id=i, title=t, body=b) for i, t, b in (one, other))
     assert same_issue(first, second) is same is same_issue(second, first)
-
