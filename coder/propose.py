@@ -47,7 +47,9 @@ def start(
         git=git_state(study.root),
     )
     text = codebook_path.read_text(encoding="utf-8-sig")
-    return Run.create_or_resume(study.runs, manifest, issues, text, examples), proposer
+    run = Run.create_or_resume(study.runs, manifest, issues, text, examples, proposer.texts())
+    proposer.recall(run.calls)
+    return run, proposer
 
 
 def build_proposer(study: Study, codebook: Codebook, examples: Sequence[Example]) -> Proposer:

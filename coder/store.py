@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import ValidationError
 
@@ -89,6 +90,7 @@ class Run:
         issues: Sequence[Issue],
         codebook_text: str,
         examples: Sequence[Example] = (),
+        texts: Mapping[str, str] = MappingProxyType({}),
     ) -> Run:
         """The run named in ``manifest``: made now, or the one that was made with the same inputs.
 
@@ -102,9 +104,11 @@ class Run:
         write_atomically(run.path / "issues.jsonl", _jsonl(issues))
         if examples:
             write_atomically(run.path / "examples.jsonl", _jsonl(examples))
+        for name, text in texts.items():
+            write_atomically(run.path / name, text)
         # The manifest comes last: a run exists once all it was made of is on disk.
-        text = json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False)
-        write_atomically(run.path / "manifest.json", text + "\n")
+        summary = json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False)
+        write_atomically(run.path / "manifest.json", summary + "\n")
         return run
 
     def _require_same(self, wanted: Manifest) -> None:

@@ -322,8 +322,7 @@ def _is_template(stripped: str) -> bool:
         stripped[0] == "<"
         and len(stripped) <= 2000
         and (
-            (bool(_TAGS.fullmatch(stripped))
-            and "<img" not in stripped.casefold())
+            (bool(_TAGS.fullmatch(stripped)) and "<img" not in stripped.casefold())
             or bool(_SUMMARY.search(stripped))
         )
     )

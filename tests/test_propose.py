@@ -16,14 +16,14 @@ from support.runs import CODEBOOK
 
 from coder import propose as driver
 from coder.errors import RunError
-from coder.proposers.base import SaveCall
+from coder.proposers.base import Proposer, SaveCall
 from coder.records import Call, Issue, Manifest, Proposal, Status
 from coder.store import Run, data_hash
 
 ISSUES = [Issue(id=f"i{n}", title=f"Issue {n}") for n in range(6)]
 
 
-class Scripted:
+class Scripted(Proposer):
     """A proposer that answers as told, saving a call before each answer."""
 
     def __init__(self, statuses: dict[str, Status] | None = None, stop_at: str = "") -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from coder.records import Call, Issue, Proposal
@@ -20,6 +20,13 @@ class Proposer(Protocol):
         Deterministic for the same inputs; holds no secret. ``kind`` is ``classifier`` or ``llm``.
         """
         ...
+
+    def texts(self) -> Mapping[str, str]:
+        """What calls name only by its hash, to be kept in the run: file name -> text."""
+        return {}
+
+    def recall(self, calls: Iterable[Call]) -> None:
+        """Answers this run already has, to be used instead of asking (and paying) again."""
 
     def propose(self, issues: Iterable[Issue], save_call: SaveCall) -> Iterator[Proposal]:
         """One proposal for each issue, in any order, each as soon as it is known."""

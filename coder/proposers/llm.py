@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -13,7 +21,7 @@ from coder import prompts
 from coder.errors import UsageError
 from coder.evidence import span
 from coder.proposers.answer import Answer, Reader, answer_schema
-from coder.proposers.base import SaveCall
+from coder.proposers.base import Proposer, SaveCall
 from coder.proposers.budget import TokenCounter, open_counter
 from coder.proposers.chat import Chat, Messages, read_raw, stop_message
 from coder.proposers.condense import Condensed, condense
@@ -57,7 +65,7 @@ class Request:
     earlier: tuple[Call, ...] = ()
 
 
-class LLMProposer:
+class LLMProposer(Proposer):
     """A proposer that asks a chat model; see :class:`coder.proposers.base.Proposer`."""
 
     def __init__(
@@ -110,10 +118,9 @@ class LLMProposer:
         retriever = open_retriever(study, codebook, examples)
         return cls(study, codebook, prompt, retriever, counter)
 
-    @property
-    def system(self) -> str:
+    def texts(self) -> Mapping[str, str]:
         """The message every request begins with; calls name it by its hash."""
-        return self._prompt.system
+        return {"system.txt": self._prompt.system}
 
     def describe(self) -> dict[str, Any]:
         """What tells this proposer from others: model, prompt, schema and retrieval, no secret."""

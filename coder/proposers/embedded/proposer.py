@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from coder.proposers.base import SaveCall
+from coder.proposers.base import Proposer, SaveCall
 from coder.proposers.embedded.evidence import find_evidence
 from coder.proposers.embedded.features import Extractor, Features, Read, joined
 from coder.proposers.embedded.folds import CrossFitted, Twins, assign_folds, components
@@ -49,7 +49,7 @@ class NearestLabels(Protocol):
         ...
 
 
-class EmbeddedProposer:
+class EmbeddedProposer(Proposer):
     """Make one with :meth:`fit`."""
 
     def __init__(
@@ -119,9 +119,7 @@ class EmbeddedProposer:
             "cross_validated": self._cross_validated(),
         }
 
-    def propose(
-        self, issues: Iterable[Issue], save_call: SaveCall | None = None
-    ) -> Iterator[Proposal]:
+    def propose(self, issues: Iterable[Issue], save_call: SaveCall) -> Iterator[Proposal]:
         """One proposal for each issue, in order; ``BATCH`` issues are in memory at a time.
 
         Makes no calls, so ``save_call`` is never used.
@@ -213,9 +211,7 @@ class EmbeddedProposer:
             example = self._examples[i]
             if example.issue.id not in excluded:
                 score = round(float(scores[i]), 4)
-                found.append(
-                    Neighbour(issue_id=example.issue.id, codes=example.codes, score=score)
-                )
+                found.append(Neighbour(issue_id=example.issue.id, codes=example.codes, score=score))
             if len(found) == NEIGHBOURS:
                 break
         return tuple(found)

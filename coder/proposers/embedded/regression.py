@@ -21,6 +21,8 @@ Targets = NDArray[np.bool_]
 SHIFT_COST = 0.3
 SCALE_COST = 0.01
 """How freely a code's frequency and the weight of the start may be learnt; small is not freely."""
+FADE = 20.0
+"""Labels a code, on average, at which the start is expected to count half."""
 MOST_STEPS = 200
 MOST_ROTATED = 3000
 """Labelled issues up to which a fit is done in as many coordinates as there are issues."""
@@ -38,6 +40,8 @@ class Regression:
         self, x: Design, start: Scores, targets: Targets, cost: float, single: bool
     ) -> None:
         """``x`` is (n, features), ``start`` and ``targets`` are (n, columns)."""
+        each = len(targets) / max(targets.shape[1] - 1, 1)
+        self._expected = FADE / (FADE + each)
         # "No code fits" that nobody chose is not an option: it must not draw probability away.
         if not targets[:, -1].any():
             start = start.copy()
@@ -45,7 +49,7 @@ class Regression:
         # One thread: a fit is too small for more, and sums come out the same on every machine.
         with threadpool_limits(limits=1, user_api="blas"):
             small, back = _rotated(x)
-            found = _minimised(small, start, targets.astype(np.float64), cost, single)
+            found = _minimised(small, start, targets.astype(np.float64), cost, single, self._expected)
             weights, self._shift, self._scale = _unpacked(found, small.shape[1], targets.shape[1])
             self._weights: Scores = back @ weights
 
@@ -72,7 +76,9 @@ def _rotated(x: Design) -> tuple[Design, Design]:
     return vectors[:, kept] * root, np.asarray(x.T @ (vectors[:, kept] / root))
 
 
-def _minimised(x: Design, start: Scores, true: Scores, cost: float, single: bool) -> Scores:
+def _minimised(
+    x: Design, start: Scores, true: Scores, cost: float, single: bool, expected: float
+) -> Scores:
     width, columns = x.shape[1], true.shape[1]
     transposed = x.T.tocsr() if isinstance(x, csr_matrix) else x.T
 
@@ -89,19 +95,19 @@ def _minimised(x: Design, start: Scores, true: Scores, cost: float, single: bool
         prior = (
             (weights**2).sum() / cost
             + (shift**2).sum() / SHIFT_COST
-            + (scale - 1) ** 2 / SCALE_COST
+            + (scale - expected) ** 2 / SCALE_COST
         )
         slope = np.concatenate(
             [
                 (transposed @ off + weights / cost).ravel(),
                 off.sum(axis=0) + shift / SHIFT_COST,
-                [(off * start).sum() + (scale - 1) / SCALE_COST],
+                [(off * start).sum() + (scale - expected) / SCALE_COST],
             ]
         )
         return float(wrong + prior / 2), slope
 
     first = np.zeros(width * columns + columns + 1)
-    first[-1] = 1
+    first[-1] = expected
     # Few corrections are kept: each is as large as the weights themselves.
     options = {"maxiter": MOST_STEPS, "maxcor": 5, "ftol": 1e-6}
     found: Scores = minimize(loss, first, jac=True, method="L-BFGS-B", options=options).x
