@@ -259,6 +259,8 @@ class Proposal(Record):
     evidence: tuple[Evidence, ...] = ()
     retrieved: tuple[Neighbour, ...] = ()
     excluded: tuple[str, ...] = ()
+    left_out: int = Field(default=0, ge=0)
+    """Lines of a long issue that the model was not shown."""
     call_ids: tuple[str, ...] = ()
     model: str = ""
     error: str = ""

@@ -105,10 +105,11 @@ _IMAGE_FILES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".mp4", ".mov"
 _TAGS = re.compile(r"(?:</?[a-zA-Z][^<>]{0,200}>\s{0,20})+")
 _SUMMARY = re.compile(r"<summary>[^<>]{0,300}</summary>", re.I)
 _CODE_LINE = re.compile(
-    r"(?:>>>|\.\.\. |\$ |In \[\d{1,5}\]:|PS [A-Z]:|from [\w.]{1,100} import |import [\w.{}]{1,100}"
-    r"(?: as \w{1,50}| from .{1,100})?;?$|def \w{1,80}\(|class \w{1,80}[(:{]"
-    r"|(?:const|let|var) \w{1,80} ?=|#include\b|(?:sudo |!)?(?:pip3?|npm|yarn|conda|apt|apt-get|brew)"
-    r" (?:install|add)\b|\w{1,60} = [\w.]{1,80}[(\[]|@\w{1,60}\()"
+    r"(?:>>>|\.\.\. |\$ |In \[\d{1,5}\]:|PS [A-Z]:|#include\b"
+    r"|from [\w.]{1,100} import |import [\w.{}]{1,100}(?: as \w{1,50}| from .{1,100})?;?$"
+    r"|def \w{1,80}\(|class \w{1,80}[(:{]|(?:const|let|var) \w{1,80} ?="
+    r"|(?:sudo |!)?(?:pip3?|npm|yarn|conda|apt|apt-get|brew) (?:install|add)\b"
+    r"|\w{1,60} = [\w.]{1,80}[(\[]|@\w{1,60}\()"
 )
 _LOG_LINE = re.compile(
     r"Traceback \(most recent call last\)|File \"[^\"\n]{1,300}\", line \d"
@@ -116,7 +117,8 @@ _LOG_LINE = re.compile(
     r"|\[?\d{4}[-/]\d\d[-/]\d\d[T ,]{1,2}\d\d:\d\d|\[?\d\d:\d\d:\d\d\b"
     r"|\[?(?:INFO|DEBUG|WARN|WARNING|ERROR|FATAL|CRITICAL|TRACE)\]?[ :|\]]"
     r"|[EWIF]\d{4} \d\d:\d\d|npm ERR!|error\[E\d{4}\]"
-    r"|(?:Uncaught )?(?:[A-Za-z_][\w.]{0,100})?(?:Error|Exception|Warning)\b(?: ?\[[\w ]{1,40}\])?: "
+    r"|(?:Uncaught )?(?:[A-Za-z_][\w.]{0,100})?(?:Error|Exception|Warning)\b"
+    r"(?: ?\[[\w ]{1,40}\])?: "
 )
 _END = re.compile(r"(?<![.!?])[.!?]++[\"')\]*_`”’]{0,5}(?=\s)|[。！？]++[」』”’）)]{0,3}")
 _ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|vs|cf|approx|resp|[A-Za-z]|no|fig|st)|\d)\.$", re.I)

@@ -14,9 +14,11 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.fault_server import GOOD, FaultServer, completion
 
 from coder.cli.main import VERBS
 
@@ -38,13 +40,22 @@ def steps(page: Path) -> list[tuple[str, list[str]]]:
 
 
 @pytest.fixture
+def chat_server() -> Iterator[str]:
+    """A server that gives every issue the same code, where the pages ask hosted models."""
+    answer = {**GOOD, "codes": [{"code": "model-usage.api-calls", "confidence": 0.8}]}
+    server = FaultServer(lambda *_: completion({**answer, "runners_up": []}))
+    with server.running():
+        yield server.base_url
+
+
+@pytest.fixture
 def prepared(tmp_path, monkeypatch, chat_server) -> Path:
     """The files that the pages speak of, and a server in place of the hosted models."""
     sample = ROOT / "coder" / "sample"
-    (tmp_path / "sample").symlink_to(sample)
     rows = [json.loads(line) for line in (sample / "issues.jsonl").read_text().split("\n") if line]
     folder = tmp_path / "work"
-    folder.mkdir()
+    (folder / "coder").mkdir(parents=True)
+    (folder / "coder" / "sample").symlink_to(sample)
     lines = "".join(json.dumps(row) + "\n" for row in rows[:3])
     (folder / "first.jsonl").write_text(lines)
     (folder / "more.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
@@ -75,7 +86,12 @@ def test_the_page_does_what_it_says(page, prepared):
         printed = coder(folder, command)
         rest = iter(printed.split("\n"))
         for line in documented:
-            assert any(line == other.rstrip() for other in rest), f"{command}: {line!r}\n{printed}"
+            assert any(same(line, other) for other in rest), f"{command}: {line!r}\n{printed}"
+
+
+def same(documented: str, printed: str) -> bool:
+    """Whether two lines say the same but for their figures, which differ between processors."""
+    return re.sub(r"\d+", "0", documented) == re.sub(r"\d+", "0", printed.rstrip())
 
 
 def coder(folder: Path, command: str) -> str:

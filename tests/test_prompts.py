@@ -68,7 +68,7 @@ def test_the_system_message(detailed):
 
 
 def test_the_system_message_where_several_codes_are_allowed():
-    book = small("cardinality: multiple\nallow_none: false")
+    book = small("cardinality: multiple\nallow_none: false\ninstructions: Causes over symptoms.")
     check("system.multiple.txt", load(book).system)
 
 

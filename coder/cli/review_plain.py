@@ -12,7 +12,7 @@ import click
 
 from coder.cli.browser import open_page
 from coder.cli.issue_view import clean, pieces
-from coder.cli.review_words import KEYS, names, no_answer, pace, percent, said, where
+from coder.cli.review_words import KEYS, names, no_answer, pace, percent, said, unread, where
 from coder.cli.terminal import plain
 from coder.codebook import UnknownCode, resolver
 from coder.errors import UsageError
@@ -193,6 +193,8 @@ class _Lines:
                 click.echo(f"  exclude: {plain(rule)}")
         if proposal.rationale:
             click.echo(f"why: {clean(proposal.rationale)}")
+        if unread(item):
+            click.echo(unread(item))
         self._evidence()
         for option in self._session.options:
             mark = ("[x] " if option.selected else "[ ] ") if self._session.several else ""

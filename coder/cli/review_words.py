@@ -63,6 +63,12 @@ def no_answer(item: Item) -> str:
     return _NO_ANSWER.get(item.proposal.status, "")
 
 
+def unread(item: Item) -> str:
+    """What the model was not shown of the issue, or nothing."""
+    lines = item.proposal.left_out
+    return f"The model was not shown {lines:,} lines of this issue." if lines else ""
+
+
 def said(codebook: Codebook, decision: Decision) -> str:
     """One line on what was just written down."""
     if decision.action is Action.MEMO:

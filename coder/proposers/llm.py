@@ -316,6 +316,7 @@ class LLMProposer(Proposer):
             status=status,
             retrieved=request.retrieved,
             excluded=request.excluded,
+            left_out=request.condensed.left_out,
             call_ids=calls,
             model=self._chat.endpoint.setting,
             error=error,

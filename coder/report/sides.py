@@ -109,8 +109,6 @@ def judged(record: Label | Decision, codes: Codes, book: Codebook) -> Codes | Wh
 
 
 def _rater(run: Run, stem: str, proposals: Mapping[str, Proposal]) -> Rater:
-    # A person may be called "model": in every figure that name is the model's own.
-    name = f"{stem} (rater)" if stem == MODEL else stem
     labels = run.labels(stem)
     log = list(run.decision_journal(stem))
     decisions = {i: decision for i, decision in standing(log).items() if i in run.issues}
@@ -124,12 +122,12 @@ def _rater(run: Run, stem: str, proposals: Mapping[str, Proposal]) -> Rater:
         for issue_id, decision in decisions.items()
     }
     return Rater(
-        name=name,
+        name=stem,
         labels=labels,
         decisions=decisions,
         memos=_memos(log),
-        blind=_side(name, said, Why.NO_LABEL),
-        assisted=_side(name, done, Why.NO_DECISION),
+        blind=_side(stem, said, Why.NO_LABEL),
+        assisted=_side(stem, done, Why.NO_DECISION),
     )
 
 

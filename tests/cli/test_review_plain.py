@@ -72,6 +72,12 @@ def test_it_says_what_the_screen_shows(tmp_path: Path) -> None:
         assert words in out
 
 
+def test_it_says_what_the_model_was_not_shown(tmp_path: Path) -> None:
+    issue = make_issue(1)
+    make_run(tmp_path / "runs", [issue], [make_proposal(issue, left_out=1204)])
+    assert "The model was not shown 1,204 lines of this issue." in review(tmp_path, "q\n").stdout
+
+
 def test_a_search_lists_and_the_next_number_takes(tmp_path: Path) -> None:
     make_run(tmp_path / "runs")
     out = review(tmp_path, "/brown\n1\n/zzzz\n/gren\n\n").stdout

@@ -35,5 +35,6 @@ def test_offsets_into_the_text_hold(text):
 
 @given(st.text())
 def test_no_markup_is_left(text):
-    assert Text.from_markup(safe(text)).plain == plain(text)
-    assert not Text.from_markup(safe(text)).spans
+    shown = Text.from_markup(f"[b]{safe(text)}[/b]")
+    assert shown.plain == plain(text)
+    assert len(shown.spans) <= 1

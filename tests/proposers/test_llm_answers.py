@@ -6,7 +6,7 @@ import json
 
 import pytest
 from asking import MANY, ask, issue
-from fault_server import GOOD, FaultServer, Reply, completion, in_turn, refusal
+from support.fault_server import GOOD, FaultServer, Reply, completion, in_turn, refusal
 
 from coder.records import Status
 

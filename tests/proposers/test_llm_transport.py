@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import openai
 import pytest
 from asking import ask, book, issue, study
-from fault_server import FaultServer, Reply, completion, in_turn, refusal, user_text
+from support.fault_server import FaultServer, Reply, completion, in_turn, refusal, user_text
 
 from coder.errors import ModelError
 from coder.proposers.failures import Failure, failure
@@ -167,8 +167,10 @@ def test_a_too_long_issue_does_not_change_how_the_others_are_asked(tmp_path):
         return refusal(400, "exceeds the available context size") if long else completion()
 
     issues = [issue(1, title="LONG"), issue(2), issue(3)]
-    proposals, calls = ask(tmp_path, FaultServer(script), issues, concurrency=1)
+    server = FaultServer(script)
+    proposals, calls = ask(tmp_path, server, issues, concurrency=1)
     assert [p.status for p in proposals] == [Status.FAILED, Status.OK, Status.OK]
+    assert len(server.requests) == 3
     assert {c.request["format"] for c in calls if not c.error} == {"json_schema"}
 
 

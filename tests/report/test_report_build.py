@@ -282,14 +282,6 @@ def test_raters_without_a_common_issue(maker: Maker) -> None:
     assert found.cohen_kappa.note
 
 
-def test_a_rater_called_model_is_not_taken_for_it(maker: Maker) -> None:
-    run = maker.run({"1": "a", "2": "b"})
-    label(run, "model", {"1": "a", "2": "a"})
-    (found,) = report_of(run).pairs
-    assert (found.left, found.right) == ("model", "model (rater)")
-    assert found.percent_agreement.value == 0.5
-
-
 def test_prevalence_is_raw_counts(maker: Maker) -> None:
     maker.book = TREE
     run = maker.run({"1": "call", "2": "set", "3": Status.ABSTAINED, "4": Status.FAILED})

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from textual.content import Content
 
 from coder.cli.issue_view import Piece, clean
-from coder.cli.review_words import KEYS, Key, names, no_answer, pace, percent, where
+from coder.cli.review_words import KEYS, Key, names, no_answer, pace, percent, unread, where
 from coder.cli.terminal import plain
 from coder.records import Action, Code, Codebook, Example, Issue
 from coder.review import Item, Option, ReviewSession
@@ -96,6 +96,8 @@ def answer(session: ReviewSession, narrow: bool) -> Content:
     parts += _options(session, item)
     if item.proposal.rationale:
         parts += [("\nWhy  ", HEAD), clean(item.proposal.rationale), "\n"]
+    if unread(item):
+        parts += [(f"\n{unread(item)}\n", "$text-warning")]
     unfound = [quote for quote in item.proposal.evidence if not quote.verified]
     for quote in unfound:
         parts += [("\nQuoted, but not in the text: ", "bold $text-error"), clean(quote.quote), "\n"]

@@ -16,8 +16,8 @@ OWN_REPO = 50
 """Labels of one repository from which the models also learn how that repository differs."""
 MOST_WEIGHTS = 1_500_000
 """Bounds the memory of a fit: with many codes fewer repositories are learnt apart."""
-LEXICAL_COST = 10.0
-VECTOR_COST = 1.0
+LEXICAL_COST = 5.0
+VECTOR_COST = 2.0
 
 
 class Blend:

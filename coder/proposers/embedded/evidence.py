@@ -1,4 +1,4 @@
-"""The sentences a proposal rests on: those whose removal lowers the probability of its codes most."""
+"""The sentences a proposal rests on: those whose removal makes its codes least likely."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from coder.evidence import span
 from coder.proposers.embedded.features import Extractor, Features, Read
 from coder.proposers.embedded.lexical import TITLE
 from coder.proposers.embedded.prototypes import Scores
-from coder.proposers.embedded.views import words
+from coder.proposers.embedded.views import View, words
 from coder.records import Evidence
-from coder.text import Part, segments
 
 MOST = 3
 CANDIDATES = 40
@@ -51,14 +50,12 @@ def find_evidence(
     found = []
     for i in order[:MOST]:
         if drops[i] >= least:
-            start, end = _place(read, candidates[i])
+            start, end = _place(view, candidates[i])
             found.append(span(text, start, end))
     return tuple(found)
 
 
-def _place(read: Read, number: int) -> tuple[int, int]:
+def _place(view: View, number: int) -> tuple[int, int]:
     if number == TITLE:
-        title = next(s for s in segments(read.view.issue) if s.part is Part.TITLE)
-        return title.start, title.end
-    s = read.view.said[number]
-    return s.start, s.end
+        return view.title_at
+    return view.said[number].start, view.said[number].end

@@ -1,4 +1,4 @@
-"""The embedded proposer: fitted to a codebook and whatever labels there are, then asked in a stream.
+"""The embedded proposer: fitted to a codebook and whatever labels there are, asked in a stream.
 
 No label ever reaches its own issue or a near-duplicate of it: such an issue is judged by a model
 that has seen neither, and the labels kept away are listed in the proposal.
@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from coder.proposers.base import Proposer, SaveCall
 from coder.proposers.embedded.evidence import find_evidence
@@ -146,12 +147,13 @@ class EmbeddedProposer(Proposer):
 
         p = probabilities(read.features)[0]
         similarity = self._prototypes.similarity(read.features)[0]
-        chosen = self._choose(p, float(similarity.max()), read.view, model.counts)
+        near = self._neighbours(read.features, set(excluded))
+        nearest = max([float(similarity.max()), *(n.score for n in near)])
+        chosen = self._choose(p, nearest, read.view, model.counts)
         ranked = sorted(range(self._none), key=lambda i: (-p[i], i))
         codes = tuple(self._scored(i, p) for i in chosen)
         others = tuple(self._scored(i, p) for i in ranked if i not in chosen)[:RUNNERS_UP]
         evidence = find_evidence(read, self._extractor, chosen, probabilities)
-        near = self._neighbours(read.features, set(excluded))
         grounds = Grounds(
             codes=codes,
             runners_up=others,
@@ -177,7 +179,9 @@ class EmbeddedProposer(Proposer):
         }
         return _proposal(said, self._codebook.hash, spent + time.perf_counter() - started)
 
-    def _choose(self, p: Scores, nearness: float, read: View, counts: Scores) -> list[int]:
+    def _choose(
+        self, p: Scores, nearness: float, read: View, counts: NDArray[np.int64]
+    ) -> list[int]:
         """Columns of the codes to propose, best first; none of them means abstaining.
 
         Several codes: all that are likelier than not, else the likeliest.

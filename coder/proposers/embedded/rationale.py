@@ -90,12 +90,11 @@ def _doubt(codebook: Codebook, grounds: Grounds) -> str:
             "No labels to learn from yet, so the confidence is similarity put on a scale, not "
             f"a calibrated probability{second}."
         )
-    plural = "" if grounds.own_labels == 1 else "s"
-    few = (
-        f", only {grounds.own_labels} label{plural} of this code"
-        if grounds.codes and grounds.own_labels < FEW
-        else ""
-    )
+    few = ""
+    if grounds.codes and grounds.own_labels < FEW:
+        few = f", only {grounds.own_labels} of them with this code"
+        if not grounds.own_labels:
+            few = ", none of them with this code"
     return f"Learnt from {grounds.labels} labelled issues{few}{second}."
 
 

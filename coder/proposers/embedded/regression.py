@@ -6,15 +6,18 @@ worse than the definitions alone and one that improves on them with every label.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.sparse import csr_matrix, identity
+from scipy.sparse import csr_matrix
 from scipy.special import expit, logsumexp
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 Scores = NDArray[np.float64]
-Design = csr_matrix | NDArray[np.float64]
+Design = Any
+"""Features of n issues, (n, features): a ``csr_matrix`` or a dense array."""
 Targets = NDArray[np.bool_]
 """(n, columns): which codes an issue has. The columns are the leaves, then "no code fits"."""
 
@@ -41,7 +44,7 @@ class Regression:
     ) -> None:
         """``x`` is (n, features), ``start`` and ``targets`` are (n, columns)."""
         each = len(targets) / max(targets.shape[1] - 1, 1)
-        self._expected = FADE / (FADE + each)
+        expected = FADE / (FADE + each)
         # "No code fits" that nobody chose is not an option: it must not draw probability away.
         if not targets[:, -1].any():
             start = start.copy()
@@ -49,9 +52,10 @@ class Regression:
         # One thread: a fit is too small for more, and sums come out the same on every machine.
         with threadpool_limits(limits=1, user_api="blas"):
             small, back = _rotated(x)
-            found = _minimised(small, start, targets.astype(np.float64), cost, single, self._expected)
-            weights, self._shift, self._scale = _unpacked(found, small.shape[1], targets.shape[1])
-            self._weights: Scores = back @ weights
+            true = targets.astype(np.float64)
+            found = _minimised(small, start, true, cost, single, expected)
+            weights, self._shift, self._scale = _unpacked(found, small.shape[1], true.shape[1])
+            self._weights: Scores = weights if back is None else x.T @ (back @ weights)
 
     def scores(self, x: Design, start: Scores) -> Scores:
         """(n, columns) for issues the model may not have seen."""
@@ -59,21 +63,22 @@ class Regression:
         return found
 
 
-def _rotated(x: Design) -> tuple[Design, Design]:
-    """``x`` in at most n coordinates, and the matrix that takes weights back to all features.
+def _rotated(x: Design) -> tuple[Design, Scores | None]:
+    """``x`` in at most n coordinates, and ``back`` so that ``x.T @ back @ weights`` are the weights
+    of all features; ``None`` when ``x`` is left as it is.
 
     A rotation changes neither products nor the prior, so the fit is the same, only much faster
     while there are fewer issues than features.
     """
     if x.shape[0] > MOST_ROTATED or x.shape[0] >= x.shape[1]:
-        return x, identity(x.shape[1], format="csr")
+        return x, None
     products = x @ x.T
     values, vectors = np.linalg.eigh(
         products.toarray() if isinstance(products, csr_matrix) else products
     )
     kept = values > 1e-9 * max(values.max(), 1e-9)
     root = np.sqrt(values[kept])
-    return vectors[:, kept] * root, np.asarray(x.T @ (vectors[:, kept] / root))
+    return vectors[:, kept] * root, vectors[:, kept] / root
 
 
 def _minimised(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 
 from coder.records import Issue
 from coder.text import Kind, Part, Segment, plain_heading, segments
@@ -23,11 +24,13 @@ class View:
     """An issue as the classifiers read it.
 
     ``body`` is what people say below the title (``said``), one segment a line; ``starts`` is where
-    each segment begins in it. An issue that holds nothing but code or logs is read as it is.
+    each segment begins in it. ``title_at`` is where the title stands in ``issue.text``. An issue
+    that holds nothing but code or logs is read as it is.
     """
 
     issue: Issue
     title: str
+    title_at: tuple[int, int]
     body: str
     said: tuple[Segment, ...]
     starts: tuple[int, ...]
@@ -48,7 +51,13 @@ def view(issue: Issue) -> View:
         starts.append(at)
         at += len(piece) + 1
     return View(
-        issue, issue.title, "\n".join(pieces), tuple(said), tuple(starts), _structure(issue, found)
+        issue=issue,
+        title=issue.title,
+        title_at=next(((s.start, s.end) for s in found if s.part is Part.TITLE), (0, 0)),
+        body="\n".join(pieces),
+        said=tuple(said),
+        starts=tuple(starts),
+        structure=_structure(issue, found),
     )
 
 
@@ -59,7 +68,7 @@ def words(text: str) -> list[str]:
 def grams(text: str) -> list[str]:
     """Words and pairs of adjacent words."""
     single = words(text)
-    return single + [f"{a} {b}" for a, b in zip(single, single[1:], strict=False)]
+    return single + [f"{a} {b}" for a, b in pairwise(single)]
 
 
 def _structure(issue: Issue, found: list[Segment]) -> tuple[str, ...]:
