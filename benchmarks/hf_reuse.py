@@ -54,7 +54,8 @@ def main(data: Path) -> None:
                 if pair["level"] == "code" and pair["kind"] == "blind":
                     k, a = pair["cohen_kappa"], pair["percent_agreement"]
                     print(
-                        f"  {pair['left']:7} {pair['right']:9} n {pair['n']:4}  agree {a['value']:.3f}"
+                        f"  {pair['left']:7} {pair['right']:9} n {pair['n']:4}"
+                        f"  agree {a['value']:.3f}"
                         f"  kappa {k['value']:.3f} [{k['low']:.3f}, {k['high']:.3f}]"
                     )
 

@@ -1,4 +1,4 @@
-"""``coder`` and ``python -m coder``: the one place where an error becomes a line and an exit code."""
+"""``coder`` and ``python -m coder``: where an error becomes a line and an exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks at what this machine and study have: models, keys, embedder, token files, optional parts."""
+"""Looks at what this machine and study have: models, keys, embedder, token files, options."""
 
 from __future__ import annotations
 

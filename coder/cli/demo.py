@@ -39,9 +39,9 @@ def command(name: str) -> None:
     codebook_path = shipped("codebook") / "ptm-reuse.yaml"
     issues = load_issues(sample / "issues.jsonl")
     console.print(
-        f"[bold]{len(issues)} sample issues[/], written for this project with the code their author "
-        "had in mind.\nThey are illustrative: they show what coder does, not how well it does on "
-        "real issues.\n"
+        f"[bold]{len(issues)} sample issues[/], written for this project, each with the code its "
+        "author had in mind. The sample is illustrative: it shows what coder does, not how well it "
+        "does on real issues.\n"
     )
     run, proposer = driver.start(study, name, codebook_path, issues, ())
     propose_with_progress(run, proposer)

@@ -244,7 +244,8 @@ def _cut(
 ) -> Iterator[Piece]:
     """The part's text cut wherever kind, evidence or folding changes."""
     cuts = {part.start, part.end}
-    for start, end, *_ in (*kinds, *evidence, *hidden):
+    spans = [*evidence, *hidden, *((start, end) for start, end, _ in kinds)]
+    for start, end in spans:
         cuts |= {min(max(at, part.start), part.end) for at in (start, end)}
     for start, end in pairwise(sorted(cuts)):
         fold = _over(start, hidden)
