@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pytest
 
 from coder.proposers.embedded import EmbeddedProposer
@@ -15,7 +14,6 @@ from coder.records import (
     Comment,
     Example,
     Issue,
-    Neighbour,
     Proposal,
     Status,
 )
@@ -293,18 +291,6 @@ def test_streams(encoder: MiniLM) -> None:
     stream = EmbeddedProposer.fit(book(), [], encoder=encoder).propose(endless(), lambda call: None)
     assert next(stream).issue_id == "m1"
     assert len(taken) <= 32
-
-
-def test_a_given_index_is_asked_and_its_twins_are_left_out(encoder: MiniLM) -> None:
-    class Index:
-        def nearest(self, vectors: Vectors, k: int) -> list[list[Neighbour]]:
-            assert vectors.shape == (1, 384)
-            assert np.linalg.norm(vectors) == pytest.approx(1, abs=1e-5)
-            found = [Neighbour(issue_id=e.issue.id, codes=e.codes, score=0.5) for e in EXAMPLES]
-            return [found[:k]]
-
-    (proposal,) = ask([EXAMPLES[0].issue], encoder, EXAMPLES, retriever=Index())
-    assert [n.issue_id for n in proposal.retrieved] == [e.issue.id for e in EXAMPLES[1:4]]
 
 
 def test_an_encoder_without_tokens_will_do(encoder: MiniLM) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,20 +34,12 @@ from coder.records import (
     Status,
     content_hash,
 )
-from coder.retrieval.encoder import Encoder, Vectors
+from coder.retrieval.encoder import Encoder
 
 MODEL = "embedded"
 BATCH = 16
 NEIGHBOURS = 3
 RUNNERS_UP = 4
-
-
-class NearestLabels(Protocol):
-    """An index of the labelled issues by the vectors of this proposer's encoder."""
-
-    def nearest(self, vectors: Vectors, k: int) -> list[list[Neighbour]]:
-        """The ``k`` nearest labelled issues of each row (n, d), nearest first."""
-        ...
 
 
 class EmbeddedProposer(Proposer):
@@ -60,12 +52,10 @@ class EmbeddedProposer(Proposer):
         *,
         encoder: Encoder | None,
         seed: int,
-        retriever: NearestLabels | None,
     ) -> None:
         self._codebook = codebook
         self._encoder = encoder
         self._seed = seed
-        self._retriever = retriever
         self._leaves = [code.id for code in codebook.leaves]
         self._none = len(self._leaves)
         self._single = codebook.cardinality is Cardinality.SINGLE
@@ -95,16 +85,15 @@ class EmbeddedProposer(Proposer):
         *,
         encoder: Encoder | None,
         seed: int = 0,
-        retriever: NearestLabels | None = None,
     ) -> EmbeddedProposer:
         """Reads the labelled issues; models are fitted when first needed.
 
         Without examples proposals rest on the codebook's words alone; without an encoder, on shared
         words instead of meaning. Labels that this codebook cannot hold (an unknown code, a
         category, several codes where one is asked for) are left out and counted in
-        :meth:`describe`. ``retriever`` replaces the exact search for neighbours.
+        :meth:`describe`.
         """
-        return cls(codebook, examples, encoder=encoder, seed=seed, retriever=retriever)
+        return cls(codebook, examples, encoder=encoder, seed=seed)
 
     def describe(self) -> dict[str, Any]:
         """See :class:`coder.proposers.base.Proposer`."""
@@ -201,10 +190,6 @@ class EmbeddedProposer(Proposer):
     def _neighbours(self, features: Features, excluded: set[str]) -> tuple[Neighbour, ...]:
         if self._labelled is None:
             return ()
-        if self._retriever is not None and self._encoder is not None:
-            wanted = NEIGHBOURS + len(excluded)
-            near = self._retriever.nearest(features.whole, wanted)[0]
-            return tuple(n for n in near if n.issue_id not in excluded)[:NEIGHBOURS]
         if self._encoder is not None:
             scores = (self._labelled.whole @ features.whole.T)[:, 0]
         else:
