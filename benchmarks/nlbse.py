@@ -59,7 +59,7 @@ def main() -> None:
     proposer = EmbeddedProposer.fit(
         codebooks.load(CODEBOOK), train, encoder=open_embedder(given.embedder)
     )
-    description = proposer.describe()
+    measured = proposer.measured()
     fitted = time.perf_counter()
     proposals = list(proposer.propose((example.issue for example in test), lambda call: None))
     done = time.perf_counter()
@@ -82,7 +82,7 @@ def main() -> None:
         for b in set(bins)
     ]
     print(f"expected calibration error {sum(gaps):.3f} (10 bins)")
-    print(f"cross-validated on the training part: {description['cross_validated']}")
+    print(f"cross-validated on the training part: {measured['cross_validated']}")
     print(f"with evidence: {np.mean([bool(p.evidence) for p in proposals]):.2f}")
     print(f"fit {fitted - started:.0f} s, {1000 * (done - fitted) / len(test):.0f} ms an issue")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -30,7 +30,7 @@ def start(
     """
     codebook = codebooks.load(codebook_path)
     proposer = build_proposer(study, codebook, examples)
-    description = proposer.describe()
+    known = (study.runs / name / "manifest.json").is_file()
     manifest = Manifest(
         name=name,
         codebook_id=codebook.id,
@@ -41,7 +41,8 @@ def start(
         labels_hash=content_hash("examples.v1", [e.model_dump(mode="json") for e in examples])
         if examples
         else "",
-        model=description,
+        model=proposer.describe(),
+        measured={} if known else proposer.measured(),
         seed=study.settings.seed,
         versions=versions(),
         git=git_state(study.root),

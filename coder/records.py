@@ -338,9 +338,9 @@ class Manifest(Record):
     issues: int
     labels_hash: str = ""
     model: dict[str, Any]
-    retrieval: dict[str, Any] = {}
-    prompt: dict[str, Any] = {}
-    settings: dict[str, Any] = {}
+    """What tells the proposer, with its prompt and retrieval, from every other."""
+    measured: dict[str, Any] = {}
+    """What was found out about the proposer while making it; says nothing about its identity."""
     seed: int = 0
     versions: dict[str, str] = {}
     git: dict[str, Any] = {}

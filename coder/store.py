@@ -118,9 +118,7 @@ class Run:
             ("data_hash", "set of issues"),
             ("labels_hash", "set of labels"),
             ("model", "model"),
-            ("retrieval", "retrieval setting"),
-            ("prompt", "prompt"),
-            ("settings", "setting"),
+            ("seed", "seed"),
         ):
             if getattr(have, field) != getattr(wanted, field):
                 raise RunError(

@@ -21,6 +21,11 @@ class Proposer(Protocol):
         """
         ...
 
+    def measured(self) -> dict[str, Any]:
+        """What making it has shown of its quality, for the manifest; may differ in the last digit
+        between machines, so it does not count when a run is resumed."""
+        return {}
+
     def texts(self) -> Mapping[str, str]:
         """What calls name only by its hash, to be kept in the run: file name -> text."""
         return {}

@@ -55,7 +55,6 @@ class EmbeddedProposer(Proposer):
     ) -> None:
         self._codebook = codebook
         self._encoder = encoder
-        self._seed = seed
         self._leaves = [code.id for code in codebook.leaves]
         self._none = len(self._leaves)
         self._single = codebook.cardinality is Cardinality.SINGLE
@@ -106,8 +105,11 @@ class EmbeddedProposer(Proposer):
             "labels_unused": self._unused,
             "labels_per_code": dict(zip([*self._leaves, "none"], counts, strict=True)),
             "calibrated": bool(self._examples),
-            "cross_validated": self._cross_validated(),
         }
+
+    def measured(self) -> dict[str, Any]:
+        """How often the likeliest code was right on labelled issues the model had not seen."""
+        return {"cross_validated": self._cross_validated()}
 
     def propose(self, issues: Iterable[Issue], save_call: SaveCall) -> Iterator[Proposal]:
         """One proposal for each issue, in order; ``BATCH`` issues are in memory at a time.
@@ -226,7 +228,6 @@ class EmbeddedProposer(Proposer):
         return joined(reads) if reads else None
 
     def _cross_validated(self) -> dict[str, Any]:
-        """How often the likeliest code was right on labelled issues the model had not seen."""
         if len(set(self._folds)) < 2:
             return {"accuracy": None, "n": 0, "note": "needs labels of at least two issues"}
         likeliest = self._models.held_out.argmax(axis=1)
