@@ -76,7 +76,8 @@ def parse(text: str) -> tuple[Codebook | None, list[Problem]]:
         root = yaml.compose(text, yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        return None, [Problem(line, f"not valid YAML: {error.problem}")]
+        colon = "; put a text that holds a colon in quotes" if "mapping" in str(error) else ""
+        return None, [Problem(line, f"not valid YAML: {error.problem}{colon}")]
     except yaml.YAMLError as error:
         return None, [Problem(1, f"not valid YAML: {error}")]
     if not isinstance(root, yaml.MappingNode):
@@ -87,6 +88,9 @@ def parse(text: str) -> tuple[Codebook | None, list[Problem]]:
     for key in ("id", "name", "codes"):
         if key not in book.fields:
             problems.append(Problem(1, f"the codebook has no {key!r}"))
+    book_id = book.fields.get("id")
+    if isinstance(book_id, yaml.ScalarNode) and not _ID.fullmatch(str(book_id.value)):
+        problems.append(Problem(book.lines["id"], _bad_id(book_id.value)))
     codes_node = book.fields.get("codes")
     entries = list(_codes(codes_node, None, problems)) if codes_node is not None else []
     if codes_node is not None and not entries and not problems:
@@ -156,6 +160,10 @@ def _codes(node: object, parent: str | None, problems: list[Problem]) -> Iterato
             yield from _codes(children, str(fields.get("id", "")), problems)
 
 
+def _bad_id(text: str) -> str:
+    return f"id {text!r}: use small letters, digits and . - _"
+
+
 def _scalar(node: object, key: str, problems: list[Problem]) -> object:
     assert isinstance(node, yaml.Node)
     if not isinstance(node, yaml.ScalarNode):
@@ -193,7 +201,7 @@ def _validate(entries: list[_Entry], problems: list[Problem]) -> list[Code]:
             continue
         code_id, line = str(entry.fields["id"]), entry.lines["id"]
         if not _ID.fullmatch(code_id):
-            problems.append(Problem(line, f"id {code_id!r}: use small letters, digits and . - _"))
+            problems.append(Problem(line, _bad_id(code_id)))
         if code_id == NONE_CODE:
             problems.append(Problem(line, f"the id {NONE_CODE!r} is reserved for 'no code fits'"))
         if code_id in seen:

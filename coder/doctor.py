@@ -52,9 +52,9 @@ def _study(study: Study) -> Iterator[Finding]:
             "study", f"no {STUDY_FILE}: defaults hold in {study.root}", None, "coder init DIR"
         )
     where = study.runs if study.runs.is_dir() else study.root
-    yield Finding(
-        "runs folder", str(study.runs), os.access(where, os.W_OK), f"make {where} writable"
-    )
+    writable = os.access(where, os.W_OK)
+    remedy = "" if writable else f"make {where} writable"
+    yield Finding("runs folder", str(study.runs), writable, remedy)
     try:
         path = find("codebook", study.settings.codebook, ".yaml", study.root)
         from coder import codebook

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from coder import codebook as codebooks
 from coder.proposers.base import Proposer
 from coder.provenance import git_state, versions
 from coder.records import Codebook, Example, Issue, Manifest, Proposal, Status, content_hash
-from coder.store import Run, data_hash
+from coder.store import INPUTS, Run, data_hash
 from coder.study import Study
 
 OnProposal = Callable[[Proposal], None]
@@ -22,6 +23,7 @@ def start(
     codebook_path: Path,
     issues: Sequence[Issue],
     examples: Sequence[Example],
+    sampled_from: int | None = None,
 ) -> tuple[Run, Proposer]:
     """The run ``name``, made now or resumed, and the proposer it was made with.
 
@@ -29,8 +31,6 @@ def start(
     written or paid for.
     """
     codebook = codebooks.load(codebook_path)
-    proposer = build_proposer(study, codebook, examples)
-    known = (study.runs / name / "manifest.json").is_file()
     manifest = Manifest(
         name=name,
         codebook_id=codebook.id,
@@ -38,15 +38,24 @@ def start(
         codebook_hash=codebook.hash,
         data_hash=data_hash(issues),
         issues=len(issues),
+        sampled_from=sampled_from,
         labels_hash=content_hash("examples.v1", [e.model_dump(mode="json") for e in examples])
         if examples
         else "",
-        model=proposer.describe(),
-        measured={} if known else proposer.measured(),
+        model={},
         seed=study.settings.seed,
         versions=versions(),
         git=git_state(study.root),
     )
+    resumed = Run.find(study.runs, name)
+    if resumed:
+        # Before the proposer is made, which may take a minute where there are labels.
+        resumed.require_same(manifest, INPUTS)
+    proposer = build_proposer(study, codebook, examples)
+    made_with: dict[str, Any] = {"model": proposer.describe()}
+    if not resumed:
+        made_with["measured"] = proposer.measured()
+    manifest = manifest.model_copy(update=made_with)
     text = codebook_path.read_text(encoding="utf-8-sig")
     run = Run.create_or_resume(study.runs, manifest, issues, text, examples, proposer.texts())
     proposer.recall(run.calls)

@@ -336,6 +336,8 @@ class Manifest(Record):
     codebook_hash: str
     data_hash: str
     issues: int
+    sampled_from: int | None = None
+    """How many issues there were before a uniform random sample was drawn with ``seed``."""
     labels_hash: str = ""
     model: dict[str, Any]
     """What tells the proposer, with its prompt and retrieval, from every other."""

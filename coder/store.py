@@ -28,6 +28,7 @@ from coder import codebook as codebooks
 from coder.errors import RunError, UsageError
 from coder.journal import Journal, write_atomically
 from coder.records import (
+    NONE_CODE,
     Action,
     Call,
     Codebook,
@@ -58,6 +59,16 @@ class AddedLabels:
     not_blind: tuple[Label, ...]
 
 
+INPUTS = {
+    "codebook_hash": "codebook",
+    "data_hash": "set of issues",
+    "labels_hash": "set of labels",
+    "seed": "seed",
+}
+"""The manifest's fields that are known before a proposer is made, and what people call them."""
+MODEL = {"model": "model"}
+
+
 class Run:
     """One run folder. Reading never writes; every write is appended and on disk on return."""
 
@@ -71,14 +82,22 @@ class Run:
         return self.path.name
 
     @classmethod
+    def find(cls, runs: Path, name: str) -> Run | None:
+        """The run ``name``, or ``None`` when there is none yet."""
+        run = cls(runs / check_name(name, "run"))
+        return run if (run.path / "manifest.json").is_file() else None
+
+    @classmethod
     def open(cls, runs: Path, name: str) -> Run:
         """The existing run ``name``. Raises ``RunError`` listing the runs there are."""
-        run = cls(runs / check_name(name, "run"))
-        if not (run.path / "manifest.json").is_file():
+        run = cls.find(runs, name)
+        if run is None:
             known = sorted(p.parent.name for p in runs.glob("*/manifest.json"))
             raise RunError(
                 f"there is no run called {name!r} in {runs}",
-                f"runs here: {', '.join(known)}" if known else "make one with: coder propose",
+                f"runs here: {', '.join(known)}"
+                if known
+                else "make one with: coder propose; or change into the folder of your study",
             )
         return run
 
@@ -98,7 +117,7 @@ class Run:
         """
         run = cls(runs / check_name(manifest.name, "run"))
         if (run.path / "manifest.json").is_file():
-            run._require_same(manifest)
+            run.require_same(manifest, INPUTS | MODEL)
             return run
         write_atomically(run.path / "codebook.yaml", codebook_text)
         write_atomically(run.path / "issues.jsonl", _jsonl(issues))
@@ -111,21 +130,21 @@ class Run:
         write_atomically(run.path / "manifest.json", summary + "\n")
         return run
 
-    def _require_same(self, wanted: Manifest) -> None:
+    def require_same(self, wanted: Manifest, fields: Mapping[str, str]) -> None:
+        """Raises ``RunError`` naming the first of ``fields`` that differs from the manifest's."""
         have = self.manifest
-        for field, what in (
-            ("codebook_hash", "codebook"),
-            ("data_hash", "set of issues"),
-            ("labels_hash", "set of labels"),
-            ("model", "model"),
-            ("seed", "seed"),
-        ):
-            if getattr(have, field) != getattr(wanted, field):
-                raise RunError(
-                    f"run {self.name!r} was made with another {what}"
-                    + _difference(getattr(have, field), getattr(wanted, field)),
-                    "choose another name with --run; the existing run is left as it is",
-                )
+        for field, what in fields.items():
+            then, today = getattr(have, field), getattr(wanted, field)
+            if then == today:
+                continue
+            if field == "codebook_hash":
+                then = f"{have.codebook_id} {have.codebook_version}, {then[:8]}"
+                today = f"{wanted.codebook_id} {wanted.codebook_version}, {today[:8]}"
+            raise RunError(
+                f"run {self.name!r} was made with another {what}{_difference(then, today)}",
+                "give the options it was made with, or choose another name with --run; "
+                "the run is left as it is",
+            )
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -164,11 +183,18 @@ class Run:
         files = [*self.path.glob("labels/*.jsonl"), *self.path.glob("decisions/*.jsonl")]
         return sorted({file.stem for file in files})
 
+    def _rater_file(self, rater: str) -> str:
+        """Two names that differ in case only would be one file on some systems."""
+        for other in self.raters():
+            if other != rater and other.casefold() == rater.casefold():
+                raise UsageError(f"there is a rater {other!r} already", "spell the name that way")
+        return check_rater(rater)
+
     def label_journal(self, rater: str) -> Journal[Label]:
-        return Journal(self.path / "labels" / f"{check_rater(rater)}.jsonl", Label)
+        return Journal(self.path / "labels" / f"{self._rater_file(rater)}.jsonl", Label)
 
     def decision_journal(self, rater: str) -> Journal[Decision]:
-        return Journal(self.path / "decisions" / f"{check_rater(rater)}.jsonl", Decision)
+        return Journal(self.path / "decisions" / f"{self._rater_file(rater)}.jsonl", Decision)
 
     def add_labels(self, rater: str, labels: Iterable[Label]) -> AddedLabels:
         """Append a rater's blind labels, and say what became of each.
@@ -237,8 +263,8 @@ def check_name(name: str, what: str) -> str:
 
 def check_rater(name: str) -> str:
     """``name`` when a person can go by it; reports call the machine's side "model"."""
-    if name.casefold() == "model":
-        raise UsageError("no rater can be called 'model'", "choose a name that is not the model's")
+    if name.casefold() in ("model", NONE_CODE):
+        raise UsageError(f"no rater can be called {name!r}", "choose another name")
     return check_name(name, "rater")
 
 
@@ -246,10 +272,14 @@ def _jsonl(records: Iterable[Issue | Example]) -> str:
     return "".join(record.to_json() + "\n" for record in records)
 
 
-def _difference(have: object, wanted: object) -> str:
-    if not (isinstance(have, Mapping) and isinstance(wanted, Mapping)):
-        return f" ({str(have)[:12]} then, {str(wanted)[:12]} now)" if have and wanted else ""
-    for key in sorted({*have, *wanted}):
-        if have.get(key) != wanted.get(key):
-            return f" ({key}: {have.get(key)!r} then, {wanted.get(key)!r} now)"
-    return ""
+def _difference(then: object, today: object) -> str:
+    if isinstance(then, Mapping) and isinstance(today, Mapping):
+        for key in sorted({*then, *today}):
+            if then.get(key) != today.get(key):
+                return f" ({key}: {then.get(key)!r} then, {today.get(key)!r} now)"
+    return f" ({_short(then)} then, {_short(today)} now)"
+
+
+def _short(value: object) -> str:
+    text = str(value) or "none"
+    return text[:8] if re.fullmatch("[0-9a-f]{64}", text) else text

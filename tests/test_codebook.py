@@ -69,6 +69,8 @@ def test_nesting_and_parent_are_two_spellings_of_the_same():
         (("id: cat\n", "id: Cat!\n"), 4, "use small letters"),
         (("id: cat\n", "id: none\n"), 4, "reserved"),
         (("name: Dogs", "name: cats"), 14, "duplicate name"),
+        (("id: pets", "id: Pets!"), 1, "use small letters"),
+        (("What cats eat.", "What cats: eat."), 10, "put a text that holds a colon in quotes"),
         (("[tins, kibble]", "[tins, kibble"), 12, "not valid YAML"),
         (("name: Pets\n", "name: Pets\nname: Zoo\n"), 3, "given twice"),
     ],

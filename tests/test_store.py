@@ -76,8 +76,15 @@ def test_a_name_that_could_leave_the_folder_is_refused(name, run, tmp_path):
 
 
 def test_no_person_is_called_model(run):
-    with pytest.raises(UsageError, match="'model'"):
-        run.decision_journal("Model")
+    for name in ("Model", "none"):
+        with pytest.raises(UsageError, match="no rater can be called"):
+            run.decision_journal(name)
+
+
+def test_two_raters_never_share_a_file_by_the_case_of_their_names(run):
+    run.add_labels("ann", [Label(issue_id="i1", rater="ann", codes=())])
+    with pytest.raises(UsageError, match="'ann' already"):
+        run.decision_journal("Ann")
 
 
 def test_examples_travel_with_the_run(tmp_path):

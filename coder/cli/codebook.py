@@ -23,25 +23,23 @@ def command() -> None:
 def check(name: str | None) -> None:
     """Validate a codebook (a file, or a name) and name every problem by its line."""
     from coder import codebook as codebooks
-    from coder.cli.terminal import console, safe
+    from coder.cli.terminal import console, plain, safe
     from coder.errors import CodebookError
 
     path = _find(name)
     book, problems = codebooks.check(path)
     if book is None:
-        for problem in problems[:-1]:
-            click.echo(f"{path}:{problem.line}: {problem.message}", err=True)
-        last = problems[-1]
+        for problem in problems:
+            click.echo(plain(f"{path}:{problem.line}: {problem.message}"), err=True)
         noun = "problem" if len(problems) == 1 else "problems"
-        raise CodebookError(
-            f"{path}:{last.line}: {last.message}",
-            f"{len(problems)} {noun}; correct and check again",
-        )
+        raise CodebookError(f"{path} has {len(problems)} {noun}", "correct and check again")
     categories = len(book.children[None])
+    per_unit = "one code per" if book.cardinality == "single" else "one or more codes per"
+    none = "allowed" if book.allow_none else "not allowed"
     console.print(
         f"{safe(path)}: valid. {safe(book.name)} {safe(book.version)}: {categories} categories, "
-        f"{len(book.codes) - categories} subcategories, {book.cardinality} code(s) per "
-        f"{safe(book.unit)}, 'no code fits' {'allowed' if book.allow_none else 'not allowed'}.",
+        f"{len(book.codes) - categories} subcategories, {per_unit} {safe(book.unit)}, "
+        f"'no code fits' {none}.",
         soft_wrap=True,
     )
 

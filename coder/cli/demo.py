@@ -18,7 +18,9 @@ SHOWN = ("harborlight/voice-notes#412", "redkite/pixelguard#40", "oakbyte/codewh
 @click.command("demo")
 @click.option("--run", "name", default="demo", show_default=True, help="The run's name.")
 def command(name: str) -> None:
-    """Pre-code a sample of realistic issues and report the agreement; needs no key.
+    """Run the main job on a sample of issues.
+
+    Pre-codes them and reports the agreement; needs no key.
 
     The sample was written for this project, with the code its author had in mind for each issue. It
     shows what coder does; it says nothing about how well it does on real issues.

@@ -7,7 +7,9 @@ import click
 
 @click.command("doctor")
 def command() -> None:
-    """Check models, keys, embedder, token files and the study folder; say how to mend each.
+    """Say what is missing, and how to mend it.
+
+    Looks at models, keys, embedder, token files and the study folder.
 
     Exits with an error when the model this study is set to cannot run.
     """
@@ -21,7 +23,7 @@ def command() -> None:
     findings = examine(Study.open())
     table = Table(box=None, pad_edge=False)
     for heading in ("", "What", "Found", "What to do"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     marks = {True: "[green]ok[/]", False: "[red]missing[/]", None: "[dim]optional[/]"}
     for finding in findings:
         table.add_row(

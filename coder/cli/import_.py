@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     help="Which column feeds a field; repeatable. See below.",
 )
 def command(files: tuple[Path, ...], output: Path, maps: tuple[str, ...]) -> None:
-    """Import issues from JSON Lines, JSON, CSV or TSV files, gzipped or not.
+    """Bring in issues from files.
+
+    JSON Lines, JSON, CSV or TSV, gzipped or not.
 
     Data of GitHub's API, of `gh issue list --json` and of most exports is recognised as it is.
     Other columns are named with --map:
@@ -80,7 +82,10 @@ def _print(report: ImportReport) -> None:
 
     say(f"[bold]{safe(report.out)}[/bold]: {_count(report.kept, 'issue')}")
     if report.labels_file:
-        say(f"{safe(report.labels_file)}: {_count(report.labelled, 'label')}")
+        say(
+            f"{safe(report.labels_file)}: {_count(report.labelled, 'label')}, "
+            "for coder label import or coder propose --labels"
+        )
     say(
         f"{_count(report.read, 'row')} read: {report.kept:,} kept, "
         f"{report.duplicates:,} duplicate, {report.set_aside:,} set aside"

@@ -10,9 +10,9 @@ import click
 @click.command("init")
 @click.argument("folder", type=click.Path(path_type=Path))
 def command(folder: Path) -> None:
-    """Make a study folder: study.toml, codebook/, prompts/ and runs/.
+    """Make a study folder.
 
-    Codebooks and prompts are copied, so the study keeps the versions it started with. Nothing that
+    It holds study.toml, codebook/, prompts/ and runs/. Codebooks and prompts are copied, so the study keeps the versions it started with. Nothing that
     is already there is changed.
     """
     import shutil
@@ -39,6 +39,9 @@ def command(folder: Path) -> None:
             shutil.copyfile(TEMPLATE / name, folder / f".{name}")
     # Last, so that a folder with a study.toml is a whole study folder.
     shutil.copyfile(TEMPLATE / STUDY_FILE, folder / STUDY_FILE)
-    console.print(f"Made the study folder {safe(folder)}. Next:", soft_wrap=True)
-    console.print(f"  cd {safe(folder)}\n  coder import YOUR_ISSUES.jsonl -o issues.jsonl")
+    console.print(f"Made the study folder {safe(folder.resolve().name)}. Next:", soft_wrap=True)
+    if folder.resolve() != Path.cwd():
+        console.print(f"  cd {safe(folder)}", soft_wrap=True)
+    console.print("  set your codebook in study.toml (now: ptm-reuse)")
+    console.print("  coder import YOUR_ISSUES.jsonl -o issues.jsonl")
     console.print("  coder propose issues.jsonl --run first")

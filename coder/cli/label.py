@@ -9,7 +9,7 @@ import click
 
 @click.group("label")
 def command() -> None:
-    """Bring human labels into a run."""
+    """Bring blind human labels into a run."""
 
 
 @command.command("import")
@@ -49,8 +49,13 @@ def import_labels(file: Path, rater: str, name: str, maps: tuple[str, ...]) -> N
     changed = f", {outcome.changed:,} of them changing an earlier one" if outcome.changed else ""
     known = f"; {len(outcome.unchanged):,} were there already" if outcome.unchanged else ""
     console.print(
-        f"{len(outcome.added):,} blind labels by {safe(rater)} added to run {safe(name)}"
-        f"{changed}{known}. {report.read:,} rows read, {len(report.set_aside):,} set aside.",
+        f"{_count(len(outcome.added), 'blind label')} by {safe(rater)} added to run {safe(name)}"
+        f"{changed}{known}. {_count(report.read, 'row')} read, "
+        f"{len(report.set_aside):,} set aside.",
         soft_wrap=True,
     )
     console.print(f"Next: coder report {safe(name)}")
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -43,12 +43,16 @@ def command(
     labelled_issues: Path | None,
     sample: int | None,
 ) -> None:
-    """Propose a code, a rationale and evidence for each of ISSUES (made by coder import).
+    """Pre-code issues with a model.
+
+    Proposes a code, a rationale and evidence for each of ISSUES (made by coder import).
 
     Stop it with Ctrl-C at any time: the same command goes on where it stopped.
     """
     from coder import codebook as codebooks
     from coder import propose as driver
+    from coder.cli.labels import read_examples
+    from coder.cli.terminal import console
     from coder.resources import find
     from coder.sources.issues import load_issues
     from coder.study import Study
@@ -59,12 +63,14 @@ def command(
     loaded = load_issues(issues)
     known = {issue.id: issue for issue in load_issues(labelled_issues)} if labelled_issues else {}
     known |= {issue.id: issue for issue in loaded}
-    if sample is not None:
+    sampled_from = None
+    if sample is not None and sample < len(loaded):
+        sampled_from = len(loaded)
         loaded = draw(loaded, sample, study.settings.seed)
-    from coder.cli.labels import read_examples
-
+    elif sample is not None:
+        console.print(f"There are {len(loaded):,} issues: all of them are the sample.")
     examples = read_examples(labels, book, known) if labels else []
-    run, proposer = driver.start(study, name, codebook_path, loaded, examples)
+    run, proposer = driver.start(study, name, codebook_path, loaded, examples, sampled_from)
     propose_with_progress(run, proposer)
     _next_steps(study, run)
 
@@ -73,8 +79,6 @@ def draw(issues: list[Issue], size: int, seed: int) -> list[Issue]:
     """A uniform random sample without replacement, in the order of the file."""
     import random
 
-    if size >= len(issues):
-        return issues
     chosen = random.Random(seed).sample(range(len(issues)), size)
     return [issues[i] for i in sorted(chosen)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -158,8 +159,14 @@ class _Reader:
         self._suggestions += 1
         if self._suggestions > _SUGGESTED:
             return issue_id
-        near = difflib.get_close_matches(issue_id, self._issue_ids or (), 1, cutoff=0.8)
-        return f"{issue_id}; did you mean {near[0]}?" if near else issue_id
+        near = difflib.get_close_matches(issue_id, self._issue_ids or (), 3, cutoff=0.8)
+        # Another number is another issue, not a slip of the pen.
+        same = [other for other in near if _digits(other) == _digits(issue_id)]
+        return f"{issue_id}; did you mean {same[0]}?" if same else issue_id
+
+
+def _digits(text: str) -> list[str]:
+    return re.findall(r"\d+", text)
 
 
 def _contradiction(codes: list[str], single: bool) -> str:

@@ -59,7 +59,8 @@ def test_codebook_with_a_duplicate_id(study, capsys):
     path = study / "codebook" / "pets.yaml"
     path.write_text(BOOK.replace("id: dog", "id: cat"))
     assert "pets.yaml:5: duplicate id 'cat'" in fails(capsys, *PROPOSE)[1]
-    assert "pets.yaml:5: duplicate id 'cat'" in fails(capsys, "codebook", "check")[1]
+    assert run(["codebook", "check"]) == 3
+    assert "pets.yaml:5: duplicate id 'cat'" in capsys.readouterr().err
 
 
 def test_unknown_codebook_lists_those_there_are(study, capsys):
@@ -124,6 +125,19 @@ def test_an_unwritable_study(study, capsys):
     """A file where the runs folder should be stands in for rights that root would ignore."""
     (study / "runs").write_text("not a folder")
     assert "cannot write" in fails(capsys, *PROPOSE)[1]
+
+
+def test_a_mistyped_command_is_recognised(capsys):
+    assert run(["reveiw"]) == 2
+    assert "Did you mean 'review'?" in capsys.readouterr().err
+
+
+def test_inputs_are_compared_before_the_model_is_made(study, capsys, monkeypatch):
+    assert run(list(PROPOSE)) == 0
+    monkeypatch.setattr("coder.propose.build_proposer", None)
+    (study / "codebook" / "pets.yaml").write_text(BOOK.replace("meow", "hiss"))
+    capsys.readouterr()
+    assert "(pets 1, " in fails(capsys, *PROPOSE)[1]
 
 
 def test_unknown_command_and_option_exit_2():

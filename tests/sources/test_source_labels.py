@@ -84,7 +84,7 @@ def test_a_single_code_said_twice_is_one(path: Path) -> None:
 def test_what_cannot_be_a_label_is_set_aside_with_its_line(path: Path) -> None:
     text = (
         "id,code\na,how-rum\nb,Other\nc,\nx,err\n,err\nb,err;how\na,err\nc,none;err\n"
-        "o/r#2,err\nb,a,b\n"
+        "o/R#1,err\nb,a,b\n"
     )
     report = read(path, text)
     assert codes(report) == {"a": ("err",)}
