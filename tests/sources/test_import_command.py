@@ -32,7 +32,7 @@ def test_the_summary_accounts_for_every_row(tmp_path: Path) -> None:
     source.write_text("".join(json.dumps(row) + "\n" for row in rows) + "{[red]\x1b\n")
     shown = run(source, "-o", out, "--map", "code=v")
     assert f"{out}: 3 issues" in shown
-    assert f"{tmp_path / 'issues.labels.csv'}: 1 label\n" in shown
+    assert f"{tmp_path / 'issues.labels.csv'}: 1 label, for coder label import" in shown
     assert "6 rows read: 3 kept, 1 duplicate, 2 set aside" in shown
     assert f"{source}:4: wrong type (title is an object, not text)" in shown
     assert f"{source}:2: duplicate" in shown
