@@ -2,47 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from rapidfuzz import fuzz, utils
 
 from coder.records import Code, Codebook
 
-_ENOUGH = 55.0
-"""Scores below this are noise: letters that happen to occur in order."""
+_SLIP = 80.0
+"""From this similarity on, in percent, two words may be one with a letter wrong or missing."""
 
 
 def find_codes(codebook: Codebook, query: str) -> tuple[Code, ...]:
     """The codes that ``query`` may mean, best first; all in codebook order when it is empty.
 
-    Words may be short for longer ones and in any order ("out lang" finds Output Quality > Language
-    Mixing). A match in a name or id counts more than one in a definition.
+    Every word must occur. In a name, id or path it may be short for a longer one or misspelt, in
+    any order ("out lang" finds Output Quality > Language Mixing); in a definition it must stand as
+    it is. Codes with subcategories come last: they are rarely what is meant.
     """
-    wanted = utils.default_process(query)
-    if not wanted:
-        return codebook.codes
+    wanted = _words(query)
     scores = {code.id: _score(codebook, code, wanted) for code in codebook.codes}
-    found = [code for code in codebook.codes if scores[code.id] >= _ENOUGH]
-    return tuple(sorted(found, key=lambda code: -scores[code.id]))
+    found = (code for code in codebook.codes if not wanted or scores[code.id])
+    return tuple(sorted(found, key=lambda code: (code.id in codebook.children, -scores[code.id])))
 
 
-def _score(codebook: Codebook, code: Code, wanted: str) -> float:
-    name, code_id, path, definition = (
-        utils.default_process(text)
-        for text in (code.name, code.id, codebook.path(code.id), code.definition)
-    )
-    if wanted in (name, code_id):
-        return 200.0
-    words = wanted.split()
-    score = max(
-        fuzz.WRatio(wanted, name),
-        0.95 * fuzz.WRatio(wanted, code_id),
-        0.9 * fuzz.WRatio(wanted, path),
-        0.7 * fuzz.token_set_ratio(wanted, definition),
-    )
-    for text, bonus in ((name, 60.0), (code_id, 50.0), (path, 40.0), (definition, 0.0)):
-        if _all_begin(words, text.split()):
-            return max(score, 60.0) + bonus
-    return score
+def _score(codebook: Codebook, code: Code, wanted: list[str]) -> float:
+    """How well the words fit; 0 when one of them is nowhere."""
+    name, code_id, path = _words(code.name), _words(code.id), _words(codebook.path(code.id))
+    definition = _words(code.definition)
+    fits = [
+        max(_fit(word, {*name, *code_id}), 0.7 * _fit(word, path), 0.3 * (word in definition))
+        for word in wanted
+    ]
+    return sum(fits) + (wanted in (name, code_id)) if all(fits) else 0.0
 
 
-def _all_begin(beginnings: list[str], words: list[str]) -> bool:
-    return all(any(word.startswith(beginning) for word in words) for beginning in beginnings)
+def _fit(wanted: str, words: Collection[str]) -> float:
+    """1 for the word itself, less for its beginning, least for a slip of the fingers."""
+    if wanted in words:
+        return 1.0
+    if any(word.startswith(wanted) for word in words):
+        return 0.9
+    near = (fuzz.ratio(wanted, word[: len(wanted) + 1]) for word in words)
+    return 0.6 if len(wanted) > 3 and max(near, default=0.0) >= _SLIP else 0.0
+
+
+def _words(text: str) -> list[str]:
+    return utils.default_process(text).split()

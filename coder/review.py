@@ -20,7 +20,7 @@ from coder.queues import Entry, Order, Pile, arrange, chance
 from coder.records import Action, Cardinality, Code, Decision, Example, Issue, Proposal, Status
 from coder.store import Run
 
-PACE_FROM, PACE_OVER = 3, 20
+PACE_FROM, PACE_OVER = 10, 20
 """How many of this session's last decisions the pace is taken from, at least and at most."""
 
 
@@ -134,13 +134,20 @@ class ReviewSession:
         )
 
     @property
+    def way_out(self) -> str:
+        """What to do where there is nothing to accept, as a phrase for people."""
+        other = "n when none fits" if self.codebook.allow_none else "skip with s"
+        return f"choose a code with /, or {other}"
+
+    @property
     def answerable(self) -> bool:
         """Whether ``enter`` has something to take."""
         return self.item is not None and (self.item.acceptable or bool(self.selected))
 
     @property
-    def undoable(self) -> bool:
-        return self._last() is not None
+    def last(self) -> Decision | None:
+        """The answer or memo that ``undo`` would take back."""
+        return next((d for d in reversed(self._written.values()) if self._shown(d)), None)
 
     @property
     def memos(self) -> tuple[str, ...]:
@@ -196,7 +203,7 @@ class ReviewSession:
         if not item.acceptable:
             raise UsageError(
                 f"there is nothing to accept: the model's answer is {item.proposal.status.value!r}",
-                "choose a code with /, or n when none fits",
+                self.way_out,
             )
         return self._answer(Action.ACCEPT, item.suggested)
 
@@ -222,7 +229,7 @@ class ReviewSession:
         for code in sorted(wanted):
             self._require_known(code)
         if not wanted:
-            raise UsageError("no code is chosen", "choose one, or n when none fits")
+            raise UsageError("no code is chosen", self.way_out)
         if len(wanted) > 1 and not self.several:
             raise UsageError(
                 f"codebook {self.codebook.id!r} allows one code per {self.codebook.unit}",
@@ -237,8 +244,8 @@ class ReviewSession:
         self._current()
         if not self.codebook.allow_none:
             raise UsageError(
-                f"codebook {self.codebook.id!r} does not allow 'no code fits'",
-                "choose a code with /, skip with s, or flag with f",
+                f"codebook {self.codebook.id!r} does not allow 'none fits'",
+                self.way_out,
             )
         return self._answer(Action.REJECT, ())
 
@@ -259,7 +266,7 @@ class ReviewSession:
 
         Reaches back through earlier sessions. The record stays in the file; a new one names it.
         """
-        last = self._last()
+        last = self.last
         if last is None:
             return None
         here = self.item is not None and self.item.issue.id == last.issue_id
@@ -281,9 +288,6 @@ class ReviewSession:
             raise UsageError(
                 f"{code!r} is not a code of codebook {self.codebook.id!r}", "find one with /"
             )
-
-    def _last(self) -> Decision | None:
-        return next((d for d in reversed(self._written.values()) if self._shown(d)), None)
 
     def _shown(self, decision: Decision) -> bool:
         return decision.issue_id in self._entries

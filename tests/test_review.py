@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from support.runs import make_issue, make_proposal, make_run
 
 from coder.errors import RunError, UsageError
+from coder.finder import find_codes
 from coder.queues import Order, Pile, arrange
 from coder.records import Action, ScoredCode, Status
 from coder.review import ReviewSession
@@ -170,6 +171,38 @@ def test_seconds_are_those_since_the_issue_was_shown(tmp_path: Path) -> None:
     times = iter([0.0, 10.0, 17.5, 20.0, 20.0, 20.0])
     session = open_session(make_run(tmp_path), clock=lambda: next(times))
     assert session.enter().seconds == 7.5
+
+
+def test_the_pace_is_told_from_ten_decisions_on(tmp_path: Path) -> None:
+    session = open_session(make_run(tmp_path, 12))
+    for _ in range(9):
+        session.enter()
+    assert session.progress.seconds_left is None
+    session.enter()
+    assert session.progress.seconds_left is not None
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("sour", ["taste.sour"]),
+        ("bruis", ["looks.bruised"]),
+        ("gren", ["looks.green"]),
+        ("sour tas", ["taste.sour"]),
+        ("brown", ["looks.bruised"]),
+        ("brow", []),
+        ("looks", ["looks.green", "looks.bruised", "looks"]),
+        ("too", ["taste.sour", "taste.bland"]),
+        ("sour brown", []),
+        ("zzqx", []),
+        ("", ["taste.sour", "taste.bland", "looks.green", "looks.bruised", "taste", "looks"]),
+    ],
+)
+def test_search_by_names_and_whole_words_of_definitions_categories_last(
+    tmp_path: Path, typed: str, found: list[str]
+) -> None:
+    codes = find_codes(make_run(tmp_path).codebook, typed)
+    assert [code.id for code in codes] == found
 
 
 def test_random_order_is_the_same_for_all_and_stable_when_proposals_arrive(tmp_path: Path) -> None:

@@ -68,11 +68,12 @@ def _show_proposals(run: Run) -> None:
     from coder.cli.terminal import console, safe
 
     proposals = run.latest_proposals()
+    scale = "confidence" if run.manifest.model.get("calibrated") else "similarity"
     for issue_id in SHOWN:
         issue, proposal = run.issues[issue_id], proposals[issue_id]
         lines = [
             f"[bold]{safe(run.codebook.path(code.code))}[/] "
-            + (f"[dim]confidence {code.confidence:.2f}[/]" if code.confidence is not None else "")
+            + (f"[dim]{scale} {code.confidence:.2f}[/]" if code.confidence is not None else "")
             for code in proposal.codes
         ] or [f"[yellow]{proposal.status.value}[/]"]
         lines += [f'  "{safe(_one_line(e.quote))}"' for e in proposal.evidence]

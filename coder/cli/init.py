@@ -12,8 +12,8 @@ import click
 def command(folder: Path) -> None:
     """Make a study folder.
 
-    It holds study.toml, codebook/, prompts/ and runs/. Codebooks and prompts are copied, so the study keeps the versions it started with. Nothing that
-    is already there is changed.
+    It holds study.toml, codebook/, prompts/ and runs/. Codebooks and prompts are copied, so the
+    study keeps the versions it started with. Nothing that is already there is changed.
     """
     import shutil
 

@@ -23,7 +23,10 @@ CONFUSIONS = 5
 @click.command("report")
 @click.argument("name")
 def command(name: str) -> None:
-    """Show how far the model and the raters of run NAME agree, and write runs/NAME/report/."""
+    """Report how far model and raters agree.
+
+    Shows the agreement of run NAME and writes runs/NAME/report/ as HTML, Markdown, JSON and CSV.
+    """
     from coder.cli.terminal import console, safe
     from coder.report import build_report, write_report
     from coder.store import Run
@@ -41,40 +44,57 @@ def command(name: str) -> None:
 def show(report: Report) -> None:
     """Print the report's main figures."""
     from coder.cli.terminal import console, safe
-    from coder.report import wording
+    from coder.report import sentences, wording
 
     names = wording.Names(report)
-    console.print(f"[bold]{safe(wording.headline_sentence(report))}[/]")
+    console.print(f"[bold]{safe(sentences.headline_sentence(report))}[/]")
     console.print(_coverage(report))
     blind = [pair for pair in report.pairs if pair.kind == "blind"]
     if any(pair.n for pair in blind):
-        console.print(_agreement(blind))
+        console.print(_agreement(blind, names))
         for pair in blind:
             if pair.mean_jaccard is not None:
                 jaccard = f"Mean Jaccard of {wording.title(pair)}: "
                 console.print(safe(jaccard) + _figure(pair.mean_jaccard) + " (alpha is MASI)")
-        console.print(f"[dim]{safe(wording.interval_note(report))}[/]")
-        console.print(f"[dim]{safe(wording.READING_GUIDE)}[/]")
+        for line in sentences.baseline_notes(report):
+            console.print(safe(line))
+        _notes(wording.notes(report, (pair for pair in blind if pair.n)))
+        for guide in (
+            wording.interval_note(report),
+            f"base: {wording.BASELINE}",
+            wording.READING_GUIDE,
+        ):
+            console.print(f"[dim]{safe(guide)}[/]")
     for line in _left_out(blind):
         console.print(line)
-    for note in wording.notes(pair for pair in blind if pair.n):
-        console.print(f"[dim]{safe(note)}[/]")
     if report.acceptance:
         console.print(_acceptance(report))
-    if headline := wording.headline(report):
+        _notes(wording.footnotes((a.rater, "", a.acceptance) for a in report.acceptance))
+    if headline := sentences.headline(report):
         console.print(_per_code(headline, names))
+        _notes(wording.code_notes(report, headline))
         for line in _confusions(headline, names):
             console.print(line)
 
 
+def _notes(lines: Sequence[str]) -> None:
+    from coder.cli.terminal import console, safe
+
+    for line in lines:
+        console.print(f"[dim]† {safe(line)}[/]")
+
+
 def _coverage(report: Report) -> str:
     from coder.cli.terminal import safe
-    from coder.report import wording
+    from coder.report import sentences, wording
 
     cover = report.coverage
     statuses = ", ".join(f"{n:,} {wording.STATUS[s]}" for s, n in cover.by_status.items())
     leaked = f"{cover.leaked:,} leaked" if cover.leaked else "none leaked"
-    lines = [f"{wording.plural(cover.issues, 'issue')}: {statuses}; {leaked}."]
+    issues = wording.plural(cover.issues, "issue")
+    if sample := sentences.sample(report):
+        issues += f", {sample}"
+    lines = [f"{issues}: {statuses}; {leaked}."]
     for r in cover.raters:
         left = [wording.plural(r.blind_labels, "blind label")] if r.blind_labels else []
         if r.set_aside:
@@ -84,24 +104,31 @@ def _coverage(report: Report) -> str:
         if r.decisions:
             left.append(wording.plural(r.decisions, "assisted decision"))
         lines.append(f"{r.rater}: {'; '.join(left)}.")
+    lines += sentences.warnings(report)
     return safe("\n".join(lines))
 
 
-def _agreement(pairs: Sequence[Pair]) -> Table:
+def _agreement(pairs: Sequence[Pair], names: Names) -> Table:
     from coder.cli.terminal import safe
     from coder.report import wording
 
-    table = _table("Agreement, blind labels only", "pair", "n", "agree", "kappa", "alpha", "AC1")
+    table = _table(
+        "Agreement, blind labels only", "pair", "n", "agree", "base",
+        "kappa", "alpha", "AC1",
+    )  # fmt: skip
     level = ""
     for pair in sorted(pairs, key=lambda p: p.level):
         if pair.level != level:
             level = pair.level
-            table.add_row(f"[dim]by {wording.LEVEL[pair.level]}[/]")
+            table.add_row(f"[dim]by {names.level(pair.level)}[/]")
         percent = pair.percent_agreement.value
+        # One for the row: with one at each figure the table would not fit into 80 columns.
+        dagger = "†" if any(e.note for _, e in wording.coefficients(pair)) else ""
         table.add_row(
-            safe(f"{pair.left}, {pair.right}"),
+            safe(f"{pair.left}, {pair.right}{dagger}"),
             f"{pair.n:,}",
             "–" if percent is None else f"{percent:.0%}",
+            "–" if pair.majority_agreement is None else f"{pair.majority_agreement.value:.0%}",
             *(_figure(e) for e in (pair.cohen_kappa, pair.krippendorff_alpha, pair.gwet_ac1)),
         )
     return table
@@ -126,7 +153,7 @@ def _acceptance(report: Report) -> Table:
     )  # fmt: skip
     for a in report.acceptance:
         counts = (a.accept, a.correct, a.reject, a.skip, a.flag)
-        table.add_row(safe(a.rater), *(f"{n:,}" for n in counts), _figure(a.acceptance))
+        table.add_row(safe(a.rater), *(f"{n:,}" for n in counts), _marked(a.acceptance))
     return table
 
 
@@ -134,9 +161,10 @@ def _per_code(pair: Pair, names: Names) -> Table:
     from coder.cli.terminal import safe
     from coder.report import wording
 
+    level = names.level(pair.level)
     table = _table(
-        f"Category by category: model against {safe(pair.right)}, n = {pair.n:,}",
-        "category", "model", safe(pair.right), "precision", "recall",
+        f"{level.capitalize()} by {level}: model against {safe(pair.right)}, n = {pair.n:,}",
+        level, "model", safe(pair.right), "precision", "recall",
         "kappa" if pair.sets else "F1",
     )  # fmt: skip
     for code in pair.per_code:
@@ -147,7 +175,7 @@ def _per_code(pair: Pair, names: Names) -> Table:
                 f"{code.support_right:,}",
                 wording.number(code.precision.value),
                 wording.number(code.recall.value),
-                _figure(code.cohen_kappa if pair.sets else code.f1),
+                _marked(code.cohen_kappa if pair.sets else code.f1),
             )
     return table
 
@@ -181,4 +209,10 @@ def _figure(estimate: Estimate) -> str:
     from coder.cli.terminal import safe
     from coder.report import wording
 
-    return safe(wording.figure(estimate).replace(", ", ","))
+    # Three of these and two names have to fit into 80 columns.
+    interval = wording.interval(estimate).replace(", ", ",").replace("1.00", "1")
+    return safe(f"{wording.number(estimate.value)} {interval}".strip())
+
+
+def _marked(estimate: Estimate) -> str:
+    return _figure(estimate) + ("†" if estimate.note else "")

@@ -22,7 +22,9 @@ _ORDERS = ("random", "uncertain", "file")
     help="Only random allows estimates about the issues you do not review.",
 )
 def command(name: str, rater: str, plain: bool, order: str) -> None:
-    """Go through a run's proposals one by one: accept, correct, skip, flag.
+    """Go through proposals one by one.
+
+    Accept, correct, skip or flag each.
 
     Every answer is on disk before the next issue shows; the same command goes on where you
     stopped. Without a terminal to draw on, --plain is used by itself.

@@ -12,7 +12,18 @@ import click
 
 from coder.cli.browser import open_page
 from coder.cli.issue_view import clean, pieces
-from coder.cli.review_words import KEYS, names, no_answer, pace, percent, said, unread, where
+from coder.cli.review_words import (
+    keys,
+    names,
+    no_answer,
+    pace,
+    percent,
+    said,
+    sure,
+    taken_back,
+    unread,
+    where,
+)
 from coder.cli.terminal import plain
 from coder.codebook import UnknownCode, resolver
 from coder.errors import UsageError
@@ -87,11 +98,7 @@ class _Lines:
             case "f":
                 self._done(session.flag())
             case "u":
-                record = session.undo()
-                if record is None:
-                    click.echo("there is nothing to undo")
-                else:
-                    self._done(record)
+                self._undo()
             case "l":
                 self._neighbours()
             case "e":
@@ -101,10 +108,19 @@ class _Lines:
             case "o":
                 click.echo(open_page(session.item.issue.url if session.item else ""))
             case "?":
-                for key in KEYS:
+                for key in keys(self._book):
                     click.echo(f"{key.key:>5}  {key.long}")
             case _:
                 click.echo(f"{plain(letter)!r} is no command; ? lists them. Nothing was changed.")
+
+    def _undo(self) -> None:
+        last = self._session.last
+        if last is None:
+            click.echo("there is nothing to undo")
+            return
+        self._session.undo()
+        click.echo(taken_back(last))
+        self._show()
 
     def _done(self, decision: Decision) -> None:
         click.echo(said(self._book, decision))
@@ -146,7 +162,7 @@ class _Lines:
         matches = find_codes(self._book, words)
         shown = matches if not words else matches[:_FOUND]
         if not shown:
-            click.echo(f"no code matches {plain(words)!r}; / alone lists all")
+            click.echo(f"nothing matches {plain(words)!r}; / alone lists all")
             return
         self._found = tuple(match.id for match in shown)
         for number, match in enumerate(shown, start=1):
@@ -180,8 +196,9 @@ class _Lines:
             if proposal.error:
                 click.echo(f"  {clean(proposal.error)}")
         else:
-            sure = percent(proposal.codes[0].confidence) if proposal.codes else ""
-            click.echo(f"suggested: {names(self._book, item.suggested)} {sure}".rstrip())
+            confidence = proposal.codes[0].confidence if proposal.codes else None
+            how_sure = "" if confidence is None else f", {sure(self._session, confidence)}"
+            click.echo(f"suggested: {names(self._book, item.suggested)}{how_sure}")
         for code_id in item.suggested:
             code = self._book.by_id.get(code_id)
             if code is None:

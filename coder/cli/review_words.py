@@ -23,7 +23,7 @@ KEYS = (
     Key("Enter", "accept", "accept the suggestion (or the codes marked), go on"),
     Key("1-9", "other", "take that code instead; where several may fit: mark it"),
     Key("/", "find", "find any code by its name, id or definition"),
-    Key("n", "none", "no code fits"),
+    Key("n", "none", "none fits"),
     Key("s", "skip", "decide later; it comes back after all others"),
     Key("f", "flag", "put aside for discussion; counts as answered"),
     Key("m", "memo", "write a note about this issue"),
@@ -40,9 +40,9 @@ _DONE = {
     Action.ACCEPT: "accepted",
     Action.CORRECT: "corrected",
     Action.REJECT: "none fits",
-    Action.SKIP: "skipped",
     Action.FLAG: "flagged",
 }
+"""How an issue that counts as reviewed was answered."""
 
 _NO_ANSWER = {
     Status.UNPARSED: "the model's answer could not be read",
@@ -52,10 +52,15 @@ _NO_ANSWER = {
 }
 
 
+def keys(codebook: Codebook) -> tuple[Key, ...]:
+    """The letters that do something with this codebook."""
+    return tuple(key for key in KEYS if key.key != "n" or codebook.allow_none)
+
+
 def names(codebook: Codebook, codes: Sequence[str]) -> str:
     """The codes as people read them; an id the codebook does not know is shown as it is."""
     known = (codebook.path(code) if code in codebook.by_id else code for code in codes)
-    return plain("; ".join(known)) if codes else "no code fits"
+    return plain("; ".join(known)) if codes else "none fits"
 
 
 def no_answer(item: Item) -> str:
@@ -70,18 +75,24 @@ def unread(item: Item) -> str:
 
 
 def said(codebook: Codebook, decision: Decision) -> str:
-    """One line on what was just written down."""
-    if decision.action is Action.MEMO:
-        return "memo kept"
-    if decision.action is Action.UNDO:
-        return "taken back; answer again, or u for the one before"
+    """One line on the answer or memo just written down."""
     if decision.action in (Action.ACCEPT, Action.CORRECT):
-        return f"{_DONE[decision.action]}: {names(codebook, decision.codes)}"
+        broad = any(code in codebook.children for code in decision.codes)
+        only = " (category only)" if broad else ""
+        return f"{_DONE[decision.action]}: {names(codebook, decision.codes)}{only}"
     return {
-        Action.REJECT: "noted: no code fits",
+        Action.MEMO: "memo kept",
+        Action.REJECT: "noted: none fits",
         Action.SKIP: "skipped for now",
         Action.FLAG: "flagged for discussion",
     }[decision.action]
+
+
+def taken_back(decision: Decision) -> str:
+    """One line on the answer or memo just undone."""
+    if decision.action is Action.MEMO:
+        return "memo taken back; u for what was before it"
+    return "answer taken back; answer again, or u for the one before"
 
 
 def where(issue: Issue) -> str:
@@ -93,6 +104,13 @@ def where(issue: Issue) -> str:
 
 def percent(confidence: float | None) -> str:
     return "" if confidence is None else f"{confidence:.0%}"
+
+
+def sure(session: ReviewSession, confidence: float) -> str:
+    """The confidence in words that do not promise a probability where it is none."""
+    if session.run.manifest.model.get("calibrated") is False:
+        return f"similarity {percent(confidence)}"
+    return f"{percent(confidence)} sure"
 
 
 def duration(seconds: float) -> str:
@@ -113,8 +131,11 @@ def summary(session: ReviewSession) -> str:
     """What stands after the session, where it is, and what to type next."""
     progress, tally = session.progress, session.tally
     counts = ", ".join(f"{tally[action]} {word}" for action, word in _DONE.items())
+    later = f"; {progress.postponed} skipped for later" if progress.postponed else ""
+    path = session.journal.path
+    stored = f"stored in {plain(str(path))}" if path.exists() else "nothing stored"
     return (
-        f"{progress.done} of {progress.total} reviewed: {counts}\n"
-        f"stored in {plain(str(session.journal.path))}\n"
+        f"{progress.done} of {progress.total} reviewed: {counts}{later}\n"
+        f"{stored}\n"
         f"next: coder report {session.run.name}"
     )

@@ -19,16 +19,18 @@ from coder.report.model import (
     Judgement,
     Kind,
     Level,
+    Majority,
     Nested,
     Pair,
     Prevalence,
     RaterCoverage,
     Report,
     Resampling,
+    SameLabels,
     Together,
     Why,
 )
-from coder.report.sides import Codes, Rater, Side, model_side, raters, status_of
+from coder.report.sides import Codes, Rater, Side, model_side, own_answer, raters, status_of
 from coder.store import Run
 
 EXCERPT = 600
@@ -133,6 +135,7 @@ class _Builder:
             right=right.name,
             kind=kind,
             level=level,
+            majority_agreement=_majority(theirs.values()) if kind == "blind" else None,
             subcategory_given_category=self._nested(ours, theirs) if level == "code" else None,
             excluded={why: excluded[why] for why in Why if excluded[why]},
             **{name: getattr(found, name) for name in kept},
@@ -211,7 +214,9 @@ class _Builder:
             by_status={s: statuses[s] for s in (*Status, Why.NOT_PROPOSED) if statuses[s]},
             leaked=len(leaked),
             leaked_issue_ids=tuple(leaked),
+            learnt_from=len(self.run.examples),
             raters=tuple(self._rater_coverage(rater) for rater in self.raters),
+            same_labels=tuple(_same_labels(self.raters)),
         )
 
     def _rater_coverage(self, rater: Rater) -> RaterCoverage:
@@ -224,6 +229,11 @@ class _Builder:
             set_aside={why: aside[why] for why in Why if aside[why]},
             not_in_run=len(rater.labels) - inside,
             decisions=len(rater.decisions),
+            shared_with_examples=sum(
+                example.issue.id in rater.labels
+                and own_answer(rater.labels[example.issue.id].codes) == own_answer(example.codes)
+                for example in self.run.examples
+            ),
         )
 
     def _prevalence(self) -> Iterator[Prevalence]:
@@ -272,6 +282,35 @@ class _Builder:
         )
 
 
+def _majority(reference: Iterable[Codes]) -> Majority | None:
+    answers = Counter(tuple(sorted(codes)) for codes in reference)
+    if not answers:
+        return None
+    codes, count = min(answers.items(), key=lambda entry: (-entry[1], entry[0]))
+    return Majority(value=count / answers.total(), codes=codes)
+
+
+def _same_labels(people: Iterable[Rater]) -> Iterator[SameLabels]:
+    for left, right in combinations(people, 2):
+        ours = {i: own_answer(label.codes) for i, label in left.labels.items()}
+        theirs = {i: own_answer(label.codes) for i, label in right.labels.items()}
+        # One label in common is no sign of anything.
+        identical = len(ours) > 1 and ours == theirs
+        sources = _sources(left) & _sources(right)
+        if identical or sources:
+            yield SameLabels(
+                left=left.name,
+                right=right.name,
+                identical=identical,
+                labels=len(ours.keys() & theirs.keys()),
+                sources=tuple(sorted(sources)),
+            )
+
+
+def _sources(rater: Rater) -> set[str]:
+    return {label.source for label in rater.labels.values()} - {""}
+
+
 def _shown(decisions: Mapping[str, Decision], by_id: Mapping[str, Proposal]) -> dict[str, Proposal]:
     return {i: by_id[d.proposal_id] for i, d in decisions.items() if d.proposal_id in by_id}
 
@@ -310,7 +349,9 @@ def _codebook(book: Codebook) -> CodebookSummary:
         hash=book.hash,
         cardinality=book.cardinality,
         codes=tuple(
-            CodeName(id=c.id, name=c.name, path=book.path(c.id), parent=c.parent)
+            CodeName(
+                id=c.id, name=c.name, path=book.path(c.id), parent=c.parent, definition=c.definition
+            )
             for c in book.codes
         ),
     )

@@ -18,9 +18,9 @@ from coder.report.wording import RELIABLE, TENTATIVE
 
 _MARGIN = 1.5
 _CELL, _LETTER, _HEAD = 36, 6.6, 24
-_NAME_LIMIT = 30
-_WIDE = 14
-_NARROW = 432
+_PAGE, _NAME_LIMITS = 1040, (30, 60)
+_STEPS = ((832, "wide"), (640, "broad"), (432, "medium"))
+"""From which width on, in pixels, the matrix scrolls on a phone instead of shrinking further."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,9 @@ def heat_map(confusion: Confusion, names: Sequence[str], left: str, right: str) 
     """
     columns = list(zip(*confusion.matrix, strict=True))
     used = [i for i, row in enumerate(confusion.matrix) if sum(row) or sum(columns[i])]
-    longest = max((min(len(names[i]), _NAME_LIMIT) for i in used), default=0)
+    room = int((_PAGE - 24 - _CELL * len(used)) / _LETTER)
+    limit = min(max(room, _NAME_LIMITS[0]), _NAME_LIMITS[1])
+    longest = max((min(len(names[i]), limit) for i in used), default=0)
     label = 24 + _LETTER * max(longest, len(right) + 7)
     width, height = label + _CELL * len(used) + 2, 2 * _HEAD + _CELL * len(used) + 2
     parts = [
@@ -125,7 +127,7 @@ def heat_map(confusion: Confusion, names: Sequence[str], left: str, right: str) 
         y = 2 * _HEAD + _CELL * at
         total = sum(columns[row])
         name = names[row]
-        shown = name if len(name) <= _NAME_LIMIT else name[: _NAME_LIMIT - 1] + "…"
+        shown = name if len(name) <= limit else name[: limit - 1] + "…"
         parts.append(
             f'<text class="row-name" x="0" y="{y + _CELL / 2 + 4:.1f}">{at + 1}  {escape(shown)}'
             f"<title>{escape(name)}</title></text>"
@@ -135,7 +137,7 @@ def heat_map(confusion: Confusion, names: Sequence[str], left: str, right: str) 
             tip = f"{right}: {name}; {left}: {names[column]}; {count} of {total}"
             parts.append(_cell(label + _CELL * across, y, count, total, row == column, tip))
     size = f"{width:.0f} {height:.0f}"
-    css = "heat wide" if len(used) > _WIDE else "heat" if width < _NARROW else "heat medium"
+    css = " ".join(["heat", *[step for least, step in _STEPS if width >= least][:1]])
     return Markup(
         f'<svg class="{css}" role="img" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="0 0 {size}"><title>Confusion matrix of {escape(left)} and '

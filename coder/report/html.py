@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from coder.records import Estimate
-from coder.report import figures, wording
+from coder.report import figures, sentences, wording
 from coder.report.disagreements import Row, rows
 from coder.report.inert import inert, web_url
 from coder.report.model import Pair, Report
@@ -27,7 +27,7 @@ def html(report: Report) -> str:
     """The page: loads nothing, and its policy allows only its own style and script."""
     style = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
     script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
-    headline = wording.headline(report)
+    headline = sentences.headline(report)
     blind = [pair for pair in report.pairs if pair.kind == "blind"]
     return (
         _environment()
@@ -36,20 +36,24 @@ def html(report: Report) -> str:
             report=report,
             names=wording.Names(report),
             words=wording,
+            says=sentences,
             figures=figures,
             style=Markup(style),
             script=Markup(script),
             policy=_policy(style, script),
             headline=headline,
             blind=blind,
-            assisted=[pair for pair in report.pairs if pair.kind == "assisted"],
-            forests=[_forest(pair) for pair in blind if pair.n],
-            forest_scale=figures.Scale.over(e for p in blind for _, e in _coefficients(p)),
+            forests=[_Forest(pair, wording.coefficients(pair)[1:]) for pair in blind if pair.n],
+            forest_scale=figures.Scale.over(
+                e for p in blind for _, e in wording.coefficients(p)[1:]
+            ),
             details=[_Detail.of(pair, report) for pair in blind if pair.n],
             prevalence=[
                 (level, list(g)) for level, g in groupby(report.prevalence, lambda p: p.level)
             ],
             listed=_listed(report),
+            further_notes=_further_notes(report, blind),
+            accepted_figures=[(a.rater, "", a.acceptance) for a in report.acceptance],
         )
     )
 
@@ -65,6 +69,7 @@ class _Detail(NamedTuple):
     pair: Pair
     scale: figures.Scale
     heat_map: Markup | None
+    notes: list[str]
 
     @classmethod
     def of(cls, pair: Pair, report: Report) -> _Detail:
@@ -73,7 +78,7 @@ class _Detail(NamedTuple):
         if pair.confusion is not None:
             labels = [inert(names.name(code)) for code in pair.confusion.codes]
             heat_map = figures.heat_map(pair.confusion, labels, pair.left, pair.right)
-        return cls(pair, figures.Scale(), heat_map)
+        return cls(pair, figures.Scale(), heat_map, wording.code_notes(report, pair))
 
 
 class _Listed(NamedTuple):
@@ -90,17 +95,21 @@ def _listed(report: Report) -> list[_Listed]:
     return [_Listed(pair, differing[:room], len(differing)) for pair, differing in found]
 
 
-def _coefficients(pair: Pair) -> list[tuple[str, Estimate]]:
-    found = [
-        ("κ", pair.cohen_kappa), ("α", pair.krippendorff_alpha), ("AC1", pair.gwet_ac1),
-    ]  # fmt: skip
-    if pair.tree_alpha is not None:
-        found.append(("tree α", pair.tree_alpha))
-    return found
-
-
-def _forest(pair: Pair) -> _Forest:
-    return _Forest(pair, _coefficients(pair))
+def _further_notes(report: Report, pairs: list[Pair]) -> list[str]:
+    names = wording.Names(report)
+    found: list[tuple[str, str, Estimate]] = []
+    for pair in pairs:
+        inner = pair.subcategory_given_category
+        shown = {
+            "macro-F1": pair.macro_f1,
+            "tree α": pair.tree_alpha,
+            "agree given category": inner and inner.percent_agreement,
+            "κ given category": inner and inner.cohen_kappa,
+            "Jaccard": pair.mean_jaccard,
+        }
+        who = f"{wording.title(pair)} by {names.level(pair.level)}"
+        found += [(who, label, estimate) for label, estimate in shown.items() if estimate]
+    return wording.footnotes(found)
 
 
 def _environment() -> Environment:

@@ -10,23 +10,35 @@ from coder.report.disagreements import rows
 from coder.report.inert import markdown as text
 from coder.report.inert import web_url
 from coder.report.model import Pair, Report
+from coder.report.sentences import (
+    baseline_notes,
+    headline_sentence,
+    sample,
+    warnings,
+)
 from coder.report.wording import (
     ACCEPTANCE,
-    LEVEL,
+    ASSISTED_DISAGREEMENTS,
+    BASELINE,
     READING_GUIDE,
     STATUS,
     UNCORRECTED,
     Names,
+    code_notes,
+    confidence,
     confusions,
     describe_model,
     figure,
-    headline_sentence,
+    footnotes,
     interval_note,
     notes,
+    number,
+    order,
     reading,
     reasons,
     share,
     title,
+    together_notes,
 )
 
 SHOWN = 30
@@ -43,8 +55,8 @@ def markdown(report: Report) -> str:
         "## Coverage",
         *_coverage(report),
         "## Agreement (blind labels only)",
-        *_agreement([p for p in report.pairs if p.kind == "blind"]),
-        *_together(report),
+        *_agreement(report, names),
+        *_together(report, names),
         f"{text(interval_note(report))}\n\n{text(READING_GUIDE)}",
         *_acceptance(report),
         "## Prevalence (uncorrected)",
@@ -52,7 +64,8 @@ def markdown(report: Report) -> str:
         *_prevalence(report, names),
     ]
     for pair in report.pairs:
-        blocks += _per_code(pair, names)
+        if pair.kind == "blind":
+            blocks += _per_code(report, pair, names)
     blocks += _disagreements(report, names)
     return "\n\n".join(blocks) + "\n"
 
@@ -65,11 +78,16 @@ def _table(head: Sequence[str], body: Iterable[Sequence[str]], numeric_from: int
 
 def _about(report: Report) -> Iterator[str]:
     run, book = report.run, report.codebook
+    encoder, version = run.model.get("encoder"), run.versions.get("issue-coder", "")
+    issues = filter(None, (f"{report.coverage.issues:,}", sample(report)))
     yield "\n".join(
         (
             f"- Model: {text(describe_model(run.model))}",
-            f"- Codebook: {text(book.name)} {text(book.version)} (`{book.hash[:12]}`)",
-            f"- Run made: {run.created_at:%Y-%m-%d %H:%M} UTC; issues `{run.data_hash[:12]}`",
+            *([f"- Encoder: {text(str(encoder))}"] if encoder else ()),
+            f"- Codebook: {text(book.name)}, version {text(book.version)} (`{book.hash[:12]}`)",
+            f"- Run made: {run.created_at:%Y-%m-%d %H:%M} UTC, seed {run.seed}"
+            + (f", issue-coder {text(version)}" if version else ""),
+            f"- Issues: {', '.join(issues)} (`{run.data_hash[:12]}`)",
         )
     )
 
@@ -82,75 +100,97 @@ def _coverage(report: Report) -> Iterator[str]:
         [
             *statuses,
             ("leaked, not compared with the model", share(cover.leaked, cover.issues)),
+            ("labels the model learnt from", f"{cover.learnt_from:,}"),
         ],
     )
     if cover.raters:
         yield _table(
-            ("rater", "blind labels", "usable", "set aside", "not in this run", "decisions"),
+            ("rater", "blind labels", "usable", "set aside", "not in this run", "decisions",
+             "same as learnt from"),
             [
                 (
                     text(r.rater), f"{r.blind_labels:,}", f"{r.usable:,}",
                     reasons(r.set_aside) or "–", f"{r.not_in_run:,}", f"{r.decisions:,}",
+                    f"{r.shared_with_examples:,}",
                 )
                 for r in cover.raters
             ],
         )  # fmt: skip
+    if found := warnings(report):
+        yield "\n".join(f"- **{text(line)}**" for line in found)
 
 
-def _agreement(pairs: Sequence[Pair]) -> Iterator[str]:
+def _agreement(report: Report, names: Names) -> Iterator[str]:
+    pairs = [pair for pair in report.pairs if pair.kind == "blind"]
     if not pairs:
         yield "No blind labels: nothing can be said about agreement."
         return
     yield _table(
-        ("pair", "level", "n", "agree", "Cohen's κ", "Krippendorff's α", "AC1", "α reads as"),
-        [_figures(pair) for pair in pairs],
+        (
+            "pair",
+            "level",
+            "n",
+            "agree",
+            "baseline",
+            "Cohen's κ",
+            "Krippendorff's α",
+            "AC1",
+            "α reads as",
+        ),
+        [_figures(pair, names) for pair in pairs],
         numeric_from=2,
     )
-    yield from _further(pairs)
-    yield from _left_out(pairs)
-    if found := notes(pairs):
-        yield "\n".join(f"- {text(note)}" for note in found)
+    yield f"Baseline: {BASELINE}"
+    yield from _bullets(baseline_notes(report))
+    yield from _bullets(notes(report, pairs))
+    yield from _further(pairs, names)
+    yield from _left_out(pairs, names)
 
 
-def _figures(pair: Pair) -> tuple[str, ...]:
+def _bullets(lines: Sequence[str]) -> Iterator[str]:
+    if lines:
+        yield "\n".join(f"- {text(line)}" for line in lines)
+
+
+def _figures(pair: Pair, names: Names) -> tuple[str, ...]:
     return (
-        text(title(pair)), LEVEL[pair.level], f"{pair.n:,}",
-        *(text(figure(e)) for e in (
-            pair.percent_agreement, pair.cohen_kappa, pair.krippendorff_alpha, pair.gwet_ac1
-        )),
+        text(title(pair)), names.level(pair.level), f"{pair.n:,}",
+        text(figure(pair.percent_agreement)), text(names.baseline(pair)),
+        *(text(figure(e)) for e in (pair.cohen_kappa, pair.krippendorff_alpha, pair.gwet_ac1)),
         reading(pair.krippendorff_alpha),
     )  # fmt: skip
 
 
-def _further(pairs: Sequence[Pair]) -> Iterator[str]:
+def _further(pairs: Sequence[Pair], names: Names) -> Iterator[str]:
     def optional(estimate: Estimate | None) -> str:
         return text(figure(estimate)) if estimate else "–"
 
+    head = ["pair", "level", "macro-F1"]
+    if not names.flat:
+        head += ["tree α", "agree given category", "κ given category"]
     body = []
     for pair in pairs:
         nested = pair.subcategory_given_category
-        body.append(
-            (
-                text(title(pair)), LEVEL[pair.level],
-                text(figure(pair.macro_f1)), optional(pair.tree_alpha),
+        cells = [text(title(pair)), names.level(pair.level), text(figure(pair.macro_f1))]
+        if not names.flat:
+            cells += [
+                optional(pair.tree_alpha),
                 optional(nested.percent_agreement if nested else None),
-                optional(nested.cohen_kappa if nested else None), optional(pair.mean_jaccard),
-            )
-        )  # fmt: skip
-    yield _table(
-        ("pair", "level", "macro-F1", "tree α", "agree given category", "κ given category",
-         "Jaccard"),
-        body,
-        numeric_from=2,
-    )  # fmt: skip
+                optional(nested.cohen_kappa if nested else None),
+            ]
+        body.append([*cells, optional(pair.mean_jaccard)])
+    yield _table([*head, "Jaccard"], body, numeric_from=2)
 
 
-def _left_out(pairs: Sequence[Pair]) -> Iterator[str]:
-    body = [(text(title(p)), LEVEL[p.level], f"{p.n:,}", reasons(p.excluded) or "–") for p in pairs]
+def _left_out(pairs: Sequence[Pair], names: Names) -> Iterator[str]:
+    body = [
+        (text(title(p)), names.level(p.level), f"{p.n:,}", reasons(p.excluded) or "–")
+        for p in pairs
+    ]
     yield _table(("pair", "level", "n compared", "left out"), body, numeric_from=2)
 
 
-def _together(report: Report) -> Iterator[str]:
+def _together(report: Report, names: Names) -> Iterator[str]:
     if not report.together:
         return
     yield "All raters together:"
@@ -158,7 +198,7 @@ def _together(report: Report) -> Iterator[str]:
         ("level", "n", "agree", "Fleiss' κ", "Krippendorff's α", "AC1"),
         [
             (
-                LEVEL[t.level], f"{t.agreement.n:,}",
+                names.level(t.level), f"{t.agreement.n:,}",
                 *(text(figure(e)) for e in (
                     t.agreement.percent_agreement, t.agreement.fleiss_kappa,
                     t.agreement.krippendorff_alpha, t.agreement.gwet_ac1,
@@ -167,6 +207,7 @@ def _together(report: Report) -> Iterator[str]:
             for t in report.together
         ],
     )  # fmt: skip
+    yield from _bullets(together_notes(report))
 
 
 def _acceptance(report: Report) -> Iterator[str]:
@@ -184,10 +225,7 @@ def _acceptance(report: Report) -> Iterator[str]:
             for a in report.acceptance
         ],
     )  # fmt: skip
-    assisted = [pair for pair in report.pairs if pair.kind == "assisted"]
-    if assisted:
-        yield "The same decisions counted as if they were agreement:"
-        yield from _agreement(assisted)
+    yield from _bullets(footnotes((a.rater, "", a.acceptance) for a in report.acceptance))
 
 
 def _prevalence(report: Report, names: Names) -> Iterator[str]:
@@ -198,7 +236,7 @@ def _prevalence(report: Report, names: Names) -> Iterator[str]:
             return
         raters = list(used[0].raters)
         yield _table(
-            (LEVEL[level], "model", *map(text, raters)),
+            (names.level(level), "model", *map(text, raters)),
             [
                 (
                     text(names.path(p.code)),
@@ -210,11 +248,11 @@ def _prevalence(report: Report, names: Names) -> Iterator[str]:
         )
 
 
-def _per_code(pair: Pair, names: Names) -> Iterator[str]:
+def _per_code(report: Report, pair: Pair, names: Names) -> Iterator[str]:
     used = [c for c in pair.per_code if c.support_left or c.support_right]
-    if not used or pair.kind == "assisted":
+    if not used:
         return
-    yield f"## Per {LEVEL[pair.level]}: {text(pair.left)} and {text(pair.right)}"
+    yield f"## Per {names.level(pair.level)}: {text(pair.left)} and {text(pair.right)}"
     yield f"{text(pair.right)} is the reference for precision and recall. n = {pair.n:,}."
     yield _table(
         ("code", text(pair.left), text(pair.right), "precision", "recall", "F1", "κ"),
@@ -226,6 +264,7 @@ def _per_code(pair: Pair, names: Names) -> Iterator[str]:
             for c in used
         ],
     )  # fmt: skip
+    yield from _bullets(code_notes(report, pair))
     if apart := confusions(pair):
         yield "Most frequent confusions:"
         yield _table(
@@ -242,19 +281,20 @@ def _disagreements(report: Report, names: Names) -> Iterator[str]:
     for pair, found in rows(report):
         if not found:
             continue
-        kind = "" if pair.kind == "blind" else " (assisted)"
-        yield f"## Disagreements: {text(pair.left)} and {text(pair.right)}{kind}"
+        what = "Disagreements" if pair.kind == "blind" else ASSISTED_DISAGREEMENTS
+        yield f"## {what}: {text(pair.left)} and {text(pair.right)}"
         yield (
-            f"{min(SHOWN, len(found)):,} of {len(found):,} shown, the model's most confident "
-            "answers first; all are in disagreements.csv."
+            f"{min(SHOWN, len(found)):,} of {len(found):,} shown; all are in disagreements.csv. "
+            f"{order(report)}"
         )
         yield _table(
-            ("issue", text(pair.left), text(pair.right)),
+            ("issue", text(pair.left), text(pair.right), confidence(report)),
             [
                 (
                     _issue(row.case.issue_id, row.case.title, row.case.url),
                     text(names.codes(row.left)),
                     text(names.codes(row.right)),
+                    number(row.confidence),
                 )
                 for row in found[:SHOWN]
             ],

@@ -35,12 +35,13 @@ class Why(StrEnum):
 
 
 class CodeName(Record):
-    """A code as people read it: its own name, and its path from the category down."""
+    """A code as people read it: its own name, its path from the category down, its definition."""
 
     id: str
     name: str
     path: str
     parent: str | None
+    definition: str
 
 
 class CodebookSummary(Record):
@@ -53,7 +54,11 @@ class CodebookSummary(Record):
 
 
 class RaterCoverage(Record):
-    """What one rater left in the run. ``usable`` blind labels and those set aside add up."""
+    """What one rater left in the run. ``usable`` blind labels and those set aside add up.
+
+    ``shared_with_examples`` counts the labels the model learnt from that are identical to this
+    rater's own label on the same issue.
+    """
 
     rater: str
     blind_labels: int
@@ -61,6 +66,21 @@ class RaterCoverage(Record):
     set_aside: dict[Why, int]
     not_in_run: int
     decisions: int
+    shared_with_examples: int
+
+
+class SameLabels(Record):
+    """Two raters whose labels may not be two judgements.
+
+    ``identical``: both gave the same codes to the same ``labels`` issues, and to no others.
+    ``sources`` are the files that labels of both came from.
+    """
+
+    left: str
+    right: str
+    identical: bool
+    labels: int
+    sources: tuple[str, ...]
 
 
 class Coverage(Record):
@@ -68,7 +88,8 @@ class Coverage(Record):
 
     ``by_status`` counts every issue once: by the status of its last proposal, or as
     ``not_proposed``. ``leaked`` issues have an answer whose model may have learnt from their own
-    label; they are in no pair with the model.
+    label; they are in no pair with the model. ``learnt_from`` is how many labelled issues the model
+    could learn from.
     """
 
     issues: int
@@ -78,7 +99,9 @@ class Coverage(Record):
     by_status: dict[str, int]
     leaked: int
     leaked_issue_ids: tuple[str, ...]
+    learnt_from: int
     raters: tuple[RaterCoverage, ...]
+    same_labels: tuple[SameLabels, ...]
 
 
 class Nested(Record):
@@ -89,12 +112,21 @@ class Nested(Record):
     cohen_kappa: Estimate
 
 
+class Majority(Record):
+    """The share of a pair's issues that always giving ``codes`` would agree on: the codes the
+    reference (right) gave most often, the first by id on a tie; none is "no code fits"."""
+
+    value: float
+    codes: tuple[str, ...]
+
+
 class Pair(Record):
     """Two sides compared at one level. ``n`` and everything in ``excluded`` add up to the run.
 
     In precision and recall the right side is the reference; in the confusion matrix the left side
     is in rows. Only blind pairs are agreement; an assisted pair shows what acceptance looks like
-    when it is counted as if it were.
+    when it is counted as if it were. ``majority_agreement`` is ``None`` for an assisted pair and
+    for one without issues.
     """
 
     id: str
@@ -104,6 +136,7 @@ class Pair(Record):
     level: Level
     n: int
     percent_agreement: Estimate
+    majority_agreement: Majority | None
     cohen_kappa: Estimate
     krippendorff_alpha: Estimate
     gwet_ac1: Estimate

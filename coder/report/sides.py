@@ -101,6 +101,11 @@ def comparable(codes: Codes, book: Codebook) -> Codes | Why:
     return distinct
 
 
+def own_answer(codes: Codes) -> frozenset[str]:
+    """What was answered, however it was written: empty when no code fits."""
+    return frozenset(codes) - {NONE_CODE}
+
+
 def judged(record: Label | Decision, codes: Codes, book: Codebook) -> Codes | Why:
     """Like :func:`comparable`, for what a person said with some version of the codebook."""
     if record.codebook_hash and record.codebook_hash != book.hash:

@@ -6,29 +6,41 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from coder.records import NONE_CODE, Estimate
-from coder.report.model import MODEL, Pair, Report, Why
+from coder.report.model import Level, Pair, Report, Why
 
 TENTATIVE, RELIABLE = 0.667, 0.8
 """Where the readings of alpha begin (guidelines for SE studies, arXiv 2508.15503)."""
 
+READING = {
+    "too low": "too low to draw conclusions from (below .667)",
+    "tentative": "enough for tentative conclusions only (.667 to .8)",
+    "reliable": "reliable (.8 and above)",
+}
+"""What each band of the guideline means, by the word it is called."""
+
 READING_GUIDE = (
-    "Krippendorff's alpha below .667: discard; .667 to .8: tentative conclusions only; "
-    ".8 and above: reliable (arXiv 2508.15503)."
+    "Krippendorff's alpha below .667: too low to draw conclusions from; .667 to .8: tentative "
+    "conclusions only; .8 and above: reliable (arXiv 2508.15503)."
+)
+
+BASELINE = (
+    "the agreement that always answering the reference's (the second one's) most frequent code "
+    "would reach."
 )
 
 WHY = {
-    Why.NO_LABEL: "no blind label",
-    Why.NO_DECISION: "no decision",
+    Why.NO_LABEL: "without a blind label",
+    Why.NO_DECISION: "without a decision",
     Why.SKIPPED: "skipped by the rater",
     Why.FLAGGED: "flagged by the rater",
-    Why.STALE: "label made with another codebook",
-    Why.UNKNOWN_CODE: "label with a code not in the codebook",
-    Why.SEVERAL_CODES: "several codes where one is allowed",
+    Why.STALE: "made with another codebook",
+    Why.UNKNOWN_CODE: "with a code not in the codebook",
+    Why.SEVERAL_CODES: "with several codes where one is allowed",
     Why.NOT_PROPOSED: "without a proposal",
-    Why.UNPARSED: "model answer unparsed",
-    Why.OFF_CODEBOOK: "model answer off the codebook",
-    Why.REFUSED: "model refused",
-    Why.FAILED: "model failed",
+    Why.UNPARSED: "with an unreadable model answer",
+    Why.OFF_CODEBOOK: "with a model answer off the codebook",
+    Why.REFUSED: "refused by the model",
+    Why.FAILED: "failed at the model",
     Why.LEAKED: "leaked to the model",
     Why.CATEGORY_ONLY: "coded by category only",
 }
@@ -43,8 +55,6 @@ STATUS = {
     "not_proposed": "not proposed yet",
 }
 
-LEVEL = {"category": "category", "code": "subcategory"}
-
 UNCORRECTED = (
     "Raw counts, not corrected for anybody's errors: the model's count is not an estimate of how "
     "many issues are really in a code."
@@ -54,6 +64,9 @@ ACCEPTANCE = (
     "What raters did after seeing a proposal. This is acceptance, not agreement: a suggestion "
     "pulls people towards itself, so it never enters the headline."
 )
+
+
+ASSISTED_DISAGREEMENTS = "Assisted answers that differ from the proposal (not agreement)"
 
 
 def number(value: float | None) -> str:
@@ -88,7 +101,7 @@ def plural(count: int, noun: str) -> str:
 def band(value: float) -> str:
     if value >= RELIABLE:
         return "reliable"
-    return "tentative" if value >= TENTATIVE else "discard"
+    return "tentative" if value >= TENTATIVE else "too low"
 
 
 def reading(estimate: Estimate) -> str:
@@ -96,14 +109,17 @@ def reading(estimate: Estimate) -> str:
     if estimate.value is None:
         return "undefined"
     word = band(estimate.value)
+    sentence = READING[word]
     if estimate.low is None or estimate.high is None:
-        return f"{word} (no interval)"
-    low, high = band(estimate.low), band(estimate.high)
-    return word if low == high else f"{word} (interval: {low} to {high})"
+        return f"{sentence} (no interval)"
+    others = [w for w in dict.fromkeys((band(estimate.low), band(estimate.high))) if w != word]
+    if not others:
+        return sentence
+    return f"{sentence}; the interval reaches into " + " and ".join(f"'{w}'" for w in others)
 
 
 def reasons(counts: Mapping[Why, int]) -> str:
-    """``3 no blind label, 2 model failed``."""
+    """``3 without a blind label, 2 failed at the model``."""
     return ", ".join(f"{n:,} {WHY[why]}" for why, n in counts.items())
 
 
@@ -125,6 +141,16 @@ class Names:
     def _codes(self) -> dict[str, tuple[str, str]]:
         return {code.id: (code.name, code.path) for code in self.report.codebook.codes}
 
+    @cached_property
+    def flat(self) -> bool:
+        """Whether no code has subcategories; then codes are not called categories."""
+        return all(code.parent is None for code in self.report.codebook.codes)
+
+    def level(self, level: Level) -> str:
+        if self.flat:
+            return "code"
+        return "category" if level == "category" else "subcategory"
+
     def name(self, code: str) -> str:
         return "No code fits" if code == NONE_CODE else self._codes.get(code, (code,))[0]
 
@@ -137,49 +163,23 @@ class Names:
             return "–"
         return "; ".join(self.path(code) for code in codes or (NONE_CODE,))
 
+    def baseline(self, pair: Pair) -> str:
+        """``.45 (Usage)``, or the dash of a pair without issues."""
+        if pair.majority_agreement is None:
+            return "–"
+        codes = pair.majority_agreement.codes
+        shown = "; ".join(self.name(code) for code in codes or (NONE_CODE,))
+        return f"{number(pair.majority_agreement.value)} ({shown})"
+
 
 def title(pair: Pair) -> str:
     return f"{pair.left} and {pair.right}"
 
 
-def headline(report: Report) -> Pair | None:
-    """The model against the rater with most blind labels to compare, at category level."""
-    pairs = [
-        p for p in report.pairs if p.kind == "blind" and p.left == MODEL and p.level == "category"
-    ]
-    return max((p for p in pairs if p.n), key=lambda p: p.n, default=None)
-
-
-def headline_sentence(report: Report) -> str:
-    """The one sentence to take home, or why there is none."""
-    pair = headline(report)
-    if pair is None:
-        return nothing_to_compare(report)
-    alpha = pair.krippendorff_alpha
-    agreed = pair.percent_agreement.value
-    assert agreed is not None
-    sentence = (
-        f"The model and {pair.right} agree on the {LEVEL[pair.level]} in "
-        f"{agreed:.0%} of {plural(pair.n, 'issue')} both coded independently"
-    )
-    if alpha.value is None:
-        return f"{sentence}; alpha is undefined: {alpha.note}."
-    return f"{sentence}: Krippendorff's alpha {figure(alpha)}, read as {reading(alpha)}."
-
-
-def nothing_to_compare(report: Report) -> str:
-    """Why no agreement of the model with a rater can be given, and what would change that."""
-    labelled = [r for r in report.coverage.raters if r.blind_labels]
-    if not labelled:
-        return (
-            "There are no blind labels in this run, so nothing can be said about agreement. "
-            "Add some with: coder label import FILE --rater NAME --run " + report.run.name
-        )
-    first = next(p for p in report.pairs if p.kind == "blind" and p.left == MODEL)
-    return (
-        "No issue has both a usable blind label and an independent answer of the model "
-        f"({reasons(first.excluded)} for {first.right})."
-    )
+def confidence(report: Report) -> str:
+    """What the model's confidence is called: it says when nothing has calibrated it."""
+    uncalibrated = report.run.model.get("calibrated") is False
+    return "Model’s confidence (uncalibrated)" if uncalibrated else "Model’s confidence"
 
 
 def interval_note(report: Report) -> str:
@@ -210,19 +210,83 @@ def confusions(pair: Pair) -> list[tuple[str, str, int]]:
     return sorted(found, key=lambda entry: -entry[2])
 
 
-def notes(pairs: Iterable[Pair]) -> list[str]:
-    """What must be known about the coefficients of ``pairs``: each note once, and whom it is of."""
-    found: dict[str, dict[str, list[str]]] = {}
-    for pair in pairs:
-        who = f"{title(pair)} by {LEVEL[pair.level]}"
-        for label, estimate in (
-            ("κ", pair.cohen_kappa),
-            ("α", pair.krippendorff_alpha),
-            ("AC1", pair.gwet_ac1),
-        ):
-            if estimate.note:
-                found.setdefault(estimate.note, {}).setdefault(who, []).append(label)
-    return [
-        "; ".join(f"{who} ({', '.join(labels)})" for who, labels in whom.items()) + f": {note}."
-        for note, whom in found.items()
+def order(report: Report) -> str:
+    """In which order disagreements are listed, and what that order is worth."""
+    said = "The model’s most confident answers come first."
+    if report.run.model.get("calibrated") is False:
+        said += " Its confidence is uncalibrated: an order, not a probability."
+    return said
+
+
+def coefficients(pair: Pair) -> list[tuple[str, Estimate]]:
+    """The figures of a pair that the agreement tables show, and the symbols they have in notes."""
+    found = [
+        ("agree", pair.percent_agreement),
+        ("κ", pair.cohen_kappa),
+        ("α", pair.krippendorff_alpha),
+        ("AC1", pair.gwet_ac1),
     ]
+    return found if pair.tree_alpha is None else [*found, ("tree α", pair.tree_alpha)]
+
+
+def notes(report: Report, pairs: Iterable[Pair]) -> list[str]:
+    """What must be known about the coefficients of ``pairs``: each note once, and whom it is of."""
+    names = Names(report)
+    return footnotes(
+        (f"{title(pair)} by {names.level(pair.level)}", label, estimate)
+        for pair in pairs
+        for label, estimate in coefficients(pair)
+    )
+
+
+def code_notes(report: Report, pair: Pair) -> list[str]:
+    """Like :func:`notes`, for the figures of each code of a pair."""
+    names = Names(report)
+    return footnotes(
+        (names.name(c.code), label, estimate)
+        for c in pair.per_code
+        if c.support_left or c.support_right
+        for label, estimate in (
+            (("F1", c.f1), ("κ", c.cohen_kappa), ("AC1", c.gwet_ac1))
+            if pair.sets
+            else (("", c.f1),)
+        )
+    )
+
+
+def together_notes(report: Report) -> list[str]:
+    """Like :func:`notes`, for the figures over all raters together."""
+    names = Names(report)
+    return footnotes(
+        (f"by {names.level(t.level)}", label, estimate)
+        for t in report.together
+        for label, estimate in (
+            ("agree", t.agreement.percent_agreement),
+            ("κ", t.agreement.fleiss_kappa),
+            ("α", t.agreement.krippendorff_alpha),
+            ("AC1", t.agreement.gwet_ac1),
+        )
+    )
+
+
+def footnotes(figures: Iterable[tuple[str, str, Estimate]]) -> list[str]:
+    """Every note of ``figures`` (whom it is of, which figure, the figure) once, with whom.
+
+    A note that all of them carry stands alone.
+    """
+    found: dict[str, dict[str, list[str]]] = {}
+    total = 0
+    for who, label, estimate in figures:
+        total += 1
+        for note in filter(None, estimate.note.split("; ")):
+            found.setdefault(note, {}).setdefault(who, []).append(label)
+    lines = []
+    for note, whom in found.items():
+        if sum(map(len, whom.values())) == total:
+            lines.append(f"{note}.")
+            continue
+        of = "; ".join(
+            who + (f" ({', '.join(labels)})" if any(labels) else "") for who, labels in whom.items()
+        )
+        lines.append(f"{of}: {note}.")
+    return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
@@ -52,7 +53,11 @@ def test_a_script_reviews_without_a_terminal(tmp_path: Path) -> None:
         ("i6", "flag", ()),
     ]
     assert decisions(tmp_path)[4].memo == "look again"
-    assert "1 accepted, 2 corrected, 1 none fits, 1 skipped, 1 flagged" in result.stdout
+    summed = (
+        "5 of 6 reviewed: 1 accepted, 2 corrected, 1 none fits, 1 flagged; 1 skipped for later\n"
+    )
+    assert summed in result.stdout
+    assert "stored in " in result.stdout
     assert "next: coder report trial" in result.stdout
 
 
@@ -63,7 +68,7 @@ def test_it_says_what_the_screen_shows(tmp_path: Path) -> None:
         "acme/fruit#1 https://example.org/acme/fruit/issues/1",
         "«The apples are sour»",
         "comment by ann",
-        "suggested: Taste > Too Sour 72%",
+        "suggested: Taste > Too Sour, 72% sure",
         "include: lemons in the apple crate",
         "why: The reporter says",
         "1  Looks > Still Green 20%",
@@ -82,8 +87,44 @@ def test_a_search_lists_and_the_next_number_takes(tmp_path: Path) -> None:
     make_run(tmp_path / "runs")
     out = review(tmp_path, "/brown\n1\n/zzzz\n/gren\n\n").stdout
     assert told(tmp_path) == [("i1", "correct", ("looks.bruised",))]
-    assert "no code matches 'zzzz'" in out
+    assert "nothing matches 'zzzz'" in out
     assert "an empty line now accepts the suggestion" in out
+
+
+def test_quitting_at_once_stores_nothing_and_says_so(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "runs")
+    out = review(tmp_path, "q\n").stdout
+    assert "0 of 3 reviewed" in out
+    assert "nothing stored" in out
+    assert "stored in" not in out
+    assert not run.decision_journal("ann").path.exists()
+
+
+def test_what_was_chosen_and_taken_back_is_said(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs")
+    out = review(tmp_path, "/looks\nu\nm hm\nu\nu\nn\n").stdout
+    assert "corrected: Looks (category only)" in out
+    assert out.count("answer taken back") == 1
+    assert out.count("memo taken back") == 1
+    assert "there is nothing to undo" in out
+    assert "noted: none fits" in out
+
+
+def test_a_similarity_is_not_called_sureness(tmp_path: Path) -> None:
+    path = make_run(tmp_path / "runs").path / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["model"]["calibrated"] = False
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    out = review(tmp_path, "q\n").stdout
+    assert "suggested: Taste > Too Sour, similarity 72%\n" in out
+    assert "sure" not in out
+
+
+def test_help_has_no_letter_that_the_codebook_forbids(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs", name="trial", allow_none=False)
+    assert "none fits" not in review(tmp_path, "?\n").stdout.partition("0 of 3")[0]
+    make_run(tmp_path / "other" / "runs")
+    assert "n  none fits" in review(tmp_path / "other", "?\n").stdout
 
 
 def test_undo_after_a_restart_and_after_the_last_issue(tmp_path: Path) -> None:

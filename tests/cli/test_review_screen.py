@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.runs import make_issue, make_proposal, make_run
 from textual.pilot import Pilot
-from textual.widgets import Static
+from textual.widgets import OptionList, Static
 
 from coder.cli.screen.app import ReviewApp
 from coder.errors import StorageError
@@ -66,6 +66,71 @@ def test_all_is_visible_and_enter_accepts_and_advances(
     assert told(run) == [("i1", "accept", ("taste.sour",))]
 
 
+def test_the_definition_comes_before_the_grounds_and_every_code_with_its_category(
+    tmp_path: Path,
+) -> None:
+    async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
+        shown = text(app, "suggestion")
+        assert "2 Taste > Too Bland" in shown
+        assert shown.index("2 Taste") < shown.index("Acid beyond") < shown.index("The reporter")
+
+    play(make_run(tmp_path), scene)
+
+
+@pytest.mark.parametrize(("calibrated", "words"), [(True, "72% sure"), (False, "similarity 72%")])
+def test_how_sure_stays_on_one_line_and_promises_nothing(
+    tmp_path: Path, calibrated: bool, words: str
+) -> None:
+    async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
+        pane = app.query_one("#suggestion", Static)
+        assert any(words in pane.render_line(y).text for y in range(pane.size.height))
+        assert text(app, "suggestion").count("sure") == ("sure" in words)
+
+    run = make_run(tmp_path)
+    run.manifest.model["calibrated"] = calibrated
+    play(run, scene, (36, 24))
+
+
+def test_none_is_offered_only_where_it_is_allowed(tmp_path: Path) -> None:
+    async def offered(pilot: Pilot[None], app: ReviewApp) -> None:
+        assert "n none" in text(app, "keys")
+
+    async def hidden(pilot: Pilot[None], app: ReviewApp) -> None:
+        assert "n none" not in text(app, "keys")
+        await pilot.press("n")
+        assert "n when none fits" not in text(app, "notice")
+
+    play(make_run(tmp_path, name="yes"), offered)
+    play(make_run(tmp_path, name="no", allow_none=False), hidden)
+
+
+def test_a_search_without_a_match_says_so_and_takes_nothing(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+
+    async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
+        await pilot.press("slash", *"zzqx")
+        await pilot.pause()
+        (only,) = app.screen.query_one(OptionList).options
+        assert "nothing matches" in str(only.prompt)
+        await pilot.press("down", "enter", "escape")
+
+    play(run, scene)
+    assert told(run) == []
+
+
+def test_a_message_is_gone_with_the_next_key(tmp_path: Path) -> None:
+    async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
+        await pilot.press("enter")
+        assert "accepted" in text(app, "notice")
+        await pilot.press("z")
+        assert not text(app, "notice").strip()
+        await pilot.press("slash", *"sour", "enter")
+        await pilot.pause()
+        assert "accepted: Taste > Too Sour" in text(app, "notice")
+
+    play(make_run(tmp_path), scene)
+
+
 def test_evidence_is_marked_where_it_is(tmp_path: Path) -> None:
     async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
         content = app.query_one("#text", Static).content
@@ -110,7 +175,10 @@ def test_memo_flag_skip_and_undo_of_all(tmp_path: Path) -> None:
         await pilot.press("m", *"odd", "enter")
         await pilot.pause()
         assert "odd" in text(app, "suggestion")
-        await pilot.press("f", "s", "u", "u", "u")
+        await pilot.press("f", "s", "u", "u")
+        assert "answer taken back" in text(app, "notice")
+        await pilot.press("u")
+        assert "memo taken back" in text(app, "notice")
         assert "acme/fruit#1" in text(app, "where")
         assert "odd" not in text(app, "suggestion")
         await pilot.press("u")

@@ -63,6 +63,10 @@ class Maker:
     book: str = FLAT
     issues: list[Issue] = field(default_factory=list)
     examples: tuple[Example, ...] = ()
+    sampled_from: int | None = None
+    model: Mapping[str, object] = field(
+        default_factory=lambda: {"kind": "classifier", "name": "embedded"}
+    )
 
     def run(self, model: Answers, name: str = "demo", **more: Mapping[str, object]) -> Run:
         book, problems = codebooks.parse(self.book)
@@ -76,7 +80,8 @@ class Maker:
             codebook_hash=book.hash,
             data_hash=data_hash(issues),
             issues=len(issues),
-            model={"kind": "classifier", "name": "embedded"},
+            model=dict(self.model),
+            sampled_from=self.sampled_from,
         )
         run = Run.create_or_resume(self.runs, manifest, issues, self.book, self.examples)
         run.proposals.append(

@@ -10,7 +10,7 @@ from run_maker import MULTIPLE, TREE, Maker, decide, issue, label, proposal
 from coder.records import Action, Decision, Example, Label, Status
 from coder.report import Report, build_report
 from coder.report.model import Pair, Why
-from coder.report.wording import headline
+from coder.report.sentences import headline
 from coder.store import Run
 
 

@@ -137,7 +137,7 @@ def test_markdown_shows_hostile_text_as_text(maker: Maker) -> None:
     assert r"\| \[x\](javascript:y)" in text
     assert not re.search("[\x1b\x07\u202e\u2028]", text)
     row = next(line for line in text.split("\n") if "alert" in line)
-    assert len(re.findall(r"(?<!\\)\|", row)) == 4
+    assert len(re.findall(r"(?<!\\)\|", row)) == 5
     assert "](<https://example.org/issues/3>)" in text
 
 
@@ -181,9 +181,20 @@ def test_the_terminal_shows_the_main_figures_in_80_columns(
     assert all(len(line) <= 80 for line in lines if str(run.path) not in line)
     for expected in (
         "model, anna", "anna, bert", "by subcategory", "20 issues", "not agreement",
-        "Left out of model and anna: 2 no blind label", "report.html",
+        "Left out of model and anna: 2 without a blind label", "report.html",
     ):  # fmt: skip
         assert expected in output
+
+
+def test_the_terminal_marks_figures_with_a_caveat_and_says_it(
+    maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = maker.run({"1": "a", "2": "b", "3": "c"})
+    label(run, "anna", {"1": "a", "2": "b", "3": "c"})
+    output = " ".join(run_cli(run, monkeypatch).split())
+    assert "model, anna†" in output
+    assert "† only 3 groups" in output
+    assert "every draw gives the same value" in output
 
 
 def test_the_same_run_gives_the_same_bytes(maker: Maker, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from textual.widgets import Static
 
 from coder.cli.browser import open_page
 from coder.cli.issue_view import pieces
-from coder.cli.review_words import said
+from coder.cli.review_words import said, taken_back
 from coder.cli.screen import panes
 from coder.cli.screen.dialogs import FindCode, Read, WriteMemo
 from coder.errors import CoderError, UsageError
@@ -157,13 +157,18 @@ class ReviewApp(App[None]):
     def _notify(self, notice: str, style: str = panes.FAINT) -> None:
         self._put("#notice", Content.styled(f" {notice}", style))
 
+    def on_key(self) -> None:
+        """Whatever key comes, the last message has been read; the key's own follows."""
+        if not self.screen.is_modal:
+            self._notify("")
+
     def _put(self, where: str, text: Content) -> None:
         one_line = where in ("#top", "#where", "#notice")
         self.query_one(where, Static).update(text, layout=not one_line)
 
     # --- answers --------------------------------------------------------------------------------
 
-    def _answer(self, give: Callable[[], Decision | None]) -> None:
+    def _answer(self, give: Callable[[], Decision | None], notice: str = "") -> None:
         """Give one answer; what is not possible is said, what cannot be stored ends the session."""
         try:
             decision = give()
@@ -174,7 +179,7 @@ class ReviewApp(App[None]):
             self.exit()
         else:
             if decision is not None:
-                self._show(said(self.session.codebook, decision))
+                self._show(notice or said(self.session.codebook, decision))
             else:
                 self._show_answer("Enter takes the codes marked")
 
@@ -222,10 +227,11 @@ class ReviewApp(App[None]):
             self._show_answer(said(self.session.codebook, decision))
 
     def action_undo(self) -> None:
-        if not self.session.undoable:
+        last = self.session.last
+        if last is None:
             self._notify("there is nothing to undo")
             return
-        self._answer(self.session.undo)
+        self._answer(self.session.undo, taken_back(last))
 
     # --- looking --------------------------------------------------------------------------------
 
@@ -267,7 +273,7 @@ class ReviewApp(App[None]):
         self.query_one("#reading").scroll_page_down(animate=False)
 
     def action_help(self) -> None:
-        self.push_screen(Read("Keys", panes.help_text()))
+        self.push_screen(Read("Keys", panes.help_text(self.session.codebook)))
 
     async def action_quit(self) -> None:
         self.exit()

@@ -73,6 +73,8 @@ class FindCode(ModalScreen[str | None]):
         found = self.query_one(OptionList)
         found.clear_options()
         found.add_options(Option(self._line(code.id), id=code.id) for code in codes)
+        if not codes:
+            found.add_option(Option("  nothing matches", disabled=True))
         found.highlighted = 0 if codes else None
 
     def _line(self, code: str) -> Content:

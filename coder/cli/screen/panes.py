@@ -7,7 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from textual.content import Content
 
 from coder.cli.issue_view import Piece, clean
-from coder.cli.review_words import KEYS, Key, names, no_answer, pace, percent, unread, where
+from coder.cli.review_words import (
+    Key,
+    keys,
+    names,
+    no_answer,
+    pace,
+    percent,
+    sure,
+    unread,
+    where,
+)
 from coder.cli.terminal import plain
 from coder.records import Action, Code, Codebook, Example, Issue
 from coder.review import Item, Option, ReviewSession
@@ -68,7 +78,7 @@ def top_line(session: ReviewSession, width: int) -> Content:
 
 def key_bar(session: ReviewSession, narrow: bool) -> Content:
     parts: list[Part] = [" "]
-    for key in KEYS:
+    for key in keys(session.codebook):
         if narrow and key.key not in _NARROW_KEYS:
             continue
         if session.item is None and key.key not in _KEYS_AT_THE_END:
@@ -93,19 +103,19 @@ def answer(session: ReviewSession, narrow: bool) -> Content:
     if item is None:
         return Content()
     parts: list[Part] = list(_verdict(session, item, narrow))
-    parts += _options(session, item)
+    parts += _options(session)
+    if unread(item):
+        parts += [(f"{unread(item)}\n", "$text-warning")]
+    for memo in session.memos:
+        parts += [("Your memo  ", HEAD), plain(memo), "\n"]
+    for code in item.suggested:
+        if code in session.codebook.by_id:
+            parts += definition(session.codebook.by_id[code])
     if item.proposal.rationale:
         parts += [("\nWhy  ", HEAD), clean(item.proposal.rationale), "\n"]
-    if unread(item):
-        parts += [(f"\n{unread(item)}\n", "$text-warning")]
     unfound = [quote for quote in item.proposal.evidence if not quote.verified]
     for quote in unfound:
         parts += [("\nQuoted, but not in the text: ", "bold $text-error"), clean(quote.quote), "\n"]
-    for memo in session.memos:
-        parts += [("\nYour memo  ", HEAD), plain(memo), "\n"]
-    for code in item.suggested:
-        if code in session.codebook.by_id:
-            parts += definition(session.codebook, session.codebook.by_id[code])
     return Content.assemble(*parts)
 
 
@@ -116,48 +126,40 @@ def _verdict(session: ReviewSession, item: Item, narrow: bool) -> Iterator[Part]
         yield f"{missing}\n"
         if item.proposal.error:
             yield (f"{clean(item.proposal.error)}\n", FAINT)
-        yield "Find a code with /, or press n when none fits.\n"
+        yield f"{session.way_out.capitalize()}.\n"
     elif not item.proposal.codes:
-        yield ("No code fits\n", "bold $text-warning")
+        yield ("None fits\n", "bold $text-warning")
     elif not session.several:
         (scored,) = item.proposal.codes[:1]
         above, own = _split(session.codebook, scored.code)
-        yield (f"{above}", FAINT)
-        yield (own, "bold $text-success")
-        yield "  " if narrow else "\n"
-        yield from _bar(scored.confidence)
+        name: list[Part] = [(above, FAINT), (own, "bold $text-success")]
+        bar = list(_bar(session, scored.confidence))
+        # Where both share a line the name is last, so that only the name can wrap.
+        yield from [*bar, "  ", *name] if narrow else [*name, "\n", *bar]
+        yield "\n"
     else:
         yield ("Which of these fit?\n", HEAD)
 
 
-def _bar(confidence: float | None) -> Iterator[Part]:
+def _bar(session: ReviewSession, confidence: float | None) -> Iterator[Part]:
     if confidence is None:
-        yield ("confidence not given\n", FAINT)
+        yield ("confidence not given", FAINT)
         return
     full = round(BAR * confidence)
     yield ("━" * full, "$text-success")
     yield ("─" * (BAR - full), FAINT)
-    yield f" {percent(confidence)} sure\n"
+    yield f" {sure(session, confidence)}"
 
 
-def _options(session: ReviewSession, item: Item) -> Iterator[Part]:
-    options = session.options[:9]
-    if not options:
-        return
-    suggested = session.codebook.category(item.suggested[0]) if _known(session, item) else ""
-    for option in options:
+def _options(session: ReviewSession) -> Iterator[Part]:
+    for option in session.options[:9]:
         above, own = _split(session.codebook, option.code.id)
-        same = not session.several and session.codebook.category(option.code.id) == suggested
         yield (f"{option.number} ", "bold $text-accent")
         if session.several:
             yield ("[x] " if option.selected else "[ ] ", "bold" if option.selected else "")
-        yield ("" if same else above, FAINT)
+        yield (above, FAINT)
         yield (own, "bold" if option.selected else "")
         yield (f"  {percent(option.confidence)}\n", FAINT)
-
-
-def _known(session: ReviewSession, item: Item) -> bool:
-    return bool(item.suggested) and item.suggested[0] in session.codebook.by_id
 
 
 def _split(codebook: Codebook, code_id: str) -> tuple[str, str]:
@@ -168,7 +170,7 @@ def _split(codebook: Codebook, code_id: str) -> tuple[str, str]:
     return "".join(f"{name} > " for name in above), own
 
 
-def definition(codebook: Codebook, code: Code) -> Iterator[Part]:
+def definition(code: Code) -> Iterator[Part]:
     """A code's name, definition and the rules that settle its borders."""
     yield (f"\n{plain(code.name)}  ", HEAD)
     yield f"{plain(code.definition)}\n"
@@ -212,9 +214,10 @@ def neighbours(codebook: Codebook, found: Sequence[tuple[Example, float]]) -> Co
     return Content.assemble(*parts)
 
 
-def help_text() -> Content:
+def help_text(codebook: Codebook) -> Content:
     parts: list[Part] = []
-    for key in (*KEYS, Key("Space", "", "scroll on; so do arrows and PgDn, and Tab changes panes")):
+    scroll = Key("Space", "", "scroll on; so do arrows and PgDn, and Tab changes panes")
+    for key in (*keys(codebook), scroll):
         parts += [(f"{key.key:>6}  ", "bold $text-accent"), key.long, "\n"]
     parts.append(
         "\nEvery answer is on disk before the next issue shows. Nothing is ever erased: "
@@ -229,14 +232,16 @@ def closing(session: ReviewSession) -> Content:
     rows = (
         (Action.ACCEPT, "accepted"),
         (Action.CORRECT, "corrected"),
-        (Action.REJECT, "no code fits"),
+        (Action.REJECT, "none fits"),
         (Action.FLAG, "flagged for discussion"),
-        (Action.SKIP, "skipped; they come back next time"),
     )
     done = f"{progress.done} of {progress.total} reviewed\n\n"
     parts: list[Part] = [(done, "bold $text-success")]
     for action, words in rows:
         parts += [(f"{tally[action]:>6}  ", "bold"), words, "\n"]
+    if progress.postponed:
+        parts += ["\n", (f"{progress.postponed:>6}  ", "bold")]
+        parts.append("skipped; they come back next time\n")
     parts += ["\n", (plain(str(session.journal.path)), FAINT), "\n\n"]
     parts += ["u takes back the last answer, q ends. Next: ", f"coder report {session.run.name}"]
     return Content.assemble(*parts)

@@ -147,7 +147,6 @@ class EmbeddedProposer(Proposer):
         evidence = find_evidence(read, self._extractor, chosen, probabilities)
         grounds = Grounds(
             codes=codes,
-            runners_up=others,
             none_probability=float(p[self._none]),
             nearest_code=self._leaves[int(similarity.argmax())],
             evidence=evidence,

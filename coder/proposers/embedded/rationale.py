@@ -17,7 +17,6 @@ class Grounds:
     model had seen, of all codes and of the first proposed one."""
 
     codes: Sequence[ScoredCode]
-    runners_up: Sequence[ScoredCode]
     none_probability: float
     nearest_code: str
     evidence: Sequence[Evidence]
@@ -37,7 +36,7 @@ def rationale(codebook: Codebook, grounds: Grounds) -> str:
             _answer(codebook, grounds),
             _evidence(grounds),
             _neighbours(codebook, grounds),
-            _doubt(codebook, grounds),
+            _doubt(grounds),
         )
         if s
     )
@@ -54,7 +53,7 @@ def _answer(codebook: Codebook, grounds: Grounds) -> str:
         return f"No definition is near; the least far is that of {nearest}."
     chosen = grounds.codes[0].code
     if chosen == grounds.nearest_code:
-        return f"Closest to the definition of {nearest}."
+        return "Closest in wording to this code's definition."
     return (
         f"Most like issues labelled {codebook.path(chosen)}, although in wording it is closest to "
         f"the definition of {nearest}."
@@ -80,22 +79,15 @@ def _neighbours(codebook: Codebook, grounds: Grounds) -> str:
     return f"Nearest labelled issues: {'; '.join(said)}." if said else ""
 
 
-def _doubt(codebook: Codebook, grounds: Grounds) -> str:
-    second = ""
-    if grounds.runners_up:
-        runner = grounds.runners_up[0]
-        second = f"; next is {codebook.path(runner.code)} ({runner.confidence:.2f})"
+def _doubt(grounds: Grounds) -> str:
     if not grounds.labels:
-        return (
-            "No labels to learn from yet, so the confidence is similarity put on a scale, not "
-            f"a calibrated probability{second}."
-        )
+        return "No labels to learn from yet: a similarity, not calibrated."
     few = ""
     if grounds.codes and grounds.own_labels < FEW:
         few = f", only {grounds.own_labels} of them with this code"
         if not grounds.own_labels:
             few = ", none of them with this code"
-    return f"Learnt from {grounds.labels} labelled issues{few}{second}."
+    return f"Learnt from {grounds.labels} labelled issues{few}."
 
 
 def _quoted(quote: str, width: int = 120) -> str:

@@ -2,8 +2,8 @@
   "use strict";
   document.documentElement.classList.add("js");
   const $ = (id) => document.getElementById(id);
-  const list = document.querySelector(".cases");
-  const cases = [...list.querySelectorAll(".case")];
+  const lists = [...document.querySelectorAll(".cases")];
+  const cases = lists.flatMap((list) => [...list.querySelectorAll(".case")]);
   const find = $("find"), pair = $("pair"), code = $("code"), category = $("category");
 
   const codes = new Set(cases.flatMap((c) => [c.dataset.left, c.dataset.right]));
@@ -25,8 +25,7 @@
     $("count").textContent = shown + " of " + cases.length;
   }
 
-  const buttons = [...list.querySelectorAll("[data-sort]")];
-  function sort(button) {
+  function sort(list, buttons, button) {
     const key = button.dataset.sort;
     const down = button.getAttribute("aria-sort") !== "descending" && (key === "sure"
       || button.getAttribute("aria-sort") === "ascending");
@@ -34,12 +33,18 @@
     button.setAttribute("aria-sort", down ? "descending" : "ascending");
     const value = (c) => key === "sure" ? Number(c.dataset.sure || -1) : c.dataset[key];
     const order = (a, b) => key === "sure" ? value(a) - value(b) : value(a).localeCompare(value(b));
-    cases.sort((a, b) => (down ? -1 : 1) * order(a, b));
-    list.append(...cases);
+    const own = [...list.querySelectorAll(".case")];
+    own.sort((a, b) => (down ? -1 : 1) * order(a, b));
+    list.append(...own);
   }
 
   for (const input of [find, pair, code, category]) input.addEventListener("input", filter);
-  for (const button of buttons) button.addEventListener("click", () => sort(button));
+  for (const list of lists) {
+    const buttons = [...list.querySelectorAll("[data-sort]")];
+    for (const button of buttons) {
+      button.addEventListener("click", () => sort(list, buttons, button));
+    }
+  }
   document.querySelector(".controls").addEventListener("submit", (event) => event.preventDefault());
   filter();
 })();

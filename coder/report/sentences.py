@@ -1,0 +1,151 @@
+"""The whole sentences of a report: what to take home, and what speaks against the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from coder.report.model import MODEL, Pair, Report
+from coder.report.wording import Names, figure, plural, reading, reasons, title
+
+
+def headline(report: Report) -> Pair | None:
+    """The model against the rater with most labels to compare (first by name), by category."""
+    return _largest(p for p in _blind(report) if p.left == MODEL)
+
+
+def between_people(report: Report) -> Pair | None:
+    """The two raters with most issues in common (first by name), by category.
+
+    Raters whose labels are identical throughout are not held up as two people who agree.
+    """
+    same = {(s.left, s.right) for s in report.coverage.same_labels if s.identical}
+    return _largest(p for p in _blind(report) if p.left != MODEL and (p.left, p.right) not in same)
+
+
+def _blind(report: Report) -> Iterator[Pair]:
+    return (p for p in report.pairs if p.kind == "blind" and p.level == "category")
+
+
+def _largest(pairs: Iterable[Pair]) -> Pair | None:
+    found = [pair for pair in pairs if pair.n]
+    return min(found, key=lambda p: (-p.n, p.left, p.right), default=None)
+
+
+def headline_sentence(report: Report) -> str:
+    """What to take home in a few sentences, or why there is nothing."""
+    pair = headline(report)
+    if pair is None:
+        return nothing_to_compare(report)
+    names = Names(report)
+    how = (
+        ", each judged by a model that had not seen that issue's own label (out of fold)"
+        if report.coverage.learnt_from
+        else " both coded independently"
+    )
+    sentences = [
+        f"The model and {pair.right} agree on the {names.level(pair.level)} in "
+        f"{_percent(pair)} of {plural(pair.n, 'issue')}{how}; {_alpha(pair)}."
+    ]
+    sentences += learnt_from(report)
+    if pair.majority_agreement is not None:
+        sentences.append(_baseline(pair, names))
+    people = between_people(report)
+    if people is not None:
+        sentences.append(
+            f"{people.left} and {people.right} agree with each other in {_percent(people)} of "
+            f"{plural(people.n, 'issue')}; {_alpha(people)}."
+        )
+    return " ".join(sentences)
+
+
+def _percent(pair: Pair) -> str:
+    return f"{pair.percent_agreement.value or 0:.0%}"
+
+
+def _alpha(pair: Pair) -> str:
+    alpha = pair.krippendorff_alpha
+    if alpha.value is None:
+        return f"Krippendorff's alpha is undefined ({alpha.note})"
+    return f"Krippendorff's alpha is {figure(alpha)}, {reading(alpha)}"
+
+
+def learnt_from(report: Report) -> list[str]:
+    """How many labels the model learnt from and whose they are; nothing when it learnt from none.
+
+    Whose they are is told of the raters the model is compared with.
+    """
+    total = report.coverage.learnt_from
+    if not total:
+        return []
+    own = [
+        f"{r.shared_with_examples:,} of them {r.rater}'s own"
+        for r in report.coverage.raters
+        if r.blind_labels or r.shared_with_examples
+    ]
+    return [f"The model learnt from {', '.join([plural(total, 'label'), *own])}."]
+
+
+def _baseline(pair: Pair, names: Names) -> str:
+    assert pair.majority_agreement is not None
+    code = names.codes(pair.majority_agreement.codes)
+    sentence = (
+        f"Always answering “{code}”, {pair.right}'s most frequent code, would agree in "
+        f"{pair.majority_agreement.value:.0%}"
+    )
+    return f"{sentence}: the model is not above that." if below_baseline(pair) else f"{sentence}."
+
+
+def below_baseline(pair: Pair) -> bool:
+    """Whether the model agrees no more often than the reference's most frequent code would."""
+    agreed, majority = pair.percent_agreement.value, pair.majority_agreement
+    if pair.left != MODEL or agreed is None or majority is None:
+        return False
+    return agreed <= majority.value
+
+
+def baseline_notes(report: Report) -> list[str]:
+    """One line for each blind pair in which the model is not above the most frequent code."""
+    names = Names(report)
+    return [
+        f"{title(pair)} agree by {names.level(pair.level)} in {_percent(pair)}. "
+        f"{_baseline(pair, names)}"
+        for pair in report.pairs
+        if pair.kind == "blind" and below_baseline(pair)
+    ]
+
+
+def sample(report: Report) -> str:
+    """``a random sample of 20 of 343 (seed 0)``, or nothing when all issues are in the run."""
+    run = report.run
+    if run.sampled_from is None:
+        return ""
+    return (
+        f"a random sample of {report.coverage.issues:,} of {run.sampled_from:,} (seed {run.seed})"
+    )
+
+
+def warnings(report: Report) -> list[str]:
+    """What speaks against two raters' labels being two judgements."""
+    found = []
+    for same in report.coverage.same_labels:
+        who = f"the labels of {same.left} and {same.right}"
+        if same.identical:
+            found.append(f"{who} are identical on all {plural(same.labels, 'issue')}")
+        if same.sources:
+            found.append(f"{who} come from the same file ({', '.join(same.sources)})")
+    return [f"Warning: {line}; make sure that these are two people's judgements." for line in found]
+
+
+def nothing_to_compare(report: Report) -> str:
+    """Why no agreement of the model with a rater can be given, and what would change that."""
+    labelled = [r for r in report.coverage.raters if r.blind_labels]
+    if not labelled:
+        return (
+            "There are no blind labels in this run, so nothing can be said about agreement. "
+            "Add some with: coder label import FILE --rater NAME --run " + report.run.name
+        )
+    first = next(p for p in report.pairs if p.kind == "blind" and p.left == MODEL)
+    return (
+        "No issue has both a usable blind label and an independent answer of the model "
+        f"({reasons(first.excluded)} for {first.right})."
+    )
