@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from coder import codebook as codebooks
 from coder.proposers.base import Proposer
+from coder.proposers.preview import Preview
+from coder.proposers.spending import NO_CAPS, Caps
 from coder.provenance import git_state, versions
 from coder.records import Codebook, Example, Issue, Manifest, Proposal, Status, content_hash
 from coder.store import Run, data_hash
@@ -22,16 +25,54 @@ def start(
     codebook_path: Path,
     issues: Sequence[Issue],
     examples: Sequence[Example],
+    caps: Caps = NO_CAPS,
 ) -> tuple[Run, Proposer]:
     """The run ``name``, made now or resumed, and the proposer it was made with.
 
-    Raises ``RunError`` when the run was made with other inputs than these, before anything is
-    written or paid for.
+    ``caps`` hold over all sessions of the run. Raises ``RunError`` when the run was made with other
+    inputs than these, before anything is written or paid for.
     """
     codebook = codebooks.load(codebook_path)
-    proposer = build_proposer(study, codebook, examples)
-    description = proposer.describe()
-    manifest = Manifest(
+    proposer = build_proposer(study, codebook, examples, caps)
+    manifest = _manifest(study, name, codebook, issues, examples, proposer)
+    text = codebook_path.read_text(encoding="utf-8-sig")
+    run = Run.create_or_resume(study.runs, manifest, issues, text, examples, proposer.texts())
+    proposer.recall(run.calls)
+    return run, proposer
+
+
+def dry_run(
+    study: Study,
+    name: str,
+    codebook_path: Path,
+    issues: Sequence[Issue],
+    examples: Sequence[Example],
+    caps: Caps = NO_CAPS,
+) -> tuple[int, Preview | None]:
+    """How many issues :func:`start` and :func:`propose` would code, and what that would take.
+
+    Contacts nobody, and leaves nothing behind in the study. Raises what :func:`start` raises.
+    """
+    codebook = codebooks.load(codebook_path)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        proposer = build_proposer(study.with_cache(Path(folder)), codebook, examples, caps)
+        manifest = _manifest(study, name, codebook, issues, examples, proposer)
+        run = Run.resume(study.runs, manifest)
+        if run is not None:
+            proposer.recall(run.calls)
+        todo = list(issues) if run is None else pending(run)
+        return len(todo), proposer.preview(todo)
+
+
+def _manifest(
+    study: Study,
+    name: str,
+    codebook: Codebook,
+    issues: Sequence[Issue],
+    examples: Sequence[Example],
+    proposer: Proposer,
+) -> Manifest:
+    return Manifest(
         name=name,
         codebook_id=codebook.id,
         codebook_version=codebook.version,
@@ -41,18 +82,16 @@ def start(
         labels_hash=content_hash("examples.v1", [e.model_dump(mode="json") for e in examples])
         if examples
         else "",
-        model=description,
+        model=proposer.describe(),
         seed=study.settings.seed,
         versions=versions(),
         git=git_state(study.root),
     )
-    text = codebook_path.read_text(encoding="utf-8-sig")
-    run = Run.create_or_resume(study.runs, manifest, issues, text, examples, proposer.texts())
-    proposer.recall(run.calls)
-    return run, proposer
 
 
-def build_proposer(study: Study, codebook: Codebook, examples: Sequence[Example]) -> Proposer:
+def build_proposer(
+    study: Study, codebook: Codebook, examples: Sequence[Example], caps: Caps = NO_CAPS
+) -> Proposer:
     """The proposer that ``model.name`` asks for. Raises ``ModelError`` when it cannot run here."""
     if study.settings.model.name == "embedded":
         from coder.proposers.embedded import EmbeddedProposer
@@ -62,7 +101,7 @@ def build_proposer(study: Study, codebook: Codebook, examples: Sequence[Example]
         return EmbeddedProposer.fit(codebook, examples, encoder=encoder, seed=study.settings.seed)
     from coder.proposers.llm import LLMProposer
 
-    return LLMProposer.open(study, codebook, examples)
+    return LLMProposer.open(study, codebook, examples, caps)
 
 
 def pending(run: Run) -> list[Issue]:

@@ -96,10 +96,9 @@ class Run:
 
         Raises ``RunError`` naming what differs when the run was made with other inputs.
         """
-        run = cls(runs / check_name(manifest.name, "run"))
-        if (run.path / "manifest.json").is_file():
-            run._require_same(manifest)
-            return run
+        if known := cls.resume(runs, manifest):
+            return known
+        run = cls(runs / manifest.name)
         write_atomically(run.path / "codebook.yaml", codebook_text)
         write_atomically(run.path / "issues.jsonl", _jsonl(issues))
         if examples:
@@ -109,6 +108,15 @@ class Run:
         # The manifest comes last: a run exists once all it was made of is on disk.
         summary = json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False)
         write_atomically(run.path / "manifest.json", summary + "\n")
+        return run
+
+    @classmethod
+    def resume(cls, runs: Path, manifest: Manifest) -> Run | None:
+        """The run named in ``manifest`` if it exists. ``RunError`` when it had other inputs."""
+        run = cls(runs / check_name(manifest.name, "run"))
+        if not (run.path / "manifest.json").is_file():
+            return None
+        run._require_same(manifest)
         return run
 
     def _require_same(self, wanted: Manifest) -> None:
