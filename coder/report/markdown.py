@@ -26,6 +26,7 @@ from coder.report.wording import (
     reading,
     reasons,
     share,
+    spent,
     title,
 )
 
@@ -65,9 +66,11 @@ def _table(head: Sequence[str], body: Iterable[Sequence[str]], numeric_from: int
 
 def _about(report: Report) -> Iterator[str]:
     run, book = report.run, report.codebook
+    used = (f"- Used: {text(spent(report.usage), 400)}",) if report.usage else ()
     yield "\n".join(
         (
             f"- Model: {text(describe_model(run.model))}",
+            *used,
             f"- Codebook: {text(book.name)} {text(book.version)} (`{book.hash[:12]}`)",
             f"- Run made: {run.created_at:%Y-%m-%d %H:%M} UTC; issues `{run.data_hash[:12]}`",
         )
