@@ -50,3 +50,9 @@ class StorageError(CoderError):
     """The disk is full or not writable; everything acknowledged before is on disk."""
 
     exit_code = 6
+
+
+class LimitReached(CoderError):
+    """A cap that the user set does not allow another request; every answer so far is kept."""
+
+    exit_code = 7

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 from coder import codebook as codebooks
 from coder.proposers.base import Proposer
+from coder.proposers.preview import Preview
+from coder.proposers.spending import NO_CAPS, Caps
 from coder.provenance import git_state, versions
 from coder.records import Codebook, Example, Issue, Manifest, Proposal, Status, content_hash
 from coder.store import INPUTS, Run, data_hash
@@ -23,37 +26,22 @@ def start(
     codebook_path: Path,
     issues: Sequence[Issue],
     examples: Sequence[Example],
+    caps: Caps = NO_CAPS,
+    *,
     sampled_from: int | None = None,
 ) -> tuple[Run, Proposer]:
     """The run ``name``, made now or resumed, and the proposer it was made with.
 
-    Raises ``RunError`` when the run was made with other inputs than these, before anything is
-    written or paid for.
+    ``caps`` hold over all sessions of the run. Raises ``RunError`` when the run was made with other
+    inputs than these, before anything is written or paid for.
     """
     codebook = codebooks.load(codebook_path)
-    manifest = Manifest(
-        name=name,
-        codebook_id=codebook.id,
-        codebook_version=codebook.version,
-        codebook_hash=codebook.hash,
-        data_hash=data_hash(issues),
-        issues=len(issues),
-        sampled_from=sampled_from,
-        labels_hash=content_hash("examples.v1", [e.model_dump(mode="json") for e in examples])
-        if examples
-        else "",
-        model={},
-        seed=study.settings.seed,
-        versions=versions(),
-        git=git_state(study.root),
-    )
-    resumed = Run.find(study.runs, name)
-    if resumed:
-        # Before the proposer is made, which may take a minute where there are labels.
-        resumed.require_same(manifest, INPUTS)
-    proposer = build_proposer(study, codebook, examples)
+    manifest = _inputs(study, name, codebook, issues, examples, sampled_from)
+    # Before the proposer is made, which may take a minute where there are labels.
+    known = Run.resume(study.runs, manifest, INPUTS)
+    proposer = build_proposer(study, codebook, examples, caps)
     made_with: dict[str, Any] = {"model": proposer.describe()}
-    if not resumed:
+    if known is None:
         made_with["measured"] = proposer.measured()
     manifest = manifest.model_copy(update=made_with)
     text = codebook_path.read_text(encoding="utf-8-sig")
@@ -62,7 +50,60 @@ def start(
     return run, proposer
 
 
-def build_proposer(study: Study, codebook: Codebook, examples: Sequence[Example]) -> Proposer:
+def dry_run(
+    study: Study,
+    name: str,
+    codebook_path: Path,
+    issues: Sequence[Issue],
+    examples: Sequence[Example],
+    caps: Caps = NO_CAPS,
+) -> tuple[int, Preview | None]:
+    """How many issues :func:`start` and :func:`propose` would code, and what that would take.
+
+    Contacts nobody, and leaves nothing behind in the study. Raises what :func:`start` raises.
+    """
+    codebook = codebooks.load(codebook_path)
+    manifest = _inputs(study, name, codebook, issues, examples)
+    Run.resume(study.runs, manifest, INPUTS)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        proposer = build_proposer(study.with_cache(Path(folder)), codebook, examples, caps)
+        manifest = manifest.model_copy(update={"model": proposer.describe()})
+        run = Run.resume(study.runs, manifest)
+        if run is not None:
+            proposer.recall(run.calls)
+        todo = list(issues) if run is None else pending(run)
+        return len(todo), proposer.preview(todo)
+
+
+def _inputs(
+    study: Study,
+    name: str,
+    codebook: Codebook,
+    issues: Sequence[Issue],
+    examples: Sequence[Example],
+    sampled_from: int | None = None,
+) -> Manifest:
+    """The manifest as far as it is known before a proposer is made."""
+    labels = content_hash("examples.v1", [e.model_dump(mode="json") for e in examples])
+    return Manifest(
+        name=name,
+        codebook_id=codebook.id,
+        codebook_version=codebook.version,
+        codebook_hash=codebook.hash,
+        data_hash=data_hash(issues),
+        issues=len(issues),
+        sampled_from=sampled_from,
+        labels_hash=labels if examples else "",
+        model={},
+        seed=study.settings.seed,
+        versions=versions(),
+        git=git_state(study.root),
+    )
+
+
+def build_proposer(
+    study: Study, codebook: Codebook, examples: Sequence[Example], caps: Caps = NO_CAPS
+) -> Proposer:
     """The proposer that ``model.name`` asks for. Raises ``ModelError`` when it cannot run here."""
     if study.settings.model.name == "embedded":
         from coder.proposers.embedded import EmbeddedProposer
@@ -72,7 +113,7 @@ def build_proposer(study: Study, codebook: Codebook, examples: Sequence[Example]
         return EmbeddedProposer.fit(codebook, examples, encoder=encoder, seed=study.settings.seed)
     from coder.proposers.llm import LLMProposer
 
-    return LLMProposer.open(study, codebook, examples)
+    return LLMProposer.open(study, codebook, examples, caps)
 
 
 def pending(run: Run) -> list[Issue]:

@@ -222,6 +222,10 @@ class Call(Record):
     raw_response: str | None = None
     finish_reason: str = ""
     usage: Usage | None = None
+    attempts: int = Field(default=1, ge=0)
+    """Requests it took: all but the last came back without an answer."""
+    estimated: Usage | None = None
+    """The worst case of those requests whose use the server did not tell; beside ``usage``."""
     seconds: float = 0.0
     error: str = ""
     at: datetime = Field(default_factory=now)

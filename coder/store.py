@@ -66,7 +66,8 @@ INPUTS = {
     "seed": "seed",
 }
 """The manifest's fields that are known before a proposer is made, and what people call them."""
-MODEL = {"model": "model"}
+IDENTITY = INPUTS | {"model": "model"}
+"""All that a run must have in common with a command that goes on with it."""
 
 
 class Run:
@@ -115,10 +116,9 @@ class Run:
 
         Raises ``RunError`` naming what differs when the run was made with other inputs.
         """
-        run = cls(runs / check_name(manifest.name, "run"))
-        if (run.path / "manifest.json").is_file():
-            run.require_same(manifest, INPUTS | MODEL)
-            return run
+        if known := cls.resume(runs, manifest):
+            return known
+        run = cls(runs / manifest.name)
         write_atomically(run.path / "codebook.yaml", codebook_text)
         write_atomically(run.path / "issues.jsonl", _jsonl(issues))
         if examples:
@@ -130,8 +130,20 @@ class Run:
         write_atomically(run.path / "manifest.json", summary + "\n")
         return run
 
-    def require_same(self, wanted: Manifest, fields: Mapping[str, str]) -> None:
-        """Raises ``RunError`` naming the first of ``fields`` that differs from the manifest's."""
+    @classmethod
+    def resume(
+        cls, runs: Path, manifest: Manifest, fields: Mapping[str, str] = IDENTITY
+    ) -> Run | None:
+        """The run named in ``manifest``, or ``None`` when there is none yet.
+
+        ``RunError`` when one of ``fields`` is not what that run was made with.
+        """
+        run = cls.find(runs, manifest.name)
+        if run is not None:
+            run._require_same(manifest, fields)
+        return run
+
+    def _require_same(self, wanted: Manifest, fields: Mapping[str, str]) -> None:
         have = self.manifest
         for field, what in fields.items():
             then, today = getattr(have, field), getattr(wanted, field)

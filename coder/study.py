@@ -85,18 +85,19 @@ class Settings(BaseSettings):
 class Study:
     """A study folder: where its runs, codebooks and prompts are, and what it is set to."""
 
-    def __init__(self, root: Path, settings: Settings) -> None:
+    def __init__(self, root: Path, settings: Settings, cache: Path | None = None) -> None:
         self.root = root
         self.settings = settings
+        self.cache = cache or self.runs / ".cache"
+        """Derived files; may be deleted at any time."""
 
     @property
     def runs(self) -> Path:
         return self.root / "runs"
 
-    @property
-    def cache(self) -> Path:
-        """Derived files; may be deleted at any time."""
-        return self.runs / ".cache"
+    def with_cache(self, folder: Path) -> Study:
+        """The same study with its derived files elsewhere."""
+        return Study(self.root, self.settings, folder)
 
     def key(self, name: str) -> SecretStr | None:
         """The secret called ``name`` from the environment, else from the study's .env."""

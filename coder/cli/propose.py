@@ -33,6 +33,14 @@ if TYPE_CHECKING:
     help="The issues --labels speaks of, when they are not among those to be coded.",
 )
 @click.option("--sample", type=click.IntRange(min=1), help="Code a random sample of this many.")
+@click.option("--dry-run", is_flag=True, help="Only say what it will take: tokens, calls, price.")
+@click.option(
+    "--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Stop before this is exceeded."
+)
+@click.option(
+    "--max-tokens", type=click.IntRange(min=0), metavar="N", help="The same for input and output."
+)
+@click.option("--max-calls", type=click.IntRange(min=0), metavar="N", help="The same for requests.")
 def command(
     issues: Path,
     name: str,
@@ -42,17 +50,25 @@ def command(
     labels: Path | None,
     labelled_issues: Path | None,
     sample: int | None,
+    dry_run: bool,
+    max_cost: float | None,
+    max_tokens: int | None,
+    max_calls: int | None,
 ) -> None:
     """Pre-code issues with a model.
 
     Proposes a code, a rationale and evidence for each of ISSUES (made by coder import).
 
-    Stop it with Ctrl-C at any time: the same command goes on where it stopped.
+    Stop it with Ctrl-C at any time: the same command goes on where it stopped. The --max caps hold
+    over all sessions of a run together.
     """
+    from decimal import Decimal
+
     from coder import codebook as codebooks
     from coder import propose as driver
     from coder.cli.labels import read_examples
     from coder.cli.terminal import console
+    from coder.proposers.spending import Caps
     from coder.resources import find
     from coder.sources.issues import load_issues
     from coder.study import Study
@@ -70,9 +86,20 @@ def command(
     elif sample is not None:
         console.print(f"There are {len(loaded):,} issues: all of them are the sample.")
     examples = read_examples(labels, book, known) if labels else []
-    run, proposer = driver.start(study, name, codebook_path, loaded, examples, sampled_from)
-    propose_with_progress(run, proposer)
-    _next_steps(study, run)
+    caps = Caps(None if max_cost is None else Decimal(str(max_cost)), max_tokens, max_calls)
+    if dry_run:
+        from coder.cli.dry_run import show
+
+        show(*driver.dry_run(study, name, codebook_path, loaded, examples, caps))
+        return
+    run, proposer = driver.start(
+        study, name, codebook_path, loaded, examples, caps, sampled_from=sampled_from
+    )
+    try:
+        propose_with_progress(run, proposer)
+    finally:
+        _say_what_it_took(study, run)
+    _next_steps(run)
 
 
 def draw(issues: list[Issue], size: int, seed: int) -> list[Issue]:
@@ -123,7 +150,22 @@ def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
     return counts
 
 
-def _next_steps(study: Study, run: Run) -> None:
+def _say_what_it_took(study: Study, run: Run) -> None:
+    """What the run has used in all its sessions; nothing for a model that makes no calls."""
+    from coder.cli.terminal import console, safe
+    from coder.proposers.prices import find_price
+    from coder.proposers.spending import in_words, spent_by
+
+    spent = spent_by(run.calls)
+    if spent.calls:
+        model = study.settings.model
+        price = find_price(study.root, model.name, model.base_url)
+        cost, as_of = (price.of(spent.usage), price.as_of) if price else (None, None)
+        said = in_words(spent, cost, as_of)
+        console.print(f"Used by this run so far: {safe(said)}.", soft_wrap=True)
+
+
+def _next_steps(run: Run) -> None:
     from coder.cli.terminal import console, safe
 
     name = safe(run.name)

@@ -28,13 +28,17 @@ def command(name: str) -> None:
     Shows the agreement of run NAME and writes runs/NAME/report/ as HTML, Markdown, JSON and CSV.
     """
     from coder.cli.terminal import console, safe
+    from coder.proposers.prices import find_price
     from coder.report import build_report, write_report
     from coder.store import Run
     from coder.study import Study
 
     study = Study.open()
     run = Run.open(study.runs, name)
-    report = build_report(run, draws=study.settings.report.draws, seed=study.settings.seed)
+    model = run.manifest.model
+    price = find_price(study.root, str(model.get("name", "")), str(model.get("base_url", "")))
+    settings = study.settings
+    report = build_report(run, draws=settings.report.draws, seed=settings.seed, price=price)
     files = write_report(report, run.path / "report")
     show(report)
     console.print(f"\nReport: {safe(files[0])}", soft_wrap=True)
@@ -49,6 +53,8 @@ def show(report: Report) -> None:
     names = wording.Names(report)
     console.print(f"[bold]{safe(sentences.headline_sentence(report))}[/]")
     console.print(_coverage(report))
+    if report.usage:
+        console.print(f"Used: {safe(wording.spent(report.usage))}.", soft_wrap=True)
     blind = [pair for pair in report.pairs if pair.kind == "blind"]
     if any(pair.n for pair in blind):
         console.print(_agreement(blind, names))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from coder.proposers.preview import Preview
 from coder.records import Call, Issue, Proposal
 
 SaveCall = Callable[[Call], None]
@@ -32,6 +33,10 @@ class Proposer(Protocol):
 
     def recall(self, calls: Iterable[Call]) -> None:
         """Answers this run already has, to be used instead of asking (and paying) again."""
+
+    def preview(self, issues: Sequence[Issue]) -> Preview | None:
+        """What proposing codes for ``issues`` will take; ``None`` if nothing. Contacts nobody."""
+        return None
 
     def propose(self, issues: Iterable[Issue], save_call: SaveCall) -> Iterator[Proposal]:
         """One proposal for each issue, in any order, each as soon as it is known."""

@@ -30,6 +30,10 @@ class TokenCounter:
     exact: bool
     count: Callable[[str], int]
 
+    def at_most(self, text: str) -> int:
+        """A bound that holds for any vocabulary: a token is at least one byte."""
+        return self.count(text) if self.exact else len(text.encode("utf-8", "surrogatepass"))
+
 
 def open_counter(model: str, cache: Path) -> TokenCounter:
     """The counter for a model's name, ``provider:model``. Never uses the network."""

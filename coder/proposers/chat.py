@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 import tenacity
 
 from coder.errors import ModelError
-from coder.proposers.failures import Failure, Fatal, Rejected, Transient, clean, failure
+from coder.proposers.failures import Failure, Fatal, Gone, Rejected, Transient, clean, failure
 from coder.proposers.providers import Endpoint, endpoint
+from coder.proposers.spending import Account
 from coder.records import Usage, canonical_json
 from coder.study import ModelSettings, Study
 
@@ -33,6 +34,9 @@ Messages = Sequence[tuple[str, str]]
 
 FORMATS = ("json_schema", "json_object", "text")
 """How an answer is asked for, the strictest first; the prompt states the contract in any case."""
+
+IN_A_ROW = 5
+"""So many issues one after the other without an answer mean that the server is gone."""
 
 _BACKOFF = tenacity.wait_random_exponential(multiplier=0.5, max=30.0)
 _bodies: ContextVar[list[str] | None] = ContextVar("bodies", default=None)
@@ -79,6 +83,7 @@ class Chat:
         }
         self._format = FORMATS[0] if self.endpoint.speaks_openai else FORMATS[-1]
         self._reached = False
+        self._unanswered = 0
         self._model: BaseChatModel | None = None
 
     @asynccontextmanager
@@ -99,12 +104,30 @@ class Chat:
             self._model = _build(self.endpoint, self._settings, client)
             yield self
 
-    async def ask(self, messages: Messages) -> Reply:
-        """The model's answer. Raises ``Failure``; after ``Fatal`` there is no use in asking on."""
+    async def ask(self, messages: Messages, account: Account) -> Reply:
+        """The model's answer; every request for it goes through ``account``.
+
+        Raises ``Failure``, of which ``Fatal`` means that there is no use in asking on, and
+        ``LimitReached``.
+        """
+        try:
+            reply = await self._in_some_format(messages, account)
+        except Transient as error:
+            self._unanswered += 1
+            if self._unanswered >= IN_A_ROW:
+                raise Gone(f"{IN_A_ROW} issues in a row got no answer: {error}") from error
+            raise
+        except Failure:
+            self._unanswered = 0
+            raise
+        self._unanswered = 0
+        return reply
+
+    async def _in_some_format(self, messages: Messages, account: Account) -> Reply:
         refused: Rejected | None = None
         for form in FORMATS[FORMATS.index(self._format) :]:
             try:
-                reply = await self._with_parameters(messages, form)
+                reply = await self._with_parameters(messages, form, account)
             except Rejected as error:
                 if error.about_the_text:
                     raise
@@ -116,25 +139,43 @@ class Chat:
         assert refused is not None
         raise refused
 
-    async def _with_parameters(self, messages: Messages, form: str) -> Reply:
+    async def _with_parameters(self, messages: Messages, form: str, account: Account) -> Reply:
         while True:
             sent = self.parameters
             try:
-                return await self._retrying(messages, form, sent)
+                return await self._retrying(messages, form, sent, account)
             except Rejected as error:
                 accepted = _without(sent, str(error))
                 if accepted is None:
                     raise
                 self.parameters = accepted
 
-    async def _retrying(self, messages: Messages, form: str, parameters: dict[str, Any]) -> Reply:
+    async def _retrying(
+        self, messages: Messages, form: str, parameters: dict[str, Any], account: Account
+    ) -> Reply:
         attempts = tenacity.AsyncRetrying(
             stop=tenacity.stop_after_attempt(self._retries + 1),
             wait=_wait,
             retry=tenacity.retry_if_exception_type(Transient),
             reraise=True,
         )
-        return await attempts(self._once, messages, form, parameters)
+        return await attempts(self._accounted, messages, form, parameters, account)
+
+    async def _accounted(
+        self, messages: Messages, form: str, parameters: dict[str, Any], account: Account
+    ) -> Reply:
+        await account.reserve()
+        used: Usage | None = None
+        try:
+            reply = await self._once(messages, form, parameters)
+            used = reply.usage
+        except Failure as error:
+            if not (isinstance(error, Transient) and error.lost):
+                used = Usage()
+            raise
+        finally:
+            account.settle(used)
+        return reply
 
     async def _once(self, messages: Messages, form: str, parameters: dict[str, Any]) -> Reply:
         assert self._model is not None
@@ -172,7 +213,9 @@ def stop_message(to: Endpoint, error: Fatal) -> ModelError:
     """The one line with which a run stops."""
     where = to.public_url or to.provider
     hint = "check the key and the model's name; the same command goes on where it stopped"
-    if to.compatible:
+    if isinstance(error, Gone):
+        hint = "wait until it answers again; the same command goes on where it stopped"
+    elif to.compatible:
         hint = f"is a server running there, does its address end in /v1? {hint}"
     return ModelError(f"{to.setting} at {where}: {error}", hint)
 

@@ -31,16 +31,26 @@ class Transient(Failure):
     """Worth asking again, after ``retry_after`` seconds if the server said so."""
 
     def __init__(
-        self, message: str, retry_after: float | None = None, unreachable: bool = False
+        self,
+        message: str,
+        retry_after: float | None = None,
+        unreachable: bool = False,
+        lost: bool = False,
     ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.unreachable = unreachable
         """No connection was made at all."""
+        self.lost = lost
+        """It arrived, but its answer did not: it may have to be paid for."""
 
 
 class Fatal(Failure):
     """Every other request would fail the same way: the run must stop."""
+
+
+class Gone(Fatal):
+    """The server does not answer any more."""
 
 
 class Rejected(Failure):
@@ -64,12 +74,13 @@ def failure(error: BaseException, secret: str = "") -> Failure:
     message = clean(str(error), secret) or type(error).__name__
     names = {kind.__name__ for e in _chain(error) for kind in type(e).__mro__}
     if status is None:
+        why = f"the answer cannot be read ({type(error).__name__}: {message})"
         if any("Timeout" in name for name in names):
-            return Transient("no answer within the time limit", unreachable=_refused(names))
-        if any("Connect" in name or "Transport" in name or "Protocol" in name for name in names):
-            return Transient(f"the connection failed: {_root(error, secret)}",
-                             unreachable=_refused(names))  # fmt: skip
-        return Transient(f"the answer cannot be read ({type(error).__name__}: {message})")
+            why = "no answer within the time limit"
+        elif any("Connect" in name or "Transport" in name or "Protocol" in name for name in names):
+            why = f"the connection failed: {_root(error, secret)}"
+        unreachable = _refused(names)
+        return Transient(why, unreachable=unreachable, lost=not unreachable)
     if status == 429 and "insufficient_quota" in message:
         return Fatal("the account has no credit (429)")
     if status in _FATAL:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import (
     AsyncIterator,
@@ -18,18 +19,21 @@ from time import perf_counter
 from typing import Any, Self
 
 from coder import prompts
-from coder.errors import UsageError
+from coder.errors import LimitReached
 from coder.evidence import span
 from coder.proposers.answer import Answer, Reader, answer_schema
 from coder.proposers.base import Proposer, SaveCall
 from coder.proposers.budget import TokenCounter, open_counter
 from coder.proposers.chat import Chat, Messages, read_raw, stop_message
-from coder.proposers.condense import Condensed, condense
+from coder.proposers.condense import Condensed
 from coder.proposers.failures import Failure, Fatal, Filtered, clean
+from coder.proposers.messages import Composer
+from coder.proposers.preview import Parts, Preview, draw
+from coder.proposers.prices import Price, find_price
 from coder.proposers.providers import endpoint
+from coder.proposers.spending import NO_CAPS, Account, Caps, Meter
 from coder.proposers.wire import Wire
 from coder.records import (
-    NONE_CODE,
     Call,
     Codebook,
     Evidence,
@@ -43,13 +47,6 @@ from coder.records import (
 )
 from coder.retrieval.base import Retriever, open_retriever
 from coder.study import Study
-
-EXAMPLE_CHARACTERS = 600
-"""How much of a similar labelled issue is shown."""
-MIN_ISSUE_TOKENS = 200
-"""With less room than this for the issue itself, coding it would be a pretence."""
-_FRAMING_TOKENS = 64
-"""What a server's chat template adds around the messages, rounded up."""
 
 
 @dataclass(frozen=True)
@@ -75,40 +72,44 @@ class LLMProposer(Proposer):
         prompt: prompts.Prompt,
         retriever: Retriever,
         counter: TokenCounter,
+        price: Price | None,
+        meter: Meter,
     ) -> None:
         self._settings = study.settings
         to = endpoint(study)
         self._schema = answer_schema(codebook, bounded=to.compatible)
         self._chat = Chat(to, study.settings.model, self._schema)
         self._asked = dict(self._chat.parameters)
-        self._codebook = codebook
         self._prompt = prompt
         self._retriever = retriever
         self._counter = counter
         self._reader = Reader(codebook)
         self._system_hash = content_hash("message.v1", prompt.system)
         self._answered: dict[str, Call] = {}
-        model = self._settings.model
-        self._room = (
-            model.context_tokens - model.max_output_tokens - counter.count(prompt.system)
-            - _FRAMING_TOKENS
-        )  # fmt: skip
-        if self._room < MIN_ISSUE_TOKENS:
-            raise UsageError(
-                f"model.context_tokens = {model.context_tokens} leaves no room for an issue beside "
-                f"the codebook and the answer",
-                f"set it to at least {model.context_tokens - self._room + 4 * MIN_ISSUE_TOKENS}, "
-                "or choose a smaller codebook",
-            )
+        self._price = price
+        self._meter = meter
+        self._lost: list[Call] = []
+        self._composer = Composer(
+            self._settings, codebook, prompt, retriever, counter, self._schema
+        )
 
     @classmethod
-    def open(cls, study: Study, codebook: Codebook, examples: Sequence[Example]) -> Self:
+    def open(
+        cls,
+        study: Study,
+        codebook: Codebook,
+        examples: Sequence[Example],
+        caps: Caps = NO_CAPS,
+    ) -> Self:
         """The proposer a study is set to. Contacts nobody.
 
         Raises ``ModelError`` without the model's package or key, ``InputError`` for a bad template
-        and ``UsageError`` when the codebook does not fit into ``model.context_tokens``.
+        or price table, and ``UsageError`` when the codebook does not fit into
+        ``model.context_tokens`` or a cap on the cost meets an unknown price.
         """
         settings = study.settings
+        price = find_price(study.root, settings.model.name, settings.model.base_url)
+        meter = Meter(caps, price, settings.model.name)
         # A small codebook stands in the prompt in full; of a large one, the rules of those codes
         # that are near to the issue. 0 definitions: all of it, always.
         few = len(codebook.leaves) <= settings.retrieval.definitions
@@ -116,7 +117,7 @@ class LLMProposer(Proposer):
         prompt = prompts.load(settings.model.prompt, study.root, codebook, detailed)
         counter = open_counter(settings.model.name, study.cache)
         retriever = open_retriever(study, codebook, examples)
-        return cls(study, codebook, prompt, retriever, counter)
+        return cls(study, codebook, prompt, retriever, counter, price, meter)
 
     def texts(self) -> Mapping[str, str]:
         """The message every request begins with; calls name it by its hash."""
@@ -141,17 +142,41 @@ class LLMProposer(Proposer):
         }
 
     def recall(self, calls: Iterable[Call]) -> None:
-        """Use these answers, from an earlier session, instead of asking the same again."""
+        """Use these answers, from an earlier session, instead of asking the same again.
+
+        What they used counts towards the caps.
+        """
+        calls = list(calls)
+        self._meter.add(calls)
         for call in calls:
             key = call.request.get("key")
             if isinstance(key, str) and call.raw_response is not None and not call.error:
                 self._answered[key] = call
 
+    def preview(self, issues: Sequence[Issue]) -> Preview:
+        """What asking about ``issues`` will take, by a sample of them. Contacts nobody."""
+        measured: list[Parts] = []
+        drawn = draw(issues, self._settings.seed)
+        for issue in drawn:
+            made = self._composer.compose(issue)
+            if self._key(made.messages) not in self._answered:
+                measured.append(self._composer.parts(made))
+        return Preview(
+            model=self._settings.model.name,
+            pending=len(issues),
+            on_disk=len(drawn) - len(measured),
+            measured=tuple(measured),
+            max_output_tokens=self._settings.model.max_output_tokens,
+            counted_by=self._counter.name,
+            exact=self._counter.exact,
+            price=self._price,
+        )
+
     def propose(self, issues: Iterable[Issue], save_call: SaveCall) -> Iterator[Proposal]:
         """One proposal for each issue, as answers come in. Every call is saved before it is read.
 
-        Raises ``ModelError`` when asking on is of no use (a refused key, no server); what was
-        answered until then has been saved.
+        Raises ``ModelError`` when asking on is of no use (a refused key, no server) and
+        ``LimitReached`` at a cap; what was answered until then has been saved.
         """
         wire = Wire(self._connected, self._settings.model.concurrency)
         try:
@@ -160,15 +185,17 @@ class LLMProposer(Proposer):
         except Fatal as error:
             raise stop_message(self._chat.endpoint, error) from None
         finally:
-            for _, call in wire.completed():
+            for call in [*(call for _, call in wire.completed()), *self._lost]:
                 save_call(call)
+            self._lost.clear()
 
     def _drive(
         self, issues: Iterator[Issue], wire: Wire[Request, Call], save_call: SaveCall
     ) -> Iterator[Proposal]:
         repairs: deque[Request] = deque()
+        limit: LimitReached | None = None
         while True:
-            while wire.room and (request := self._next(repairs, issues)):
+            while limit is None and wire.room and (request := self._next(repairs, issues)):
                 known = self._answered.get(request.key)
                 if known is None:
                     wire.send(request)
@@ -177,8 +204,13 @@ class LLMProposer(Proposer):
                 else:
                     repairs.append(outcome)
             if not wire.busy:
-                return
-            request, call = wire.receive()
+                break
+            try:
+                request, call = wire.receive()
+            except LimitReached as error:
+                # Nothing more is sent; what is under way is waited for.
+                limit = error
+                continue
             save_call(call)
             wire.acknowledge()
             outcome = self._outcome(request, call)
@@ -186,6 +218,8 @@ class LLMProposer(Proposer):
                 yield outcome
             else:
                 repairs.append(outcome)
+        if limit is not None:
+            raise limit
 
     def _next(self, repairs: deque[Request], issues: Iterator[Issue]) -> Request | None:
         if repairs:
@@ -196,27 +230,10 @@ class LLMProposer(Proposer):
     # --- asking ---------------------------------------------------------------------------------
 
     def _request(self, issue: Issue) -> Request:
-        settings = self._settings.retrieval
-        wanted = 0 if self._prompt.detailed else settings.definitions
-        found = self._retriever.look_up(issue, settings.neighbours, wanted)
-        codes = [self._codebook.by_id[code] for code in found.definitions]
-        definitions = [code for code in codes if code.include or code.exclude or code.examples]
-        shown = [_shown(example) for example in found.examples]
-        texts = [issue.text, *(example.text + example.memo for example in shown)]
-        word = prompts.nonce(self._settings.seed, issue.hash, texts)
-
-        def room() -> int:
-            frame = self._prompt.user((), word, definitions, shown)
-            return self._room - self._counter.count(frame)
-
-        # The issue comes first: what was retrieved gives way, the least similar first.
-        while room() < MIN_ISSUE_TOKENS and (shown or definitions):
-            (shown or definitions).pop()
-        condensed = condense(issue, self._counter.count, room())
-        user = self._prompt.user(condensed.passages, word, definitions, shown)
-        messages = (("system", self._prompt.system), ("user", user))
-        retrieved = found.neighbours[: len(shown)]
-        return Request(issue, messages, self._key(messages), condensed, retrieved, found.excluded)
+        made = self._composer.compose(issue)
+        retrieved = made.found.neighbours[: len(made.shown)]
+        key = self._key(made.messages)
+        return Request(issue, made.messages, key, made.condensed, retrieved, made.found.excluded)
 
     def _key(self, messages: Messages) -> str:
         """The hash of everything that changes the answer."""
@@ -230,8 +247,9 @@ class LLMProposer(Proposer):
             yield self._call
 
     async def _call(self, request: Request) -> Call:
-        """The call, answered or failed. Raises ``Fatal`` when the run must stop."""
+        """The call, answered or failed. Raises ``Fatal`` or ``LimitReached`` to stop the run."""
         began = perf_counter()
+        account = self._meter.account(self._composer.worst(request.messages))
         sent: dict[str, Any] = {
             "key": request.key,
             # The system message is the same in every call: named by its hash, kept once.
@@ -240,18 +258,32 @@ class LLMProposer(Proposer):
         }
         answered: dict[str, Any]
         try:
-            reply = await self._chat.ask(request.messages)
+            reply = await self._chat.ask(request.messages, account)
             sent |= {"format": reply.format, "parameters": reply.parameters}
             answered = {
                 "raw_response": reply.raw,
                 "finish_reason": reply.finish_reason,
                 "usage": reply.usage,
             }
-        except Fatal:
+        except (Fatal, LimitReached, asyncio.CancelledError) as stop:
+            if account.attempts:
+                # No answer, but perhaps a bill: it must count when the run goes on.
+                answered = {"error": f"stopped before an answer came: {stop}".rstrip(": ")}
+                self._lost.append(self._record(request, sent, answered, account, began))
             raise
         except Failure as error:
             filtered = "content_filter" if isinstance(error, Filtered) else ""
             answered = {"error": str(error), "finish_reason": filtered}
+        return self._record(request, sent, answered, account, began)
+
+    def _record(
+        self,
+        request: Request,
+        sent: dict[str, Any],
+        answered: dict[str, Any],
+        account: Account,
+        began: float,
+    ) -> Call:
         at = now()
         return Call(
             id=content_hash("call.v1", [request.key, at.isoformat()])[:20],
@@ -260,6 +292,8 @@ class LLMProposer(Proposer):
             prompt=self._prompt.name,
             prompt_hash=self._prompt.hash,
             request=sent,
+            attempts=account.attempts,
+            estimated=account.estimated,
             seconds=round(perf_counter() - began, 3),
             at=at,
             **answered,
@@ -322,11 +356,6 @@ class LLMProposer(Proposer):
             error=error,
             seconds=round(sum(call.seconds for call in request.earlier), 3),
         )
-
-
-def _shown(example: Example) -> prompts.Shown:
-    text = " ".join(example.issue.text.split())[:EXAMPLE_CHARACTERS]
-    return prompts.Shown(text, example.codes or (NONE_CODE,), " ".join(example.memo.split()))
 
 
 def _evidence(request: Request, number: int) -> Evidence:

@@ -8,6 +8,7 @@ from itertools import combinations
 
 from coder.agreement import agree, agree_many
 from coder.agreement.intervals import LEVEL
+from coder.proposers.prices import Price
 from coder.records import NONE_CODE, Action, Codebook, Decision, Issue, Proposal, Status
 from coder.report.acceptance import acceptance
 from coder.report.model import (
@@ -31,25 +32,30 @@ from coder.report.model import (
     Why,
 )
 from coder.report.sides import Codes, Rater, Side, model_side, own_answer, raters, status_of
+from coder.report.spending import spending
 from coder.store import Run
 
 EXCERPT = 600
 """How many characters of an issue's text a disagreement shows."""
 
 
-def build_report(run: Run, *, draws: int = 2000, seed: int = 0) -> Report:
+def build_report(
+    run: Run, *, draws: int = 2000, seed: int = 0, price: Price | None = None
+) -> Report:
     """The report of a run as it is now. Reads the run, writes nothing.
 
-    The same run, ``draws`` and ``seed`` give the same report. Raises ``RunError`` naming a line
+    ``price`` is that of the run's chat model, ``None`` if it is unknown or there is none. The same
+    run, ``draws``, ``seed`` and ``price`` give the same report. Raises ``RunError`` naming a line
     that cannot be read.
     """
-    return _Builder(run, draws, seed).report()
+    return _Builder(run, draws, seed, price).report()
 
 
 class _Builder:
     """One run read once, and the figures taken from it."""
 
-    def __init__(self, run: Run, draws: int, seed: int) -> None:
+    def __init__(self, run: Run, draws: int, seed: int, price: Price | None) -> None:
+        self.price = price
         self.run, self.draws, self.seed = run, draws, seed
         self.book = run.codebook
         by_id: dict[str, Proposal] = {}
@@ -83,6 +89,7 @@ class _Builder:
                 clusters=len(set(self.groups.values())),
             ),
             coverage=self._coverage(),
+            usage=spending(self.run, self.raters, self.price),
             pairs=pairs,
             together=tuple(self._together()),
             acceptance=tuple(

@@ -37,6 +37,7 @@ from coder.report.wording import (
     reading,
     reasons,
     share,
+    spent,
     title,
     together_notes,
 )
@@ -80,9 +81,11 @@ def _about(report: Report) -> Iterator[str]:
     run, book = report.run, report.codebook
     encoder, version = run.model.get("encoder"), run.versions.get("issue-coder", "")
     issues = filter(None, (f"{report.coverage.issues:,}", sample(report)))
+    used = (f"- Used: {text(spent(report.usage), 400)}",) if report.usage else ()
     yield "\n".join(
         (
             f"- Model: {text(describe_model(run.model))}",
+            *used,
             *([f"- Encoder: {text(str(encoder))}"] if encoder else ()),
             f"- Codebook: {text(book.name)}, version {text(book.version)} (`{book.hash[:12]}`)",
             f"- Run made: {run.created_at:%Y-%m-%d %H:%M} UTC, seed {run.seed}"

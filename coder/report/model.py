@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 from typing import Literal
 
@@ -218,6 +219,26 @@ class Case(Record):
     judgements: tuple[Judgement, ...]
 
 
+class Spending(Record):
+    """What the calls to a chat model used, in USD where the price is known.
+
+    ``cached_tokens`` are part of ``input_tokens``; ``estimated_calls`` gave no count and are in the
+    figures at their worst case. ``accepted_codes`` counts each code of each issue once that a rater
+    accepted; what one cost is ``None`` without any.
+    """
+
+    calls: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    estimated_calls: int
+    cost: float | None
+    prices_as_of: date | None
+    accepted_codes: int
+    tokens_per_accepted_code: float | None
+    cost_per_accepted_code: float | None
+
+
 class Resampling(Record):
     """How every interval was made."""
 
@@ -235,6 +256,7 @@ class Report(Record):
     codebook: CodebookSummary
     resampling: Resampling
     coverage: Coverage
+    usage: Spending | None = None
     pairs: tuple[Pair, ...]
     together: tuple[Together, ...]
     acceptance: tuple[Acceptance, ...]

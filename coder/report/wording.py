@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from coder.records import NONE_CODE, Estimate
-from coder.report.model import Level, Pair, Report, Why
+from coder.proposers.prices import money
+from coder.proposers.spending import Spent, in_words
+from coder.records import NONE_CODE, Estimate, Usage
+from coder.report.model import Level, Pair, Report, Spending, Why
 
 TENTATIVE, RELIABLE = 0.667, 0.8
 """Where the readings of alpha begin (guidelines for SE studies, arXiv 2508.15503)."""
@@ -170,6 +172,23 @@ class Names:
         codes = pair.majority_agreement.codes
         shown = "; ".join(self.name(code) for code in codes or (NONE_CODE,))
         return f"{number(pair.majority_agreement.value)} ({shown})"
+
+
+def spent(usage: Spending) -> str:
+    """What the model's calls used, in one line."""
+    tokens = Usage(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_tokens=usage.cached_tokens,
+    )
+    total = Spent(usage.calls, tokens, usage.estimated_calls)
+    said = in_words(total, usage.cost, usage.prices_as_of)
+    if usage.tokens_per_accepted_code is not None:
+        said += (
+            f"; for each of the {plural(usage.accepted_codes, 'accepted code')} "
+            f"{usage.tokens_per_accepted_code:,.0f} tokens, {money(usage.cost_per_accepted_code)}"
+        )
+    return said
 
 
 def title(pair: Pair) -> str:

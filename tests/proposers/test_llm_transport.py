@@ -59,7 +59,8 @@ def test_what_cannot_pass_stops_the_run_at_once(status, words, tmp_path):
     with server.running(), pytest.raises(ModelError, match=words) as stopped:
         for proposal in proposer.propose([issue(n) for n in range(20)], saved.append):
             got.append(proposal)
-    assert [p.status for p in got] == [Status.OK] and len(saved) == 1
+    assert [p.status for p in got] == [Status.OK]
+    assert len([call for call in saved if not call.error]) == 1
     assert len(server.requests) <= 3
     assert KEY not in stopped.value.message + stopped.value.hint
 
@@ -214,7 +215,7 @@ def test_stopping_is_quick_and_keeps_what_was_answered(tmp_path):
         began = time.monotonic()
         stream.close()
         assert time.monotonic() - began < 2
-    assert len(saved) == 3
+    assert len([call for call in saved if call.raw_response]) == 3
     assert not [t for t in threading.enumerate() if t.name == "coder-network"]
 
 

@@ -1,0 +1,191 @@
+"""What a run has spent, and the caps on it: a request is sent only if its worst case fits."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from coder.errors import LimitReached, UsageError
+from coder.proposers.prices import FILE, Price, money
+from coder.records import Call, Usage
+
+
+@dataclass(frozen=True)
+class Caps:
+    """How much a run may spend in all its sessions together; ``None`` is no limit."""
+
+    cost: Decimal | None = None
+    """In USD."""
+    tokens: int | None = None
+    """Input and output together."""
+    calls: int | None = None
+    """Requests, repeated ones too."""
+
+
+NO_CAPS = Caps()
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What requests used. ``estimated`` of the calls hold a worst case for want of a count."""
+
+    calls: int = 0
+    usage: Usage = field(default_factory=Usage)
+    estimated: int = 0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(
+            self.calls + other.calls,
+            total([self.usage, other.usage]),
+            self.estimated + other.estimated,
+        )
+
+    @property
+    def tokens(self) -> int:
+        return self.usage.input_tokens + self.usage.output_tokens
+
+
+def total(usages: Iterable[Usage]) -> Usage:
+    """The sum of ``usages``."""
+    found = list(usages)
+    return Usage(
+        input_tokens=sum(u.input_tokens for u in found),
+        output_tokens=sum(u.output_tokens for u in found),
+        cached_tokens=sum(u.cached_tokens for u in found),
+    )
+
+
+def spent_by(calls: Iterable[Call]) -> Spent:
+    """What saved calls used."""
+    return sum((_spent(call) for call in calls), Spent())
+
+
+def in_words(spent: Spent, cost: Decimal | float | None, as_of: date | None) -> str:
+    """Calls, tokens and cost on one line; ``as_of`` is the day the prices are of."""
+    usage = spent.usage
+    said = (
+        f"{spent.calls:,} {'call' if spent.calls == 1 else 'calls'}, "
+        f"{usage.input_tokens:,} input tokens ({usage.cached_tokens:,} of them cached), "
+        f"{usage.output_tokens:,} output tokens, cost {money(cost)}"
+    )
+    if as_of is not None:
+        said += f" (prices of {as_of})"
+    if spent.estimated:
+        said += f"; {spent.estimated:,} without a count are in it at their worst case"
+    return said
+
+
+def _spent(call: Call) -> Spent:
+    known = [usage for usage in (call.usage, call.estimated) if usage is not None]
+    return Spent(call.attempts, total(known), int(call.estimated is not None))
+
+
+class Meter:
+    """Counts what a run spends and holds it under its caps.
+
+    Used from one thread at a time: told of earlier calls before the first request is sent, then
+    only on the network's thread.
+    """
+
+    def __init__(self, caps: Caps, price: Price | None, model: str) -> None:
+        """Raises ``UsageError`` for a cap on the cost of a model whose price is unknown."""
+        if caps.cost is not None and price is None:
+            raise UsageError(
+                f"the price of {model} is unknown, so --max-cost cannot be held",
+                f"add its price to {FILE} in the study folder, or use --max-tokens",
+            )
+        self._caps = caps
+        self._price = price
+        self._spent = Spent()
+        self._held: dict[Account, Usage] = {}
+        self._settled = asyncio.Event()
+        self._stop: LimitReached | None = None
+        self._understated = 1.0
+
+    def add(self, calls: Iterable[Call]) -> None:
+        """Count what these calls of an earlier session used."""
+        self._spent += spent_by(calls)
+
+    def account(self, worst: Usage) -> Account:
+        """An account for one call, each of whose requests uses ``worst`` at most."""
+        return Account(self, worst)
+
+    async def reserve(self, account: Account) -> None:
+        """Set the worst case of a request aside, waiting for room that others may leave.
+
+        Raises ``LimitReached`` when it does not fit though nothing else is under way, and from
+        then on: after a stop no request is sent.
+        """
+        while self._stop is None:
+            # A server that counts more than we do is believed from its first answer on.
+            tokens = math.ceil(account.worst.input_tokens * self._understated)
+            worst = account.worst.model_copy(update={"input_tokens": tokens})
+            problem = self._exceeded(worst)
+            if problem is None:
+                self._held[account] = worst
+                return
+            if self._held:
+                await self._settled.wait()
+            else:
+                self._stop = LimitReached(
+                    problem, "raise the cap and run the same command again; every answer is kept"
+                )
+        raise self._stop
+
+    def settle(self, account: Account, usage: Usage | None) -> Usage:
+        """Replace a reservation by what the request used; by its worst case if nobody knows."""
+        worst = self._held.pop(account)
+        used = usage or worst
+        self._spent += Spent(1, used)
+        if account.worst.input_tokens:
+            ratio = used.input_tokens / account.worst.input_tokens
+            self._understated = max(self._understated, ratio)
+        self._settled.set()
+        self._settled = asyncio.Event()
+        return used
+
+    def _exceeded(self, worst: Usage) -> str | None:
+        """Which cap one more request could break, in words."""
+        caps, price = self._caps, self._price
+        then = self._spent + Spent(len(self._held) + 1, total([*self._held.values(), worst]))
+        if caps.calls is not None and then.calls > caps.calls:
+            return f"--max-calls {caps.calls:,} is reached: the run has made {self._spent.calls:,}"
+        if caps.tokens is not None and then.tokens > caps.tokens:
+            next_one = worst.input_tokens + worst.output_tokens
+            return (
+                f"--max-tokens {caps.tokens:,} is reached: the run has used "
+                f"{self._spent.tokens:,}, and the next request may use {next_one:,}"
+            )
+        if caps.cost is not None and price is not None and price.of(then.usage) > caps.cost:
+            return (
+                f"--max-cost {caps.cost} is reached: the run has spent "
+                f"{money(price.of(self._spent.usage))}, and the next request may cost "
+                f"{money(price.of(worst))}"
+            )
+        return None
+
+
+class Account:
+    """The requests of one call, one after the other."""
+
+    def __init__(self, meter: Meter, worst: Usage) -> None:
+        self._meter = meter
+        self.worst = worst
+        self.attempts = 0
+        self.estimated: Usage | None = None
+        """What the requests used of which no count came back."""
+
+    async def reserve(self) -> None:
+        """To be called before each request. Raises ``LimitReached``."""
+        await self._meter.reserve(self)
+        self.attempts += 1
+
+    def settle(self, usage: Usage | None) -> None:
+        """To be called after each request; ``None`` if what it used is not known."""
+        used = self._meter.settle(self, usage)
+        if usage is None:
+            self.estimated = total([self.estimated or Usage(), used])
