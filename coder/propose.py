@@ -9,8 +9,8 @@ from pathlib import Path
 from coder import codebook as codebooks
 from coder.proposers.base import Proposer
 from coder.provenance import git_state, versions
-from coder.records import Codebook, Example, Issue, Manifest, Proposal, Status, content_hash
-from coder.store import Run, data_hash
+from coder.records import Codebook, Example, Issue, Manifest, Proposal, Status
+from coder.store import Run, data_hash, labels_hash
 from coder.study import Study
 
 OnProposal = Callable[[Proposal], None]
@@ -38,9 +38,7 @@ def start(
         codebook_hash=codebook.hash,
         data_hash=data_hash(issues),
         issues=len(issues),
-        labels_hash=content_hash("examples.v1", [e.model_dump(mode="json") for e in examples])
-        if examples
-        else "",
+        labels_hash=labels_hash(examples),
         model=description,
         seed=study.settings.seed,
         versions=versions(),

@@ -17,89 +17,51 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, Self
 
-from coder import prompts
-from coder.errors import UsageError
 from coder.evidence import span
 from coder.proposers.answer import Answer, Reader, answer_schema
 from coder.proposers.base import Proposer, SaveCall
-from coder.proposers.budget import TokenCounter, open_counter
 from coder.proposers.chat import Chat, Messages, read_raw, stop_message
-from coder.proposers.condense import Condensed, condense
+from coder.proposers.compose import Composed, Composer
 from coder.proposers.failures import Failure, Fatal, Filtered, clean
 from coder.proposers.providers import endpoint
 from coder.proposers.wire import Wire
 from coder.records import (
-    NONE_CODE,
     Call,
     Codebook,
     Evidence,
     Example,
     Issue,
-    Neighbour,
     Proposal,
     Status,
     content_hash,
     now,
 )
-from coder.retrieval.base import Retriever, open_retriever
 from coder.study import Study
-
-EXAMPLE_CHARACTERS = 600
-"""How much of a similar labelled issue is shown."""
-MIN_ISSUE_TOKENS = 200
-"""With less room than this for the issue itself, coding it would be a pretence."""
-_FRAMING_TOKENS = 64
-"""What a server's chat template adds around the messages, rounded up."""
 
 
 @dataclass(frozen=True)
 class Request:
     """One question to the model. ``earlier`` are the calls before it about the same issue."""
 
-    issue: Issue
+    composed: Composed
     messages: Messages
     key: str
-    condensed: Condensed
-    retrieved: tuple[Neighbour, ...]
-    excluded: tuple[str, ...]
     earlier: tuple[Call, ...] = ()
 
 
 class LLMProposer(Proposer):
     """A proposer that asks a chat model; see :class:`coder.proposers.base.Proposer`."""
 
-    def __init__(
-        self,
-        study: Study,
-        codebook: Codebook,
-        prompt: prompts.Prompt,
-        retriever: Retriever,
-        counter: TokenCounter,
-    ) -> None:
+    def __init__(self, study: Study, codebook: Codebook, composer: Composer) -> None:
         self._settings = study.settings
         to = endpoint(study)
         self._schema = answer_schema(codebook, bounded=to.compatible)
         self._chat = Chat(to, study.settings.model, self._schema)
         self._asked = dict(self._chat.parameters)
-        self._codebook = codebook
-        self._prompt = prompt
-        self._retriever = retriever
-        self._counter = counter
+        self._composer = composer
+        self._prompt = composer.prompt
         self._reader = Reader(codebook)
-        self._system_hash = content_hash("message.v1", prompt.system)
         self._answered: dict[str, Call] = {}
-        model = self._settings.model
-        self._room = (
-            model.context_tokens - model.max_output_tokens - counter.count(prompt.system)
-            - _FRAMING_TOKENS
-        )  # fmt: skip
-        if self._room < MIN_ISSUE_TOKENS:
-            raise UsageError(
-                f"model.context_tokens = {model.context_tokens} leaves no room for an issue beside "
-                f"the codebook and the answer",
-                f"set it to at least {model.context_tokens - self._room + 4 * MIN_ISSUE_TOKENS}, "
-                "or choose a smaller codebook",
-            )
 
     @classmethod
     def open(cls, study: Study, codebook: Codebook, examples: Sequence[Example]) -> Self:
@@ -108,15 +70,7 @@ class LLMProposer(Proposer):
         Raises ``ModelError`` without the model's package or key, ``InputError`` for a bad template
         and ``UsageError`` when the codebook does not fit into ``model.context_tokens``.
         """
-        settings = study.settings
-        # A small codebook stands in the prompt in full; of a large one, the rules of those codes
-        # that are near to the issue. 0 definitions: all of it, always.
-        few = len(codebook.leaves) <= settings.retrieval.definitions
-        detailed = few or settings.retrieval.definitions == 0
-        prompt = prompts.load(settings.model.prompt, study.root, codebook, detailed)
-        counter = open_counter(settings.model.name, study.cache)
-        retriever = open_retriever(study, codebook, examples)
-        return cls(study, codebook, prompt, retriever, counter)
+        return cls(study, codebook, Composer.open(study, codebook, examples))
 
     def texts(self) -> Mapping[str, str]:
         """The message every request begins with; calls name it by its hash."""
@@ -129,15 +83,8 @@ class LLMProposer(Proposer):
             "name": self._settings.model.name,
             "base_url": self._chat.endpoint.public_url,
             "parameters": self._asked,
-            "context_tokens": self._settings.model.context_tokens,
-            "tokens_counted_by": self._counter.name,
-            "prompt": self._prompt.name,
-            "prompt_hash": self._prompt.hash,
-            "system_hash": self._system_hash,
             "schema_hash": content_hash("schema.v1", self._schema),
-            "embedder": self._retriever.embedder,
-            "neighbours": self._settings.retrieval.neighbours,
-            "definitions": self._settings.retrieval.definitions,
+            **self._composer.describe(),
         }
 
     def recall(self, calls: Iterable[Call]) -> None:
@@ -196,33 +143,14 @@ class LLMProposer(Proposer):
     # --- asking ---------------------------------------------------------------------------------
 
     def _request(self, issue: Issue) -> Request:
-        settings = self._settings.retrieval
-        wanted = 0 if self._prompt.detailed else settings.definitions
-        found = self._retriever.look_up(issue, settings.neighbours, wanted)
-        codes = [self._codebook.by_id[code] for code in found.definitions]
-        definitions = [code for code in codes if code.include or code.exclude or code.examples]
-        shown = [_shown(example) for example in found.examples]
-        texts = [issue.text, *(example.text + example.memo for example in shown)]
-        word = prompts.nonce(self._settings.seed, issue.hash, texts)
-
-        def room() -> int:
-            frame = self._prompt.user((), word, definitions, shown)
-            return self._room - self._counter.count(frame)
-
-        # The issue comes first: what was retrieved gives way, the least similar first.
-        while room() < MIN_ISSUE_TOKENS and (shown or definitions):
-            (shown or definitions).pop()
-        condensed = condense(issue, self._counter.count, room())
-        user = self._prompt.user(condensed.passages, word, definitions, shown)
-        messages = (("system", self._prompt.system), ("user", user))
-        retrieved = found.neighbours[: len(shown)]
-        return Request(issue, messages, self._key(messages), condensed, retrieved, found.excluded)
+        composed = self._composer.compose(issue)
+        return Request(composed, composed.messages, self._key(composed.messages))
 
     def _key(self, messages: Messages) -> str:
         """The hash of everything that changes the answer."""
         chat = self._chat.endpoint
         asked = [chat.setting, chat.public_url, self._asked, self._schema]
-        return content_hash("request.v1", [asked, self._system_hash, list(messages[1:])])
+        return content_hash("request.v1", [asked, self._composer.system_hash, list(messages[1:])])
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Callable[[Request], Awaitable[Call]]]:
@@ -235,7 +163,7 @@ class LLMProposer(Proposer):
         sent: dict[str, Any] = {
             "key": request.key,
             # The system message is the same in every call: named by its hash, kept once.
-            "messages": [{"role": "system", "hash": self._system_hash}]
+            "messages": [{"role": "system", "hash": self._composer.system_hash}]
             + [{"role": role, "content": text} for role, text in request.messages[1:]],
         }
         answered: dict[str, Any]
@@ -255,7 +183,7 @@ class LLMProposer(Proposer):
         at = now()
         return Call(
             id=content_hash("call.v1", [request.key, at.isoformat()])[:20],
-            issue_id=request.issue.id,
+            issue_id=request.composed.issue.id,
             model=self._chat.endpoint.setting,
             prompt=self._prompt.name,
             prompt_hash=self._prompt.hash,
@@ -310,13 +238,13 @@ class LLMProposer(Proposer):
     def _without(self, request: Request, status: Status, error: str) -> Proposal:
         calls = tuple(call.id for call in request.earlier)
         return Proposal(
-            id=content_hash("proposal.v1", [request.issue.id, calls])[:20],
-            issue_id=request.issue.id,
-            issue_hash=request.issue.hash,
+            id=content_hash("proposal.v1", [request.composed.issue.id, calls])[:20],
+            issue_id=request.composed.issue.id,
+            issue_hash=request.composed.issue.hash,
             status=status,
-            retrieved=request.retrieved,
-            excluded=request.excluded,
-            left_out=request.condensed.left_out,
+            retrieved=request.composed.retrieved,
+            excluded=request.composed.excluded,
+            left_out=request.composed.condensed.left_out,
             call_ids=calls,
             model=self._chat.endpoint.setting,
             error=error,
@@ -324,12 +252,7 @@ class LLMProposer(Proposer):
         )
 
 
-def _shown(example: Example) -> prompts.Shown:
-    text = " ".join(example.issue.text.split())[:EXAMPLE_CHARACTERS]
-    return prompts.Shown(text, example.codes or (NONE_CODE,), " ".join(example.memo.split()))
-
-
 def _evidence(request: Request, number: int) -> Evidence:
     """Sentence ``number`` in the issue's own words; unverified if the model was shown no such."""
-    found = request.condensed.spans.get(number)
-    return span(request.issue.text, *found) if found else Evidence(quote=f"[{number}]")
+    found = request.composed.condensed.spans.get(number)
+    return span(request.composed.issue.text, *found) if found else Evidence(quote=f"[{number}]")
