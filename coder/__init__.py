@@ -18,6 +18,7 @@ The map, from the ground up; imports run downwards only:
     proposers/    issue -> proposal: the embedded classifier, any chat model
     propose       makes or resumes a run
     review        the state machine of a review
+    audit/        what a run's files prove
     report/       run -> tables, figures, Markdown, JSON, HTML
     doctor        what is present and what is missing
     cli/          one file per verb, and all that touches a terminal

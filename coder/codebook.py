@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -234,6 +234,15 @@ def _validate(entries: list[_Entry], problems: list[Problem]) -> list[Code]:
         if above is not None:
             problems.append(Problem(seen[code.id], f"code {code.id!r} is its own ancestor"))
     return codes
+
+
+def can_hold(codebook: Codebook, codes: Sequence[str]) -> bool:
+    """Whether ``codes`` can be an answer: leaves it has, as many as it allows, or none."""
+    if not codes:
+        return codebook.allow_none
+    leaves = {code.id for code in codebook.leaves}
+    single = codebook.cardinality is Cardinality.SINGLE
+    return all(code in leaves for code in codes) and (len(codes) == 1 or not single)
 
 
 def resolver(codebook: Codebook) -> Callable[[str], str]:

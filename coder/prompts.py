@@ -89,34 +89,61 @@ class Prompt:
             ) from None
 
 
+@dataclass(frozen=True)
+class Source:
+    """A template's file, checked. ``variables`` are those of ``VARIABLES`` that it uses."""
+
+    name: str
+    path: Path
+    text: str
+    template: Template
+    variables: frozenset[str]
+
+    @property
+    def hash(self) -> str:
+        return content_hash("prompt.v1", self.text)
+
+
 def load(name: str, root: Path, codebook: Codebook, detailed: bool) -> Prompt:
+    """The template called ``name``, bound to a codebook. Raises what :func:`read` does."""
+    source = read(name, root)
+    return Prompt(name, source.hash, source.template, codebook, detailed)
+
+
+def read(name: str, root: Path) -> Source:
     """The template called ``name`` in the study at ``root``, else the shipped one.
 
     Raises ``InputError`` when there is none, when it is not valid, when a message is missing, or
     when it uses a variable that does not exist.
     """
-    path = find("prompts", name, ".jinja", root)
+    path, text = read_text(name, root)
     try:
-        source = path.read_text(encoding="utf-8-sig")
-        template = _ENVIRONMENT.from_string(source)
-        unknown = find_undeclared_variables(_ENVIRONMENT.parse(source)) - VARIABLES
+        template = _ENVIRONMENT.from_string(text)
+        used = find_undeclared_variables(_ENVIRONMENT.parse(text))
     except TemplateSyntaxError as error:
         raise InputError(f"{path}:{error.lineno}: {error.message}", "correct that line") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}: {error}", "check the file") from None
-    if unknown:
+    if unknown := used - VARIABLES:
         first = min(unknown)
         near = difflib.get_close_matches(first, VARIABLES, 1)
         known = f"known: {', '.join(sorted(VARIABLES))}"
         raise InputError(
             f"{path}: unknown variable {first!r}", f"did you mean {near[0]!r}?" if near else known
         )
-    missing = [message for message in MESSAGES if f"macro {message}()" not in source]
+    missing = [message for message in MESSAGES if f"macro {message}()" not in text]
     if missing:
         raise InputError(
             f"{path}: there is no macro {missing[0]!r}()", f"a prompt has {', '.join(MESSAGES)}"
         )
-    return Prompt(name, content_hash("prompt.v1", source), template, codebook, detailed)
+    return Source(name, path, text, template, frozenset(used))
+
+
+def read_text(name: str, root: Path) -> tuple[Path, str]:
+    """A template's file and its text as it is, valid or not."""
+    path = find("prompts", name, ".jinja", root)
+    try:
+        return path, path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {path}: {error}", "check the file") from None
 
 
 def nonce(seed: int, issue_hash: str, texts: Sequence[str]) -> str:

@@ -13,8 +13,8 @@ from coder.proposers.base import Proposer
 from coder.proposers.preview import Preview
 from coder.proposers.spending import NO_CAPS, Caps
 from coder.provenance import git_state, versions
-from coder.records import Codebook, Example, Issue, Manifest, Proposal, Status, content_hash
-from coder.store import INPUTS, Run, data_hash
+from coder.records import Codebook, Example, Issue, Manifest, Proposal, Status
+from coder.store import INPUTS, Run, data_hash, labels_hash
 from coder.study import Study
 
 OnProposal = Callable[[Proposal], None]
@@ -84,7 +84,6 @@ def _inputs(
     sampled_from: int | None = None,
 ) -> Manifest:
     """The manifest as far as it is known before a proposer is made."""
-    labels = content_hash("examples.v1", [e.model_dump(mode="json") for e in examples])
     return Manifest(
         name=name,
         codebook_id=codebook.id,
@@ -93,7 +92,7 @@ def _inputs(
         data_hash=data_hash(issues),
         issues=len(issues),
         sampled_from=sampled_from,
-        labels_hash=labels if examples else "",
+        labels_hash=labels_hash(examples),
         model={},
         seed=study.settings.seed,
         versions=versions(),

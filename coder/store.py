@@ -49,6 +49,12 @@ def data_hash(issues: Iterable[Issue]) -> str:
     return content_hash("data.v1", [[issue.id, issue.hash] for issue in issues])
 
 
+def labels_hash(examples: Iterable[Example]) -> str:
+    """The hash of labelled issues and their codes, in order; empty when there are none."""
+    dumped = [example.model_dump(mode="json") for example in examples]
+    return content_hash("examples.v1", dumped) if dumped else ""
+
+
 @dataclass(frozen=True)
 class AddedLabels:
     """What became of labels that were to be added; ``changed`` of the added ones replace others."""

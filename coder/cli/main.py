@@ -12,10 +12,12 @@ VERBS = {
     "init": "coder.cli.init",
     "import": "coder.cli.import_",
     "codebook": "coder.cli.codebook",
+    "prompt": "coder.cli.prompt",
     "propose": "coder.cli.propose",
     "label": "coder.cli.label",
     "review": "coder.cli.review",
     "report": "coder.cli.report",
+    "audit": "coder.cli.audit",
     "doctor": "coder.cli.doctor",
 }
 """In the order a study uses them, which is the order ``coder --help`` shows."""

@@ -18,16 +18,13 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, Self
 
-from coder import prompts
 from coder.errors import LimitReached
 from coder.evidence import span
 from coder.proposers.answer import Answer, Reader, answer_schema
 from coder.proposers.base import Proposer, SaveCall
-from coder.proposers.budget import TokenCounter, open_counter
 from coder.proposers.chat import Chat, Messages, read_raw, stop_message
-from coder.proposers.condense import Condensed
+from coder.proposers.compose import Composed, Composer
 from coder.proposers.failures import Failure, Fatal, Filtered, clean
-from coder.proposers.messages import Composer
 from coder.proposers.preview import Parts, Preview, draw
 from coder.proposers.prices import Price, find_price
 from coder.proposers.providers import endpoint
@@ -39,13 +36,12 @@ from coder.records import (
     Evidence,
     Example,
     Issue,
-    Neighbour,
     Proposal,
     Status,
+    canonical_json,
     content_hash,
     now,
 )
-from coder.retrieval.base import Retriever, open_retriever
 from coder.study import Study
 
 
@@ -53,12 +49,9 @@ from coder.study import Study
 class Request:
     """One question to the model. ``earlier`` are the calls before it about the same issue."""
 
-    issue: Issue
+    composed: Composed
     messages: Messages
     key: str
-    condensed: Condensed
-    retrieved: tuple[Neighbour, ...]
-    excluded: tuple[str, ...]
     earlier: tuple[Call, ...] = ()
 
 
@@ -69,9 +62,7 @@ class LLMProposer(Proposer):
         self,
         study: Study,
         codebook: Codebook,
-        prompt: prompts.Prompt,
-        retriever: Retriever,
-        counter: TokenCounter,
+        composer: Composer,
         price: Price | None,
         meter: Meter,
     ) -> None:
@@ -80,18 +71,13 @@ class LLMProposer(Proposer):
         self._schema = answer_schema(codebook, bounded=to.compatible)
         self._chat = Chat(to, study.settings.model, self._schema)
         self._asked = dict(self._chat.parameters)
-        self._prompt = prompt
-        self._retriever = retriever
-        self._counter = counter
+        self._composer = composer
+        self._prompt = composer.prompt
         self._reader = Reader(codebook)
-        self._system_hash = content_hash("message.v1", prompt.system)
         self._answered: dict[str, Call] = {}
         self._price = price
         self._meter = meter
         self._lost: list[Call] = []
-        self._composer = Composer(
-            self._settings, codebook, prompt, retriever, counter, self._schema
-        )
 
     @classmethod
     def open(
@@ -110,14 +96,9 @@ class LLMProposer(Proposer):
         settings = study.settings
         price = find_price(study.root, settings.model.name, settings.model.base_url)
         meter = Meter(caps, price, settings.model.name)
-        # A small codebook stands in the prompt in full; of a large one, the rules of those codes
-        # that are near to the issue. 0 definitions: all of it, always.
-        few = len(codebook.leaves) <= settings.retrieval.definitions
-        detailed = few or settings.retrieval.definitions == 0
-        prompt = prompts.load(settings.model.prompt, study.root, codebook, detailed)
-        counter = open_counter(settings.model.name, study.cache)
-        retriever = open_retriever(study, codebook, examples)
-        return cls(study, codebook, prompt, retriever, counter, price, meter)
+        schema = answer_schema(codebook, bounded=endpoint(study).compatible)
+        composer = Composer.open(study, codebook, examples, canonical_json(schema))
+        return cls(study, codebook, composer, price, meter)
 
     def texts(self) -> Mapping[str, str]:
         """The message every request begins with; calls name it by its hash."""
@@ -130,15 +111,8 @@ class LLMProposer(Proposer):
             "name": self._settings.model.name,
             "base_url": self._chat.endpoint.public_url,
             "parameters": self._asked,
-            "context_tokens": self._settings.model.context_tokens,
-            "tokens_counted_by": self._counter.name,
-            "prompt": self._prompt.name,
-            "prompt_hash": self._prompt.hash,
-            "system_hash": self._system_hash,
             "schema_hash": content_hash("schema.v1", self._schema),
-            "embedder": self._retriever.embedder,
-            "neighbours": self._settings.retrieval.neighbours,
-            "definitions": self._settings.retrieval.definitions,
+            **self._composer.describe(),
         }
 
     def recall(self, calls: Iterable[Call]) -> None:
@@ -167,8 +141,8 @@ class LLMProposer(Proposer):
             on_disk=len(drawn) - len(measured),
             measured=tuple(measured),
             max_output_tokens=self._settings.model.max_output_tokens,
-            counted_by=self._counter.name,
-            exact=self._counter.exact,
+            counted_by=self._composer.counter.name,
+            exact=self._composer.counter.exact,
             price=self._price,
         )
 
@@ -230,16 +204,14 @@ class LLMProposer(Proposer):
     # --- asking ---------------------------------------------------------------------------------
 
     def _request(self, issue: Issue) -> Request:
-        made = self._composer.compose(issue)
-        retrieved = made.found.neighbours[: len(made.shown)]
-        key = self._key(made.messages)
-        return Request(issue, made.messages, key, made.condensed, retrieved, made.found.excluded)
+        composed = self._composer.compose(issue)
+        return Request(composed, composed.messages, self._key(composed.messages))
 
     def _key(self, messages: Messages) -> str:
         """The hash of everything that changes the answer."""
         chat = self._chat.endpoint
         asked = [chat.setting, chat.public_url, self._asked, self._schema]
-        return content_hash("request.v1", [asked, self._system_hash, list(messages[1:])])
+        return content_hash("request.v1", [asked, self._composer.system_hash, list(messages[1:])])
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Callable[[Request], Awaitable[Call]]]:
@@ -253,7 +225,7 @@ class LLMProposer(Proposer):
         sent: dict[str, Any] = {
             "key": request.key,
             # The system message is the same in every call: named by its hash, kept once.
-            "messages": [{"role": "system", "hash": self._system_hash}]
+            "messages": [{"role": "system", "hash": self._composer.system_hash}]
             + [{"role": role, "content": text} for role, text in request.messages[1:]],
         }
         answered: dict[str, Any]
@@ -287,7 +259,7 @@ class LLMProposer(Proposer):
         at = now()
         return Call(
             id=content_hash("call.v1", [request.key, at.isoformat()])[:20],
-            issue_id=request.issue.id,
+            issue_id=request.composed.issue.id,
             model=self._chat.endpoint.setting,
             prompt=self._prompt.name,
             prompt_hash=self._prompt.hash,
@@ -344,13 +316,13 @@ class LLMProposer(Proposer):
     def _without(self, request: Request, status: Status, error: str) -> Proposal:
         calls = tuple(call.id for call in request.earlier)
         return Proposal(
-            id=content_hash("proposal.v1", [request.issue.id, calls])[:20],
-            issue_id=request.issue.id,
-            issue_hash=request.issue.hash,
+            id=content_hash("proposal.v1", [request.composed.issue.id, calls])[:20],
+            issue_id=request.composed.issue.id,
+            issue_hash=request.composed.issue.hash,
             status=status,
-            retrieved=request.retrieved,
-            excluded=request.excluded,
-            left_out=request.condensed.left_out,
+            retrieved=request.composed.retrieved,
+            excluded=request.composed.excluded,
+            left_out=request.composed.condensed.left_out,
             call_ids=calls,
             model=self._chat.endpoint.setting,
             error=error,
@@ -360,5 +332,5 @@ class LLMProposer(Proposer):
 
 def _evidence(request: Request, number: int) -> Evidence:
     """Sentence ``number`` in the issue's own words; unverified if the model was shown no such."""
-    found = request.condensed.spans.get(number)
-    return span(request.issue.text, *found) if found else Evidence(quote=f"[{number}]")
+    found = request.composed.condensed.spans.get(number)
+    return span(request.composed.issue.text, *found) if found else Evidence(quote=f"[{number}]")

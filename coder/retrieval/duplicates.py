@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
+from math import ceil
 
 from coder.records import Issue
 from coder.text import prose
@@ -27,6 +30,41 @@ def same_issue(one: Issue, other: Issue) -> bool:
     if not a or not b:
         return False
     return len(a & b) >= ALIKE * len(a | b)
+
+
+class Duplicates:
+    """Finds, among some issues, those that :func:`same_issue` holds for, without comparing all.
+
+    Exact: of two sets that overlap by at least ``ALIKE``, the rarest ``1 - ALIKE`` of each have a
+    shingle in common, whatever fixed order "rarest" is by. Only those are looked up.
+    """
+
+    def __init__(self, issues: Sequence[Issue]) -> None:
+        self._issues = issues
+        self._frequency: Counter[int] = Counter()
+        self._places: dict[str | int, list[int]] = {}
+        shingled = [_hashed(issue) for issue in issues]
+        for shingles in shingled:
+            self._frequency.update(shingles)
+        for place, (issue, shingles) in enumerate(zip(issues, shingled, strict=True)):
+            for key in self._keys(issue, shingles):
+                self._places.setdefault(key, []).append(place)
+
+    def of(self, issue: Issue) -> list[Issue]:
+        """The issues that are ``issue`` itself or a near-duplicate of it, in order."""
+        near: set[int] = set()
+        for key in self._keys(issue, _hashed(issue)):
+            near.update(self._places.get(key, ()))
+        return [self._issues[i] for i in sorted(near) if same_issue(issue, self._issues[i])]
+
+    def _keys(self, issue: Issue, shingles: list[int]) -> set[str | int]:
+        ordered = sorted(shingles, key=lambda shingle: (self._frequency[shingle], shingle))
+        rarest = ordered[: len(ordered) - ceil(ALIKE * len(ordered)) + 1]
+        return {issue.id, issue.hash, *rarest}
+
+
+def _hashed(issue: Issue) -> list[int]:
+    return [hash(shingle) for shingle in _shingles(issue)]
 
 
 def _shingles(issue: Issue) -> frozenset[tuple[str, ...]]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from coder.codebook import can_hold
 from coder.proposers.base import Proposer, SaveCall
 from coder.proposers.embedded.evidence import find_evidence
 from coder.proposers.embedded.features import Extractor, Features, Read, joined
@@ -58,7 +59,7 @@ class EmbeddedProposer(Proposer):
         self._leaves = [code.id for code in codebook.leaves]
         self._none = len(self._leaves)
         self._single = codebook.cardinality is Cardinality.SINGLE
-        self._examples = [e for e in examples if self._usable(e)]
+        self._examples = [e for e in examples if can_hold(codebook, e.codes)]
         self._unused = len(examples) - len(self._examples)
         views = [view(e.issue) for e in self._examples]
         described = [[g for text in code_texts(codebook, c) for g in grams(text)]
@@ -205,12 +206,6 @@ class EmbeddedProposer(Proposer):
             if len(found) == NEIGHBOURS:
                 break
         return tuple(found)
-
-    def _usable(self, example: Example) -> bool:
-        if not example.codes:
-            return self._codebook.allow_none
-        known = all(code in self._leaves for code in example.codes)
-        return known and (len(example.codes) == 1 or not self._single)
 
     def _targets_of(self, examples: Sequence[Example]) -> Targets:
         targets = np.zeros((len(examples), len(self._leaves) + 1), dtype=bool)

@@ -1,0 +1,134 @@
+"""Whether a model saw an issue's own label or a near-duplicate's, judged from the log alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from coder.audit.log import require_whole
+from coder.codebook import can_hold
+from coder.proposers.compose import as_shown
+from coder.proposers.condense import condense
+from coder.records import Call, Example, Issue, Proposal
+from coder.retrieval.duplicates import Duplicates
+from coder.store import Run
+
+FEW_WORDS = 4
+"""Texts no longer than this are looked for as whole lines: any prompt may hold such words."""
+
+
+@dataclass(frozen=True)
+class Leak:
+    """An issue and how the label of ``example_id`` may have reached the model that judged it."""
+
+    issue_id: str
+    example_id: str
+    how: str
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """``labelled`` issues have a label among the examples; ``near_duplicates`` are those that an
+    example of another id is a near-duplicate of; ``excluded`` had at least one example kept away;
+    ``requests`` are the saved requests that were searched."""
+
+    issues: int
+    proposed: int
+    examples: int
+    labelled: int
+    near_duplicates: int
+    excluded: int
+    requests: int
+    leaks: tuple[Leak, ...]
+
+
+def check_leakage(run: Run) -> Leakage:
+    """Every proposal and every saved request of the run, held against the run's own examples.
+
+    Near-duplicates are looked for anew. Raises ``RunError`` when the log is not whole: it could
+    prove nothing.
+    """
+    require_whole(run)
+    examples = {example.issue.id: example for example in run.examples}
+    twins = _twins(run.issues.values(), examples)
+    away = {issue_id: set(ids) for issue_id, ids in twins.items()}
+    must = _learnt_from(run, examples)
+    proposed: set[str] = set()
+    kept: set[str] = set()
+    shown: dict[str, set[str]] = {}
+    leaks: dict[Leak, None] = {}
+    for proposal in run.proposals:
+        proposed.add(proposal.issue_id)
+        if proposal.excluded:
+            kept.add(proposal.issue_id)
+            away.setdefault(proposal.issue_id, set()).update(proposal.excluded)
+        shown.setdefault(proposal.issue_id, set()).update(n.issue_id for n in proposal.retrieved)
+        leaks |= dict.fromkeys(_in_proposal(proposal, twins.get(proposal.issue_id, ()), must))
+    requests = 0
+    for call in run.calls:
+        requests += 1
+        issue = run.issues[call.issue_id]
+        kept_away = [examples[i] for i in sorted(away.get(issue.id, ()))]
+        others = [examples[i] for i in shown.get(issue.id, set()) - away.get(issue.id, set())]
+        leaks |= dict.fromkeys(_in_request(call, issue, kept_away, others))
+    return Leakage(
+        issues=len(run.issues),
+        proposed=len(proposed),
+        examples=len(examples),
+        labelled=sum(issue_id in examples for issue_id in run.issues),
+        near_duplicates=sum(any(i != issue_id for i in ids) for issue_id, ids in twins.items()),
+        excluded=len(kept),
+        requests=requests,
+        leaks=tuple(leaks),
+    )
+
+
+def _twins(issues: Iterable[Issue], examples: Mapping[str, Example]) -> dict[str, tuple[str, ...]]:
+    """For each issue the examples that are it or a near-duplicate of it; without any, absent."""
+    if not examples:
+        return {}
+    index = Duplicates([example.issue for example in examples.values()])
+    found = {issue.id: tuple(twin.id for twin in index.of(issue)) for issue in issues}
+    return {issue_id: twins for issue_id, twins in found.items() if twins}
+
+
+def _learnt_from(run: Run, examples: Mapping[str, Example]) -> set[str]:
+    """Examples that reach the model unless the proposal excludes them: a classifier is fitted to
+    all it can hold, a chat model only ever sees what a request shows."""
+    if run.manifest.model.get("kind") == "llm":
+        return set()
+    return {i for i, example in examples.items() if can_hold(run.codebook, example.codes)}
+
+
+def _in_proposal(proposal: Proposal, twins: Iterable[str], must: set[str]) -> Iterator[Leak]:
+    shown = {neighbour.issue_id for neighbour in proposal.retrieved}
+    away = {proposal.issue_id, *twins, *proposal.excluded}
+    for example_id in sorted(shown & away):
+        yield Leak(proposal.issue_id, example_id, "it is listed as shown to the model")
+    for example_id in sorted(must.intersection(twins).difference(proposal.excluded, shown)):
+        yield Leak(proposal.issue_id, example_id, "it is not listed as kept away from the model")
+
+
+def _in_request(
+    call: Call, issue: Issue, away: Sequence[Example], shown: Sequence[Example]
+) -> Iterator[Leak]:
+    """The examples in ``away`` whose text the request holds more often than the issue itself and
+    the examples it rightly shows do."""
+    users = [m for m in call.request.get("messages", ()) if m.get("role") == "user"]
+    if not users or not away:
+        return
+    # What follows the first question is the model's answer and our complaint about it.
+    asked = str(users[0].get("content", ""))
+    rightly = [passage.text for passage in condense(issue, lambda _: 0, 1).passages]
+    rightly += [as_shown(example).text for example in shown]
+    for example in away:
+        text = as_shown(example).text
+        if text and _count(text, asked) > _count(text, "\n".join(rightly)):
+            yield Leak(issue.id, example.issue.id, f"its text is in the request of call {call.id}")
+
+
+def _count(text: str, where: str) -> int:
+    """How often ``text`` stands in ``where``; a few words, which any prompt holds, as a line."""
+    if len(text.split()) > FEW_WORDS:
+        return where.count(text)
+    return sum(line.strip() == text for line in where.split("\n"))

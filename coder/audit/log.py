@@ -1,0 +1,253 @@
+"""Whether a run's files are whole: every line, the chain of lines, and what one says of another."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from coder.errors import CoderError, RunError
+from coder.journal import Journal
+from coder.records import Call, Decision, Example, Issue, Label, Proposal, Record, content_hash
+from coder.store import Run, data_hash, labels_hash
+
+R = TypeVar("R", bound=Record)
+Lines = Sequence[tuple[int, R]]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong in a file of the run, by its path inside it; line 0 is the file as a whole."""
+
+    file: str
+    line: int
+    message: str
+
+    @property
+    def where(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One file. ``hash`` stands for all of it (a journal's is that of its last line): noted
+    elsewhere, it proves that nothing was cut off or rewritten since. ``note`` says what is worth
+    knowing and not wrong."""
+
+    file: str
+    lines: int
+    hash: str
+    problems: tuple[Problem, ...]
+    note: str = ""
+
+
+def check_log(run: Run) -> list[Checked]:
+    """Every file of the run, checked. Raises ``RunError`` when there is no readable manifest."""
+    return [*_inputs(run), *_journals(run), *_torn(run)]
+
+
+def require_whole(run: Run) -> None:
+    """Raise ``RunError`` naming the first problem of a run whose files are not whole."""
+    problems = [problem for checked in check_log(run) for problem in checked.problems]
+    if problems:
+        first = problems[0]
+        raise RunError(
+            f"the log of run {run.name!r} is broken: {first.where}: {first.message}",
+            "restore the file from a backup or version control; coder audit log "
+            f"{run.name} names every problem",
+        )
+
+
+# --- what the run was made of -------------------------------------------------------------------
+
+
+def _inputs(run: Run) -> Iterator[Checked]:
+    made = run.manifest
+
+    def codebook() -> str:
+        return run.codebook.hash
+
+    def issues() -> str:
+        return data_hash(Journal(run.path / "issues.jsonl", Issue))
+
+    def examples() -> str:
+        return labels_hash(Journal(run.path / "examples.jsonl", Example))
+
+    def system() -> str:
+        text = (run.path / "system.txt").read_bytes().decode("utf-8")
+        return content_hash("message.v1", text)
+
+    yield _same(run, "codebook.yaml", codebook, made.codebook_hash)
+    yield _same(run, "issues.jsonl", issues, made.data_hash)
+    if made.labels_hash or (run.path / "examples.jsonl").exists():
+        yield _same(run, "examples.jsonl", examples, made.labels_hash)
+    if "system_hash" in made.model:
+        yield _same(run, "system.txt", system, made.model["system_hash"])
+
+
+def _same(run: Run, file: str, find_hash: Callable[[], str], wanted: str) -> Checked:
+    """``file`` against the hash in the manifest."""
+    path = run.path / file
+    found = ""
+    try:
+        found = find_hash()
+        wrong = "" if found == wanted else "is not what the manifest says the run was made with"
+    except (CoderError, OSError, UnicodeDecodeError) as error:
+        wrong = str(error)
+    if not path.exists():
+        wrong = "is missing"
+    return Checked(file, _measure(path)[0], found, (Problem(file, 0, wrong),) if wrong else ())
+
+
+# --- what was said and decided ------------------------------------------------------------------
+
+
+def _journals(run: Run) -> Iterator[Checked]:
+    try:
+        issues: dict[str, str] | None = {i.id: i.hash for i in run.issues.values()}
+    except RunError:
+        issues = None  # already named; nothing can be held against them
+
+    def unknown(issue_id: str) -> Iterator[str]:
+        if issues is not None and issue_id not in issues:
+            yield f"is about {issue_id!r}, which is not an issue of the run"
+
+    called: dict[str, str] = {}
+    proposed: dict[str, str] = {}
+    learnt = {e.issue.id for e in _whole(Journal(run.path / "examples.jsonl", Example))}
+
+    def call(record: Call) -> Iterator[str]:
+        called[record.id] = record.issue_id
+        yield from unknown(record.issue_id)
+        if record.prompt_hash != run.manifest.model.get("prompt_hash", record.prompt_hash):
+            yield "was asked with another prompt than the manifest says"
+
+    def proposal(record: Proposal) -> Iterator[str]:
+        proposed[record.id] = record.issue_id
+        yield from unknown(record.issue_id)
+        if issues and issues.get(record.issue_id, record.issue_hash) != record.issue_hash:
+            yield f"is about another text of {record.issue_id!r} than issues.jsonl holds"
+        for call_id in record.call_ids:
+            # Issues of one text ask the same, and what is answered once is not asked again.
+            asked = called.get(call_id)
+            same = issues and asked in issues and issues[asked] == record.issue_hash
+            yield from () if same else _refers("call", call_id, record.issue_id, called)
+        for shown in (*(near.issue_id for near in record.retrieved), *record.excluded):
+            if shown not in learnt:
+                yield f"names {shown!r}, which is not among the run's examples"
+
+    def label(record: Label) -> Iterator[str]:
+        yield from unknown(record.issue_id)
+
+    def decider() -> Callable[[Decision], Iterator[str]]:
+        before: dict[str, str] = {}
+
+        def decision(record: Decision) -> Iterator[str]:
+            yield from unknown(record.issue_id)
+            yield from _refers("proposal", record.proposal_id, record.issue_id, proposed)
+            if record.undoes:
+                yield from _refers("decision", record.undoes, record.issue_id, before)
+            before[record.id] = record.issue_id
+
+        return decision
+
+    if run.calls.path.exists() or run.manifest.model.get("kind") == "llm":
+        yield _journal(run, run.calls, call)
+    yield _journal(run, run.proposals, proposal)
+    for path in sorted(run.path.glob("labels/*.jsonl")):
+        yield _journal(run, Journal(path, Label), _by(path.stem, label))
+    for path in sorted(run.path.glob("decisions/*.jsonl")):
+        yield _journal(run, Journal(path, Decision), _by(path.stem, decider()))
+
+
+J = TypeVar("J", Label, Decision)
+
+
+def _by(rater: str, check: Callable[[J], Iterator[str]]) -> Callable[[J], Iterator[str]]:
+    """``check``, and that the record is by the person whose file it is in."""
+
+    def checked(record: J) -> Iterator[str]:
+        yield from check(record)
+        if record.rater != rater:
+            yield f"is by {record.rater!r}, whose file this is not"
+
+    return checked
+
+
+def _refers(kind: str, to: str, issue_id: str, known: dict[str, str]) -> Iterator[str]:
+    if to not in known:
+        yield f"names {kind} {to!r}, which is not in the log"
+    elif known[to] != issue_id:
+        yield f"names {kind} {to!r}, which is about {known[to]!r}, not {issue_id!r}"
+
+
+def _journal(run: Run, journal: Journal[R], check: Callable[[R], Iterator[str]]) -> Checked:
+    """The chain of a journal, whether its lines can be read, and ``check`` of each record."""
+    file = journal.path.relative_to(run.path).as_posix()
+    found: list[Problem] = []
+    broken = journal.broken_line()
+    if broken is not None:
+        why = (
+            "does not follow from the line before it: that line was changed, or lines between "
+            "them were removed or added"
+            if broken > 1
+            else "is not the line this file began with: it was changed, or lines before it removed"
+        )
+        found.append(Problem(file, broken, why))
+    try:
+        for number, record in journal.numbered():
+            found += [Problem(file, number, wrong) for wrong in check(record)]
+    except RunError as error:
+        found.append(_unreadable(file, error))
+    lines, last = _measure(journal.path)
+    cut = journal.path.exists() and not _ends_whole(journal.path)
+    note = "its last line was cut off; the next write sets it aside" if cut else ""
+    return Checked(file, lines, last, tuple(sorted(found, key=lambda p: p.line)), note)
+
+
+def _unreadable(file: str, error: RunError) -> Problem:
+    """A journal's own complaint, which begins with the path and the line."""
+    where, _, what = error.message.partition(": ")
+    return Problem(file, int(where.rpartition(":")[2]), what)
+
+
+def _whole(journal: Journal[R]) -> list[R]:
+    """The records of a file, none when it cannot be read."""
+    try:
+        return list(journal)
+    except RunError:
+        return []
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def _torn(run: Run) -> Iterator[Checked]:
+    for path in sorted(run.path.rglob("*.torn")):
+        lines, last = _measure(path)
+        file = path.relative_to(run.path).as_posix()
+        yield Checked(
+            file, lines, last, (), "cut off by a crash and set aside; not part of the log"
+        )
+
+
+def _measure(path: Path) -> tuple[int, str]:
+    """How many whole lines a file has, and the SHA-256 of the last of them."""
+    lines, last = 0, b""
+    if path.is_file():
+        with path.open("rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    lines, last = lines + 1, line[:-1]
+    return lines, hashlib.sha256(last).hexdigest() if lines else ""
+
+
+def _ends_whole(path: Path) -> bool:
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        if not size:
+            return True
+        file.seek(size - 1)
+        return file.read(1) == b"\n"

@@ -1,0 +1,225 @@
+"""Composes the messages that ask a chat model about an issue; knows no server and needs no key.
+
+Tokens are counted here, and nowhere else: for the room, for the worst case of a request, and part
+by part for a dry run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from coder import prompts
+from coder.errors import RunError, UsageError
+from coder.proposers.budget import TokenCounter, open_counter
+from coder.proposers.condense import Condensed, condense
+from coder.proposers.preview import Parts
+from coder.records import (
+    NONE_CODE,
+    Code,
+    Codebook,
+    Example,
+    Issue,
+    Manifest,
+    Neighbour,
+    Usage,
+    content_hash,
+)
+from coder.retrieval.base import Retriever, open_retriever
+from coder.study import Study
+
+EXAMPLE_CHARACTERS = 600
+"""How much of a similar labelled issue is shown."""
+MIN_ISSUE_TOKENS = 200
+"""With less room than this for the issue itself, coding it would be a pretence."""
+_FRAMING_TOKENS = 64
+"""What a server's chat template adds around the messages, rounded up."""
+
+
+@dataclass(frozen=True)
+class Composed:
+    """The messages about one issue, as (role, text), and what went into them.
+
+    ``word`` delimits texts in them.
+    """
+
+    issue: Issue
+    messages: tuple[tuple[str, str], ...]
+    word: str
+    definitions: tuple[Code, ...]
+    shown: tuple[prompts.Shown, ...]
+    condensed: Condensed
+    retrieved: tuple[Neighbour, ...]
+    excluded: tuple[str, ...]
+
+
+class Composer:
+    """Turns issues into messages: the prompt, what is near to the issue, and the issue to fit."""
+
+    def __init__(
+        self,
+        study: Study,
+        codebook: Codebook,
+        prompt: prompts.Prompt,
+        retriever: Retriever,
+        counter: TokenCounter,
+        schema: str,
+    ) -> None:
+        """``schema`` goes along with the messages; some providers count it as input."""
+        self._settings = study.settings
+        self._codebook = codebook
+        self._retriever = retriever
+        self.prompt = prompt
+        self.counter = counter
+        self.system_hash = hash_of(prompt.system)
+        self._prefix = (prompt.system, schema)
+        self._prefix_at_most = sum(map(counter.at_most, self._prefix)) + _FRAMING_TOKENS
+        model = self._settings.model
+        self._room = (
+            model.context_tokens - model.max_output_tokens - counter.count(prompt.system)
+            - _FRAMING_TOKENS
+        )  # fmt: skip
+        if self._room < MIN_ISSUE_TOKENS:
+            raise UsageError(
+                f"model.context_tokens = {model.context_tokens} leaves no room for an issue beside "
+                f"the codebook and the answer",
+                f"set it to at least {model.context_tokens - self._room + 4 * MIN_ISSUE_TOKENS}, "
+                "or choose a smaller codebook",
+            )
+
+    @classmethod
+    def open(
+        cls, study: Study, codebook: Codebook, examples: Sequence[Example], schema: str = ""
+    ) -> Self:
+        """The composer a study is set to.
+
+        Raises ``InputError`` for a bad template and ``UsageError`` when the codebook does not fit
+        into ``model.context_tokens``.
+        """
+        settings = study.settings
+        # A small codebook stands in the prompt in full; of a large one, the rules of those codes
+        # that are near to the issue. 0 definitions: all of it, always.
+        few = len(codebook.leaves) <= settings.retrieval.definitions
+        detailed = few or settings.retrieval.definitions == 0
+        prompt = prompts.load(settings.model.prompt, study.root, codebook, detailed)
+        counter = open_counter(settings.model.name, study.cache)
+        retriever = open_retriever(study, codebook, examples)
+        return cls(study, codebook, prompt, retriever, counter, schema)
+
+    @classmethod
+    def of_run(
+        cls, study: Study, manifest: Manifest, codebook: Codebook, examples: Sequence[Example]
+    ) -> Self:
+        """The composer a run was made with; for a run that asked no chat model, the study's own.
+
+        Raises ``RunError`` when what the run was made with is not here any more.
+        """
+        made = manifest.model
+        composer = cls.open(_as_made(study, manifest), codebook, examples)
+        for key, here in composer.describe().items():
+            if made.get("kind") == "llm" and made.get(key) != here:
+                raise RunError(
+                    f"run {manifest.name!r} was made with another {key.replace('_', ' ')}: "
+                    f"{str(made.get(key))[:40]} then, {str(here)[:40]} now",
+                    "what it really sent is in its log: add --sent",
+                )
+        return composer
+
+    def describe(self) -> dict[str, Any]:
+        """Everything that decides the messages besides the data, the codebook and the seed."""
+        return {
+            "context_tokens": self._settings.model.context_tokens,
+            "tokens_counted_by": self.counter.name,
+            "prompt": self.prompt.name,
+            "prompt_hash": self.prompt.hash,
+            "system_hash": self.system_hash,
+            "embedder": self._retriever.embedder,
+            "neighbours": self._settings.retrieval.neighbours,
+            "definitions": self._settings.retrieval.definitions,
+        }
+
+    def compose(self, issue: Issue) -> Composed:
+        """The messages about ``issue``: the system message, then the user's."""
+        settings = self._settings.retrieval
+        wanted = 0 if self.prompt.detailed else settings.definitions
+        found = self._retriever.look_up(issue, settings.neighbours, wanted)
+        codes = [self._codebook.by_id[code] for code in found.definitions]
+        definitions = [code for code in codes if code.include or code.exclude or code.examples]
+        shown = [as_shown(example) for example in found.examples]
+        texts = [issue.text, *(example.text + example.memo for example in shown)]
+        word = prompts.nonce(self._settings.seed, issue.hash, texts)
+
+        def room() -> int:
+            frame = self.prompt.user((), word, definitions, shown)
+            return self._room - self.counter.count(frame)
+
+        # The issue comes first: what was retrieved gives way, the least similar first.
+        while room() < MIN_ISSUE_TOKENS and (shown or definitions):
+            (shown or definitions).pop()
+        condensed = condense(issue, self.counter.count, room())
+        user = self.prompt.user(condensed.passages, word, definitions, shown)
+        messages = (("system", self.prompt.system), ("user", user))
+        return Composed(
+            issue=issue,
+            messages=messages,
+            word=word,
+            definitions=tuple(definitions),
+            shown=tuple(shown),
+            condensed=condensed,
+            retrieved=found.neighbours[: len(shown)],
+            excluded=found.excluded,
+        )
+
+    def parts(self, composed: Composed) -> Parts:
+        """How many tokens each part of the messages has."""
+        count, user, word = self.counter.count, self.prompt.user, composed.word
+        empty = count(user((), word))
+        defined = count(user((), word, composed.definitions))
+        shown = count(user((), word, composed.definitions, composed.shown))
+        return Parts(
+            system=sum(map(count, self._prefix)),
+            definitions=defined - empty,
+            examples=shown - defined,
+            issue=count(composed.messages[-1][1]) - shown + empty,
+        )
+
+    def worst(self, messages: Sequence[tuple[str, str]]) -> Usage:
+        """What one request with ``messages`` can use at most."""
+        rest = sum(self.counter.at_most(text) + _FRAMING_TOKENS for _, text in messages[1:])
+        return Usage(
+            input_tokens=self._prefix_at_most + rest,
+            output_tokens=self._settings.model.max_output_tokens,
+        )
+
+
+def as_shown(example: Example) -> prompts.Shown:
+    """A labelled issue as the prompt holds it."""
+    text = " ".join(example.issue.text.split())[:EXAMPLE_CHARACTERS]
+    return prompts.Shown(text, example.codes or (NONE_CODE,), " ".join(example.memo.split()))
+
+
+def hash_of(message: str) -> str:
+    """The name under which calls refer to a message that is the same in all of them."""
+    return content_hash("message.v1", message)
+
+
+def _as_made(study: Study, manifest: Manifest) -> Study:
+    """``study``, set as it was when the run was made, as far as that decides the messages."""
+    made, settings = manifest.model, study.settings
+    model: dict[str, Any] = {}
+    retrieval: dict[str, Any] = {}
+    if made.get("kind") == "llm":
+        model = {key: made[key] for key in ("name", "context_tokens", "prompt") if key in made}
+        for key in ("max_tokens", "max_completion_tokens"):
+            if key in made.get("parameters", {}):
+                model["max_output_tokens"] = made["parameters"][key]
+        retrieval = {key: made[key] for key in ("neighbours", "definitions") if key in made}
+        if made.get("embedder") == "lexical":
+            retrieval["embedder"] = "none"
+    changed = {
+        "seed": manifest.seed,
+        "model": settings.model.model_copy(update=model),
+        "retrieval": settings.retrieval.model_copy(update=retrieval),
+    }
+    return Study(study.root, settings.model_copy(update=changed))

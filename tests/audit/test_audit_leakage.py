@@ -1,0 +1,100 @@
+"""``coder audit leakage`` passes what the proposers do, and names what was forged."""
+
+from __future__ import annotations
+
+import pytest
+
+from coder.records import Example, Issue, Neighbour
+from coder.store import Run, labels_hash
+
+
+def count(output: str, what: str) -> int:
+    (line,) = [line for line in output.split("\n") if line.startswith(what + "  ")]
+    return int(line.split()[-1])
+
+
+@pytest.mark.parametrize("name", ["first", "chat"])
+def test_what_the_proposers_do_leaks_nothing(name, classified, asked, printed):
+    code, output = printed("audit", "leakage", name)
+    assert code == 0, output
+    assert "No label reached the model" in output
+    assert count(output, "issues") == 4
+    assert count(output, "labelled examples") == 4
+    assert count(output, "issues labelled among them") == 3
+    assert count(output, "issues with a near-duplicate among them") == 1
+    assert count(output, "issues that examples were kept away from") == 4
+    assert count(output, "saved requests searched") == (4 if name == "chat" else 0)
+    assert count(output, "leaked") == 0
+
+
+@pytest.mark.parametrize("name", ["first", "chat"])
+@pytest.mark.parametrize("issue_id", ["own", "twin"])
+def test_a_label_that_was_shown_is_found(name, issue_id, classified, asked, printed):
+    """The label of ``own`` given to itself and to its near-duplicate."""
+    run = Run.open(classified.parent, name)
+    proposal = run.latest_proposals()[issue_id]
+    shown = (Neighbour(issue_id="own", codes=("cat",), score=1.0), *proposal.retrieved)
+    run.proposals.append([proposal.model_copy(update={"retrieved": shown, "excluded": ()})])
+    code, output = printed("audit", "leakage", name)
+    assert code == 4
+    assert f"{issue_id} <- own: it is listed as shown to the model" in output
+    assert count(output, "leaked") == 1
+    assert "dog <-" not in output
+
+
+@pytest.mark.parametrize("issue_id", ["own", "twin"])
+def test_a_classifier_that_did_not_keep_a_label_away_is_found(issue_id, classified, printed):
+    run = Run(classified)
+    proposal = run.latest_proposals()[issue_id]
+    run.proposals.append([proposal.model_copy(update={"excluded": ()})])
+    code, output = printed("audit", "leakage", "first")
+    assert code == 4
+    assert f"{issue_id} <- own: it is not listed as kept away from the model" in output
+
+
+def test_a_label_the_codebook_cannot_hold_teaches_the_classifier_nothing(study, printed):
+    """It need not be kept away: nothing is learnt from it."""
+    (study / "codebook" / "pets.yaml").write_text(
+        (study / "codebook" / "pets.yaml").read_text() + "- id: bird\n  name: Bird\n"
+        "  definition: Birds.\n  children: [{id: bird.owl, name: Owl, definition: Owls.}]\n"
+    )
+    (study / "labels.csv").write_text("id,code\nown,bird\ndog,dog\n")
+    arguments = ["--labels", "labels.csv", "--run", "first"]
+    assert printed("propose", "issues.jsonl", *arguments)[0] == 0
+    code, output = printed("audit", "leakage", "first")
+    assert (code, count(output, "labelled examples")) == (0, 2)
+
+
+@pytest.mark.parametrize("issue_id", ["own", "twin", "short"])
+def test_a_request_that_shows_more_than_the_log_admits_is_found(issue_id, asked, printed):
+    run = Run(asked)
+    label = {"twin": "own"}.get(issue_id, issue_id)
+    text = " ".join(run.issues[label].text.split())
+    call = next(call for call in run.calls if call.issue_id == issue_id)
+    system, user = call.request["messages"]
+    forged = {**user, "content": f"A similar issue:\n{text}\nCoded as: cat\n" + user["content"]}
+    request = {**call.request, "messages": [system, forged]}
+    run.calls.append([call.model_copy(update={"id": "forged", "request": request})])
+    code, output = printed("audit", "leakage", "chat")
+    assert code == 4
+    assert f"{issue_id} <- {label}: its text is in the request of call forged" in output
+    assert count(output, "leaked") == 1
+
+
+def test_a_broken_log_proves_nothing(classified, printed):
+    path = classified / "examples.jsonl"
+    path.write_text(path.read_text().split("\n")[1] + "\n")
+    code, output = printed("audit", "leakage", "first")
+    assert code == 4
+    assert "examples.jsonl" in output
+    assert "No label reached" not in output
+
+
+def test_the_hash_of_examples_survives_the_file(tmp_path):
+    """Times in any zone, and characters at which others cut lines."""
+    issue = Issue(id="1", title="a\u2028b\u0085", created_at="2024-01-02T03:04:05.678+05:30")
+    example = Example(issue=issue, codes=("cat",), memo="\t☃")
+    path = tmp_path / "examples.jsonl"
+    path.write_text(example.to_json() + "\n", encoding="utf-8", newline="\n")
+    assert labels_hash(Run(tmp_path).examples) == labels_hash([example])
+    assert labels_hash([]) == ""
