@@ -18,7 +18,10 @@ SHOWN = 20
 
 @click.group("audit")
 def command() -> None:
-    """Prove from a run's files that nothing was changed and no label leaked."""
+    """Prove from its files that a run is sound.
+
+    Nothing in it was changed or lost, and no model saw a label it must not see.
+    """
 
 
 @command.command("log")
