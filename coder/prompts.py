@@ -24,7 +24,9 @@ from coder.resources import find
 
 DEFAULT = "propose.v1"
 MESSAGES = ("system", "user", "repair")
-VARIABLES = {"codebook", "detailed", "definitions", "examples", "passages", "nonce", "problem"}
+VARIABLES = {
+    "codebook", "detailed", "quotes", "definitions", "examples", "passages", "nonce", "problem",
+}  # fmt: skip
 
 _ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
 
@@ -56,6 +58,8 @@ class Prompt:
     codebook: Codebook
     detailed: bool
     """Whether the system message holds the rules of every code, or their definitions only."""
+    quotes: bool = False
+    """Whether the model quotes its evidence, or points to it by the numbers of sentences."""
 
     @cached_property
     def system(self) -> str:
@@ -79,7 +83,8 @@ class Prompt:
         return self._render("repair", problem=problem)
 
     def _render(self, message: str, **values: Any) -> str:
-        variables = {"codebook": self.codebook, "detailed": self.detailed, **values}
+        bound = {"codebook": self.codebook, "detailed": self.detailed, "quotes": self.quotes}
+        variables = {**bound, **values}
         try:
             return str(getattr(self.template.make_module(variables), message)()).strip()
         except TemplateError as error:
@@ -104,10 +109,10 @@ class Source:
         return content_hash("prompt.v1", self.text)
 
 
-def load(name: str, root: Path, codebook: Codebook, detailed: bool) -> Prompt:
+def load(name: str, root: Path, codebook: Codebook, detailed: bool, quotes: bool = False) -> Prompt:
     """The template called ``name``, bound to a codebook. Raises what :func:`read` does."""
     source = read(name, root)
-    return Prompt(name, source.hash, source.template, codebook, detailed)
+    return Prompt(name, source.hash, source.template, codebook, detailed, quotes)
 
 
 def read(name: str, root: Path) -> Source:

@@ -176,10 +176,22 @@ class Codebook(Record):
 
 
 class ScoredCode(Record):
-    """A code with how sure the model is of it, in [0, 1]; ``None`` when it did not say."""
+    """A code with how sure the model is of it; all figures in [0, 1], ``None`` when not known.
+
+    ``confidence`` is the one people see and queues sort by. What it was made of is kept beside it:
+    it is the agreement of samples where there were several, else the likelihood where the server
+    tells it, else what the model stated, lowered by the share of its quotes that are not in the
+    text.
+    """
 
     code: str
     confidence: float | None = Field(default=None, ge=0, le=1)
+    stated: float | None = Field(default=None, ge=0, le=1)
+    """What the model wrote."""
+    likelihood: float | None = Field(default=None, ge=0, le=1)
+    """The probability of the code's name, by the server's log-probabilities."""
+    agreement: float | None = Field(default=None, ge=0, le=1)
+    """The share of samples that gave this code."""
 
 
 class Evidence(Record):

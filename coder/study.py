@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -41,6 +41,12 @@ class ModelSettings(_Section):
     concurrency: int = Field(default=4, ge=1, le=512)
     retries: int = Field(default=5, ge=0)
     prompt: str = "propose.v1"
+    strategy: Literal["flat", "cascade", "each"] = "flat"
+    evidence: Literal["sentences", "quotes"] = "sentences"
+    decode: Literal["json", "score"] = "json"
+    samples: int = Field(default=1, ge=1, le=100)
+    sample_temperature: float = Field(default=0.7, gt=0, le=2)
+    logprobs: bool = False
 
 
 class RetrievalSettings(_Section):

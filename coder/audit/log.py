@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -75,16 +76,15 @@ def _inputs(run: Run) -> Iterator[Checked]:
     def examples() -> str:
         return labels_hash(Journal(run.path / "examples.jsonl", Example))
 
-    def system() -> str:
-        text = (run.path / "system.txt").read_bytes().decode("utf-8")
-        return content_hash("message.v1", text)
+    def message(file: str) -> str:
+        return content_hash("message.v1", (run.path / file).read_bytes().decode("utf-8"))
 
     yield _same(run, "codebook.yaml", codebook, made.codebook_hash)
     yield _same(run, "issues.jsonl", issues, made.data_hash)
     if made.labels_hash or (run.path / "examples.jsonl").exists():
         yield _same(run, "examples.jsonl", examples, made.labels_hash)
-    if "system_hash" in made.model:
-        yield _same(run, "system.txt", system, made.model["system_hash"])
+    for file, wanted in made.model.get("systems", {}).items():
+        yield _same(run, file, partial(message, file), wanted)
 
 
 def _same(run: Run, file: str, find_hash: Callable[[], str], wanted: str) -> Checked:

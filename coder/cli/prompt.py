@@ -85,12 +85,14 @@ def diff(old: str, new: str) -> None:
 
 
 def _show_composed(study: Study, run: Run, issue_id: str) -> None:
-    from coder.proposers.compose import Composer
+    from coder.proposers.strategies import of_run
 
-    composer = Composer.of_run(study, run.manifest, run.codebook, run.examples)
-    composed = composer.compose(run.issues[issue_id])
-    for role, text in composed.messages:
-        _message(role, text, composer.counter)
+    proposal = run.latest_proposals().get(issue_id)
+    codes = [code.code for code in proposal.codes] if proposal else []
+    strategy = of_run(study, run.manifest, run.codebook, run.examples)
+    for composed in strategy.expected(run.issues[issue_id], codes):
+        for role, text in composed.messages:
+            _message(role, text, composed.composer.counter)
 
 
 def _show_sent(study: Study, run: Run, issue_id: str) -> None:
@@ -118,14 +120,11 @@ def _show_sent(study: Study, run: Run, issue_id: str) -> None:
 
 
 def _kept_system(run: Run) -> dict[str, str]:
-    """The run's system message by the hash under which calls name it."""
+    """The run's system messages by the hashes under which calls name them."""
     from coder.proposers.compose import hash_of
 
-    path = run.path / "system.txt"
-    if not path.is_file():
-        return {}
-    text = path.read_bytes().decode("utf-8", "replace")
-    return {hash_of(text): text}
+    texts = [p.read_bytes().decode("utf-8", "replace") for p in run.path.glob("system*.txt")]
+    return {hash_of(text): text for text in texts}
 
 
 def _message(role: str, text: str, counter: TokenCounter) -> None:

@@ -16,8 +16,10 @@ from coder.codebook import UnknownCode, resolver
 from coder.records import NONE_CODE, Cardinality, Codebook, ScoredCode, Status
 
 MAX_SENTENCES = 5
+"""Or quotes."""
 MAX_RUNNERS_UP = 3
 MAX_RATIONALE = 400
+MAX_QUOTE = 240
 """Characters, of a model that is held to a grammar."""
 
 _THINKING = re.compile(r"<think>.*?</think>", re.DOTALL)
@@ -31,6 +33,7 @@ class Answer:
     codes: tuple[ScoredCode, ...]
     rationale: str
     sentences: tuple[int, ...]
+    quotes: tuple[str, ...]
     runners_up: tuple[ScoredCode, ...]
 
 
@@ -42,9 +45,10 @@ class Unusable:
     problem: str
 
 
-def answer_schema(codebook: Codebook, bounded: bool) -> dict[str, Any]:
+def answer_schema(codebook: Codebook, bounded: bool, quotes: bool = False) -> dict[str, Any]:
     """The JSON schema of an answer; every property required and none other allowed.
 
+    ``quotes``: whether evidence is quoted, or pointed to by the numbers of sentences.
     ``bounded`` adds lengths. A local server turns them into a grammar that keeps a small model from
     going on for ever; some hosted services reject them.
     """
@@ -53,22 +57,24 @@ def answer_schema(codebook: Codebook, bounded: bool) -> dict[str, Any]:
         ids.append(NONE_CODE)
     scored = _object(code={"type": "string", "enum": ids}, confidence={"type": "number"})
     most = 1 if codebook.cardinality is Cardinality.SINGLE else len(ids)
-    limits = {
-        "sentences": {"maxItems": MAX_SENTENCES},
-        "codes": {"minItems": 1, "maxItems": most},
-        "runners_up": {"maxItems": MAX_RUNNERS_UP},
-    }
+
+    def text(longest: int) -> dict[str, Any]:
+        return {"type": "string", **({"maxLength": longest} if bounded else {})}
+
+    def array(items: dict[str, Any], **limits: int) -> dict[str, Any]:
+        return {"type": "array", "items": items, **(limits if bounded else {})}
+
     # The order is the order of writing: look, then reason, then decide.
-    arrays = {"sentences": {"type": "integer"}, "codes": scored, "runners_up": scored}
-    schema = {
-        name: {"type": "array", "items": items, **(limits[name] if bounded else {})}
-        for name, items in arrays.items()
-    }
+    looked_at = (
+        {"quotes": array(text(MAX_QUOTE), maxItems=MAX_SENTENCES)}
+        if quotes
+        else {"sentences": array({"type": "integer"}, maxItems=MAX_SENTENCES)}
+    )
     return _object(
-        sentences=schema["sentences"],
-        rationale={"type": "string", **({"maxLength": MAX_RATIONALE} if bounded else {})},
-        codes=schema["codes"],
-        runners_up=schema["runners_up"],
+        **looked_at,
+        rationale=text(MAX_RATIONALE),
+        codes=array(scored, minItems=1, maxItems=most),
+        runners_up=array(scored, maxItems=MAX_RUNNERS_UP),
     )
 
 
@@ -86,7 +92,7 @@ class Reader:
 
     def __init__(self, codebook: Codebook) -> None:
         self._codebook = codebook
-        self._resolve: Callable[[str], str] = resolver(codebook)
+        self.resolve: Callable[[str], str] = resolver(codebook)
         self._leaves = {code.id for code in codebook.leaves}
 
     def read(self, text: str) -> Answer | Unusable:
@@ -118,13 +124,13 @@ class Reader:
             return _unparsed(f"'{NONE_CODE}' stands beside other codes")
         if len(scored) > 1 and self._codebook.cardinality is Cardinality.SINGLE:
             return _unparsed(f"it gives {len(scored)} codes where exactly one is asked for")
-        sentences = found.get("sentences")
         rationale = found.get("rationale")
         codes = sorted(scored.values(), key=_sureness, reverse=True)
         return Answer(
             codes=tuple(code for code in codes if code.code != NONE_CODE),
             rationale=rationale.strip() if isinstance(rationale, str) else "",
-            sentences=_integers(sentences)[:MAX_SENTENCES],
+            sentences=_integers(found.get("sentences"))[:MAX_SENTENCES],
+            quotes=_words(found.get("quotes"))[:MAX_SENTENCES],
             runners_up=self._runners_up(found.get("runners_up"), scored),
         )
 
@@ -133,11 +139,11 @@ class Reader:
         named = entry.get("code") if isinstance(entry, dict) else entry
         if not isinstance(named, str) or not named.strip():
             raise ValueError("'codes' is not a list of {code, confidence}")
-        code = self._resolve(named)
+        code = self.resolve(named)
         if code != NONE_CODE and code not in self._leaves:
             raise UnknownCode(f"{named!r} is a category; name one of its codes")
-        confidence = entry.get("confidence") if isinstance(entry, dict) else None
-        return ScoredCode(code=code, confidence=probability(confidence))
+        stated = probability(entry.get("confidence") if isinstance(entry, dict) else None)
+        return ScoredCode(code=code, confidence=stated, stated=stated)
 
     def _runners_up(
         self, given: object, chosen: Mapping[str, ScoredCode]
@@ -188,6 +194,12 @@ def _integers(values: object) -> tuple[int, ...]:
     listed: Sequence[object] = values if isinstance(values, list) else []
     kept = [v for v in listed if isinstance(v, int) and not isinstance(v, bool)]
     return tuple(dict.fromkeys(kept))
+
+
+def _words(values: object) -> tuple[str, ...]:
+    listed: Sequence[object] = values if isinstance(values, list) else []
+    kept = [v.strip() for v in listed if isinstance(v, str)]
+    return tuple(dict.fromkeys(quote for quote in kept if quote))
 
 
 def _sureness(code: ScoredCode) -> float:

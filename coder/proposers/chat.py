@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ import tenacity
 from coder.errors import ModelError
 from coder.proposers.failures import Failure, Fatal, Gone, Rejected, Transient, clean, failure
 from coder.proposers.providers import Endpoint, endpoint
+from coder.proposers.question import Question
 from coder.proposers.spending import Account
 from coder.records import Usage, canonical_json
 from coder.study import ModelSettings, Study
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage
 
-Messages = Sequence[tuple[str, str]]
-"""(role, text) in order; roles are ``system``, ``user`` and ``assistant``."""
-
 FORMATS = ("json_schema", "json_object", "text")
 """How an answer is asked for, the strictest first; the prompt states the contract in any case."""
+
+HOSTED_LOGPROBS = 20
+"""So many likely tokens are told by OpenAI and by vLLM as it comes; llama.cpp tells any number."""
 
 IN_A_ROW = 5
 """So many issues one after the other without an answer mean that the server is gone."""
@@ -69,12 +70,11 @@ def check_model(study: Study) -> str:
 class Chat:
     """A chat model that can be asked, several requests at a time, inside one event loop."""
 
-    def __init__(self, to: Endpoint, settings: ModelSettings, schema: dict[str, Any]) -> None:
+    def __init__(self, to: Endpoint, settings: ModelSettings) -> None:
         self.endpoint = to
         self._settings = settings
         self._retries = settings.retries
         self._timeout = settings.timeout
-        self._schema = schema
         # Older compatible servers know the old name only; OpenAI's own new models the new one.
         limit = "max_tokens" if self.endpoint.compatible else "max_completion_tokens"
         self.parameters: dict[str, Any] = {
@@ -82,6 +82,7 @@ class Chat:
             limit: settings.max_output_tokens,
         }
         self._format = FORMATS[0] if self.endpoint.speaks_openai else FORMATS[-1]
+        self._refused: dict[str, str | int | None] = {}
         self._reached = False
         self._unanswered = 0
         self._model: BaseChatModel | None = None
@@ -104,14 +105,14 @@ class Chat:
             self._model = _build(self.endpoint, self._settings, client)
             yield self
 
-    async def ask(self, messages: Messages, account: Account) -> Reply:
+    async def ask(self, question: Question, account: Account) -> Reply:
         """The model's answer; every request for it goes through ``account``.
 
         Raises ``Failure``, of which ``Fatal`` means that there is no use in asking on, and
         ``LimitReached``.
         """
         try:
-            reply = await self._in_some_format(messages, account)
+            reply = await self._in_some_format(question, account)
         except Transient as error:
             self._unanswered += 1
             if self._unanswered >= IN_A_ROW:
@@ -123,11 +124,13 @@ class Chat:
         self._unanswered = 0
         return reply
 
-    async def _in_some_format(self, messages: Messages, account: Account) -> Reply:
+    async def _in_some_format(self, question: Question, account: Account) -> Reply:
+        if question.schema is None:
+            return await self._with_parameters(question, FORMATS[-1], account)
         refused: Rejected | None = None
         for form in FORMATS[FORMATS.index(self._format) :]:
             try:
-                reply = await self._with_parameters(messages, form, account)
+                reply = await self._with_parameters(question, form, account)
             except Rejected as error:
                 if error.about_the_text:
                     raise
@@ -139,19 +142,20 @@ class Chat:
         assert refused is not None
         raise refused
 
-    async def _with_parameters(self, messages: Messages, form: str, account: Account) -> Reply:
+    async def _with_parameters(self, question: Question, form: str, account: Account) -> Reply:
+        wanted = {**self.parameters, **question.changes}
         while True:
-            sent = self.parameters
+            sent = _accepted(wanted, self._refused)
             try:
-                return await self._retrying(messages, form, sent, account)
+                return await self._retrying(question, form, sent, account)
             except Rejected as error:
-                accepted = _without(sent, str(error))
-                if accepted is None:
+                complaint = _complaint(sent, str(error))
+                if complaint is None:
                     raise
-                self.parameters = accepted
+                self._refused |= complaint
 
     async def _retrying(
-        self, messages: Messages, form: str, parameters: dict[str, Any], account: Account
+        self, question: Question, form: str, parameters: dict[str, Any], account: Account
     ) -> Reply:
         attempts = tenacity.AsyncRetrying(
             stop=tenacity.stop_after_attempt(self._retries + 1),
@@ -159,15 +163,15 @@ class Chat:
             retry=tenacity.retry_if_exception_type(Transient),
             reraise=True,
         )
-        return await attempts(self._accounted, messages, form, parameters, account)
+        return await attempts(self._accounted, question, form, parameters, account)
 
     async def _accounted(
-        self, messages: Messages, form: str, parameters: dict[str, Any], account: Account
+        self, question: Question, form: str, parameters: dict[str, Any], account: Account
     ) -> Reply:
         await account.reserve()
         used: Usage | None = None
         try:
-            reply = await self._once(messages, form, parameters)
+            reply = await self._once(question, form, parameters)
             used = reply.usage
         except Failure as error:
             if not (isinstance(error, Transient) and error.lost):
@@ -177,17 +181,17 @@ class Chat:
             account.settle(used)
         return reply
 
-    async def _once(self, messages: Messages, form: str, parameters: dict[str, Any]) -> Reply:
+    async def _once(self, question: Question, form: str, parameters: dict[str, Any]) -> Reply:
         assert self._model is not None
         bodies: list[str] = []
         _bodies.set(bodies)
         options: dict[str, Any] = {}
         if self.endpoint.speaks_openai:
-            options["extra_body"] = {**parameters, **_response_format(form, self._schema)}
+            options["extra_body"] = {**parameters, **_response_format(form, question.schema)}
         reply: Reply | None = None
         try:
             async with asyncio.timeout(self._timeout):
-                message = await self._model.ainvoke(list(messages), **options)
+                message = await self._model.ainvoke(list(question.messages), **options)
             reply = read_completion(bodies[-1]) if bodies else None
             reply = reply or _read_message(message)
         except Exception as error:
@@ -290,8 +294,8 @@ def _count(value: object) -> int | None:
     return None
 
 
-def _response_format(form: str, schema: dict[str, Any]) -> dict[str, Any]:
-    if form == "text":
+def _response_format(form: str, schema: Mapping[str, Any] | None) -> dict[str, Any]:
+    if form == "text" or schema is None:
         return {}
     if form == "json_object":
         return {"response_format": {"type": form}}
@@ -299,13 +303,32 @@ def _response_format(form: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"response_format": {"type": form, "json_schema": named}}
 
 
-def _without(parameters: dict[str, Any], complaint: str) -> dict[str, Any] | None:
-    """``parameters`` changed as a server's complaint asks; ``None`` if it is not about them."""
+def _accepted(
+    parameters: Mapping[str, Any], refused: Mapping[str, str | int | None]
+) -> dict[str, Any]:
+    """``parameters`` as the server takes them; see :func:`_complaint`."""
+    kept: dict[str, Any] = {}
+    for name, value in parameters.items():
+        instead = refused.get(name, name)
+        if isinstance(instead, int):
+            kept[name] = min(value, instead)
+        elif instead is not None:
+            kept[instead] = value
+    return kept
+
+
+def _complaint(parameters: Mapping[str, Any], complaint: str) -> dict[str, str | int | None] | None:
+    """Which parameters a server's complaint asks to change: to another name, to at most a number,
+    or, for ``None``, to be left out. ``None`` if it is not about them."""
     old, new = "max_tokens", "max_completion_tokens"
-    if "temperature" in complaint and "temperature" in parameters:
-        return {name: value for name, value in parameters.items() if name != "temperature"}
     if f"'{old}'" in complaint and new in complaint and old in parameters:
-        return {new if name == old else name: value for name, value in parameters.items()}
+        return {old: new}
+    if "logprobs" in complaint and "logprobs" in parameters:
+        if parameters.get("top_logprobs", 0) > HOSTED_LOGPROBS:
+            return {"top_logprobs": HOSTED_LOGPROBS}
+        return {"logprobs": None, "top_logprobs": None}
+    if "temperature" in complaint and "temperature" in parameters:
+        return {"temperature": None}
     return None
 
 

@@ -6,8 +6,9 @@ by part for a dry run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Self
 
 from coder import prompts
@@ -15,6 +16,8 @@ from coder.errors import RunError, UsageError
 from coder.proposers.budget import TokenCounter, open_counter
 from coder.proposers.condense import Condensed, condense
 from coder.proposers.preview import Parts
+from coder.proposers.question import Question
+from coder.proposers.scheme import Scheme, everything
 from coder.records import (
     NONE_CODE,
     Code,
@@ -24,10 +27,11 @@ from coder.records import (
     Manifest,
     Neighbour,
     Usage,
+    canonical_json,
     content_hash,
 )
-from coder.retrieval.base import Retriever, open_retriever
-from coder.study import Study
+from coder.retrieval.base import Found, Retriever, open_retriever
+from coder.study import ModelSettings, Study
 
 EXAMPLE_CHARACTERS = 600
 """How much of a similar labelled issue is shown."""
@@ -52,6 +56,12 @@ class Composed:
     condensed: Condensed
     retrieved: tuple[Neighbour, ...]
     excluded: tuple[str, ...]
+    composer: Composer
+
+    @property
+    def parts(self) -> Parts:
+        """How many tokens each part of the messages has."""
+        return self.composer.parts(self)
 
 
 class Composer:
@@ -60,22 +70,24 @@ class Composer:
     def __init__(
         self,
         study: Study,
-        codebook: Codebook,
+        scheme: Scheme,
         prompt: prompts.Prompt,
         retriever: Retriever,
         counter: TokenCounter,
         schema: str,
     ) -> None:
         """``schema`` goes along with the messages; some providers count it as input."""
-        self._settings = study.settings
-        self._codebook = codebook
+        self._study = study
+        self.settings = study.settings
+        self._scheme = scheme
         self._retriever = retriever
         self.prompt = prompt
         self.counter = counter
         self.system_hash = hash_of(prompt.system)
         self._prefix = (prompt.system, schema)
-        self._prefix_at_most = sum(map(counter.at_most, self._prefix)) + _FRAMING_TOKENS
-        model = self._settings.model
+        # What begins many requests is counted once.
+        self._at_most = lru_cache(maxsize=256)(counter.at_most)
+        model = self.settings.model
         self._room = (
             model.context_tokens - model.max_output_tokens - counter.count(prompt.system)
             - _FRAMING_TOKENS
@@ -98,14 +110,20 @@ class Composer:
         into ``model.context_tokens``.
         """
         settings = study.settings
-        # A small codebook stands in the prompt in full; of a large one, the rules of those codes
-        # that are near to the issue. 0 definitions: all of it, always.
-        few = len(codebook.leaves) <= settings.retrieval.definitions
-        detailed = few or settings.retrieval.definitions == 0
-        prompt = prompts.load(settings.model.prompt, study.root, codebook, detailed)
+        detailed = _detailed(codebook, settings.retrieval.definitions)
+        quotes = settings.model.evidence == "quotes"
+        prompt = prompts.load(settings.model.prompt, study.root, codebook, detailed, quotes)
         counter = open_counter(settings.model.name, study.cache)
         retriever = open_retriever(study, codebook, examples)
-        return cls(study, codebook, prompt, retriever, counter, schema)
+        return cls(study, everything(codebook), prompt, retriever, counter, schema)
+
+    def at(self, scheme: Scheme, schema: Mapping[str, Any]) -> Composer:
+        """A composer that asks about ``scheme`` only, with the same template and retrieval."""
+        detailed = _detailed(scheme.codebook, self.settings.retrieval.definitions)
+        prompt = replace(self.prompt, codebook=scheme.codebook, detailed=detailed)
+        return Composer(
+            self._study, scheme, prompt, self._retriever, self.counter, canonical_json(schema)
+        )
 
     @classmethod
     def of_run(
@@ -129,26 +147,34 @@ class Composer:
     def describe(self) -> dict[str, Any]:
         """Everything that decides the messages besides the data, the codebook and the seed."""
         return {
-            "context_tokens": self._settings.model.context_tokens,
+            "context_tokens": self.settings.model.context_tokens,
             "tokens_counted_by": self.counter.name,
             "prompt": self.prompt.name,
             "prompt_hash": self.prompt.hash,
             "system_hash": self.system_hash,
             "embedder": self._retriever.embedder,
-            "neighbours": self._settings.retrieval.neighbours,
-            "definitions": self._settings.retrieval.definitions,
+            "neighbours": self.settings.retrieval.neighbours,
+            "definitions": self.settings.retrieval.definitions,
         }
 
-    def compose(self, issue: Issue) -> Composed:
-        """The messages about ``issue``: the system message, then the user's."""
-        settings = self._settings.retrieval
+    def look_up(self, issue: Issue) -> Found:
+        """What is near to ``issue`` among labelled issues and codes."""
+        settings = self.settings.retrieval
         wanted = 0 if self.prompt.detailed else settings.definitions
-        found = self._retriever.look_up(issue, settings.neighbours, wanted)
-        codes = [self._codebook.by_id[code] for code in found.definitions]
+        return self._retriever.look_up(issue, settings.neighbours, wanted)
+
+    def compose(self, issue: Issue, found: Found | None = None) -> Composed:
+        """The messages about ``issue``: the system message, then the user's.
+
+        ``found`` is what was looked up for it, when it has been already.
+        """
+        found = found or self.look_up(issue)
+        known = self._scheme.codebook.by_id
+        codes = [known[code] for code in found.definitions if code in known]
         definitions = [code for code in codes if code.include or code.exclude or code.examples]
-        shown = [as_shown(example) for example in found.examples]
+        shown, neighbours = self._shown(found)
         texts = [issue.text, *(example.text + example.memo for example in shown)]
-        word = prompts.nonce(self._settings.seed, issue.hash, texts)
+        word = prompts.nonce(self.settings.seed, issue.hash, texts)
 
         def room() -> int:
             frame = self.prompt.user((), word, definitions, shown)
@@ -167,9 +193,20 @@ class Composer:
             definitions=tuple(definitions),
             shown=tuple(shown),
             condensed=condensed,
-            retrieved=found.neighbours[: len(shown)],
+            retrieved=tuple(neighbours[: len(shown)]),
             excluded=found.excluded,
+            composer=self,
         )
+
+    def _shown(self, found: Found) -> tuple[list[prompts.Shown], list[Neighbour]]:
+        """The labelled issues as this scheme sees them; those it says nothing of are left out."""
+        shown, neighbours = [], []
+        for example, neighbour in zip(found.examples, found.neighbours, strict=True):
+            codes = self._scheme.sees(example.codes)
+            if codes is not None:
+                shown.append(as_shown(example.model_copy(update={"codes": codes})))
+                neighbours.append(neighbour)
+        return shown, neighbours
 
     def parts(self, composed: Composed) -> Parts:
         """How many tokens each part of the messages has."""
@@ -184,13 +221,21 @@ class Composer:
             issue=count(composed.messages[-1][1]) - shown + empty,
         )
 
-    def worst(self, messages: Sequence[tuple[str, str]]) -> Usage:
-        """What one request with ``messages`` can use at most."""
-        rest = sum(self.counter.at_most(text) + _FRAMING_TOKENS for _, text in messages[1:])
+    def worst(self, question: Question) -> Usage:
+        """What one request with ``question`` can use at most."""
+        (_, system), *rest = question.messages
+        prefix = self._at_most(system) + self._at_most(canonical_json(question.schema))
+        turns = sum(self.counter.at_most(text) + _FRAMING_TOKENS for _, text in rest)
         return Usage(
-            input_tokens=self._prefix_at_most + rest,
-            output_tokens=self._settings.model.max_output_tokens,
+            input_tokens=prefix + _FRAMING_TOKENS + turns,
+            output_tokens=self.settings.model.max_output_tokens,
         )
+
+
+def _detailed(codebook: Codebook, definitions: int) -> bool:
+    """Whether a codebook stands in the prompt in full, as a small one does; of a large one, the
+    rules of those codes that are near to the issue. 0 definitions: all of it, always."""
+    return definitions == 0 or len(codebook.leaves) <= definitions
 
 
 def as_shown(example: Example) -> prompts.Shown:
@@ -199,9 +244,21 @@ def as_shown(example: Example) -> prompts.Shown:
     return prompts.Shown(text, example.codes or (NONE_CODE,), " ".join(example.memo.split()))
 
 
+@lru_cache(maxsize=256)
 def hash_of(message: str) -> str:
     """The name under which calls refer to a message that is the same in all of them."""
     return content_hash("message.v1", message)
+
+
+HOW = ("strategy", "evidence", "decode", "samples", "sample_temperature", "logprobs")
+"""The settings of a model that decide what is asked of it beside the messages' words."""
+
+
+def asked_how(settings: ModelSettings) -> dict[str, Any]:
+    """Those of ``HOW`` that are not as they come."""
+    usual = ModelSettings()
+    given = {name: getattr(settings, name) for name in HOW}
+    return {name: value for name, value in given.items() if value != getattr(usual, name)}
 
 
 def _as_made(study: Study, manifest: Manifest) -> Study:
@@ -214,6 +271,7 @@ def _as_made(study: Study, manifest: Manifest) -> Study:
         for key in ("max_tokens", "max_completion_tokens"):
             if key in made.get("parameters", {}):
                 model["max_output_tokens"] = made["parameters"][key]
+        model |= {name: made.get(name, getattr(ModelSettings(), name)) for name in HOW}
         retrieval = {key: made[key] for key in ("neighbours", "definitions") if key in made}
         if made.get("embedder") == "lexical":
             retrieval["embedder"] = "none"

@@ -16,43 +16,34 @@ from collections.abc import (
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 from coder.errors import LimitReached
-from coder.evidence import span
-from coder.proposers.answer import Answer, Reader, answer_schema
 from coder.proposers.base import Proposer, SaveCall
-from coder.proposers.chat import Chat, Messages, read_raw, stop_message
-from coder.proposers.compose import Composed, Composer
-from coder.proposers.failures import Failure, Fatal, Filtered, clean
-from coder.proposers.preview import Parts, Preview, draw
+from coder.proposers.chat import Chat, stop_message
+from coder.proposers.compose import Composer, asked_how, hash_of
+from coder.proposers.failures import Failure, Fatal, Filtered
+from coder.proposers.preview import Parts, Preview, draw, total_parts
 from coder.proposers.prices import Price, find_price
 from coder.proposers.providers import endpoint
+from coder.proposers.question import Question, Talk
 from coder.proposers.spending import NO_CAPS, Account, Caps, Meter
+from coder.proposers.strategies import Strategy, open_strategy, systems
 from coder.proposers.wire import Wire
-from coder.records import (
-    Call,
-    Codebook,
-    Evidence,
-    Example,
-    Issue,
-    Proposal,
-    Status,
-    canonical_json,
-    content_hash,
-    now,
-)
+from coder.records import Call, Codebook, Example, Issue, Proposal, content_hash, now
 from coder.study import Study
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Request:
-    """One question to the model. ``earlier`` are the calls before it about the same issue."""
+class Step(Generic[T]):
+    """A talk about an issue that waits for the answer to a question."""
 
-    composed: Composed
-    messages: Messages
+    issue: Issue
+    talk: Talk[T]
+    question: Question
     key: str
-    earlier: tuple[Call, ...] = ()
 
 
 class LLMProposer(Proposer):
@@ -61,19 +52,16 @@ class LLMProposer(Proposer):
     def __init__(
         self,
         study: Study,
-        codebook: Codebook,
+        strategy: Strategy,
         composer: Composer,
         price: Price | None,
         meter: Meter,
     ) -> None:
         self._settings = study.settings
-        to = endpoint(study)
-        self._schema = answer_schema(codebook, bounded=to.compatible)
-        self._chat = Chat(to, study.settings.model, self._schema)
+        self._chat = Chat(endpoint(study), study.settings.model)
         self._asked = dict(self._chat.parameters)
         self._composer = composer
-        self._prompt = composer.prompt
-        self._reader = Reader(codebook)
+        self._strategy = strategy
         self._answered: dict[str, Call] = {}
         self._price = price
         self._meter = meter
@@ -96,22 +84,26 @@ class LLMProposer(Proposer):
         settings = study.settings
         price = find_price(study.root, settings.model.name, settings.model.base_url)
         meter = Meter(caps, price, settings.model.name)
-        schema = answer_schema(codebook, bounded=endpoint(study).compatible)
-        composer = Composer.open(study, codebook, examples, canonical_json(schema))
-        return cls(study, codebook, composer, price, meter)
+        composer = Composer.open(study, codebook, examples)
+        bounded = endpoint(study).compatible
+        strategy = open_strategy(settings.model, codebook, composer, bounded)
+        return cls(study, strategy, composer, price, meter)
 
     def texts(self) -> Mapping[str, str]:
-        """The message every request begins with; calls name it by its hash."""
-        return {"system.txt": self._prompt.system}
+        """The messages that requests begin with; calls name them by their hash."""
+        return systems(self._strategy)
 
     def describe(self) -> dict[str, Any]:
         """What tells this proposer from others: model, prompt, schema and retrieval, no secret."""
+        schemas = [stage.schema for stage in self._strategy.stages()]
         return {
             "kind": "llm",
             "name": self._settings.model.name,
             "base_url": self._chat.endpoint.public_url,
             "parameters": self._asked,
-            "schema_hash": content_hash("schema.v1", self._schema),
+            "schema_hash": content_hash("schema.v2", schemas),
+            "systems": {file: hash_of(text) for file, text in self.texts().items()},
+            **asked_how(self._settings.model),
             **self._composer.describe(),
         }
 
@@ -132,9 +124,10 @@ class LLMProposer(Proposer):
         measured: list[Parts] = []
         drawn = draw(issues, self._settings.seed)
         for issue in drawn:
-            made = self._composer.compose(issue)
-            if self._key(made.messages) not in self._answered:
-                measured.append(self._composer.parts(made))
+            first = next(self._strategy.talk(issue))
+            if self._key(first) not in self._answered:
+                expected = self._strategy.expected(issue)
+                measured.append(total_parts([made.parts for made in expected]))
         return Preview(
             model=self._settings.model.name,
             pending=len(issues),
@@ -153,9 +146,10 @@ class LLMProposer(Proposer):
         ``LimitReached`` at a cap; what was answered until then has been saved.
         """
         wire = Wire(self._connected, self._settings.model.concurrency)
+        talks = ((issue, self._strategy.talk(issue)) for issue in issues)
         try:
             with wire:
-                yield from self._drive(iter(issues), wire, save_call)
+                yield from self._drive(talks, wire, save_call)
         except Fatal as error:
             raise stop_message(self._chat.endpoint, error) from None
         finally:
@@ -164,73 +158,87 @@ class LLMProposer(Proposer):
             self._lost.clear()
 
     def _drive(
-        self, issues: Iterator[Issue], wire: Wire[Request, Call], save_call: SaveCall
-    ) -> Iterator[Proposal]:
-        repairs: deque[Request] = deque()
+        self,
+        talks: Iterator[tuple[Issue, Talk[T]]],
+        wire: Wire[Step[T], Call],
+        save_call: SaveCall,
+    ) -> Iterator[T]:
+        """Lead many talks at once, and give what each comes to."""
+        waiting: deque[Step[T]] = deque()
         limit: LimitReached | None = None
         while True:
-            while limit is None and wire.room and (request := self._next(repairs, issues)):
-                known = self._answered.get(request.key)
+            while limit is None and wire.room and (step := self._next(waiting, talks)):
+                known = self._answered.get(step.key)
                 if known is None:
-                    wire.send(request)
-                elif isinstance(outcome := self._outcome(request, known), Proposal):
-                    yield outcome
+                    wire.send(step)
                 else:
-                    repairs.append(outcome)
+                    yield from self._go_on(step, known, waiting)
             if not wire.busy:
                 break
             try:
-                request, call = wire.receive()
+                step, call = wire.receive()
             except LimitReached as error:
                 # Nothing more is sent; what is under way is waited for.
                 limit = error
                 continue
             save_call(call)
             wire.acknowledge()
-            outcome = self._outcome(request, call)
-            if isinstance(outcome, Proposal):
-                yield outcome
-            else:
-                repairs.append(outcome)
+            yield from self._go_on(step, call, waiting)
         if limit is not None:
             raise limit
 
-    def _next(self, repairs: deque[Request], issues: Iterator[Issue]) -> Request | None:
-        if repairs:
-            return repairs.popleft()
-        issue = next(issues, None)
-        return self._request(issue) if issue is not None else None
+    def _next(
+        self, waiting: deque[Step[T]], talks: Iterator[tuple[Issue, Talk[T]]]
+    ) -> Step[T] | None:
+        if waiting:
+            return waiting.popleft()
+        issue, talk = next(talks, (None, None))
+        if issue is None or talk is None:
+            return None
+        question = next(talk)
+        return Step(issue, talk, question, self._key(question))
+
+    def _go_on(self, step: Step[T], call: Call, waiting: deque[Step[T]]) -> Iterator[T]:
+        """Tell a talk its answer: it asks on, or it has come to its end."""
+        try:
+            question = step.talk.send(call)
+        except StopIteration as end:
+            yield end.value
+        else:
+            waiting.append(replace(step, question=question, key=self._key(question)))
 
     # --- asking ---------------------------------------------------------------------------------
 
-    def _request(self, issue: Issue) -> Request:
-        composed = self._composer.compose(issue)
-        return Request(composed, composed.messages, self._key(composed.messages))
-
-    def _key(self, messages: Messages) -> str:
+    def _key(self, question: Question) -> str:
         """The hash of everything that changes the answer."""
         chat = self._chat.endpoint
-        asked = [chat.setting, chat.public_url, self._asked, self._schema]
-        return content_hash("request.v1", [asked, self._composer.system_hash, list(messages[1:])])
+        (_, system), *rest = question.messages
+        asked = [chat.setting, chat.public_url, self._asked, question.schema]
+        drawn = [dict(question.changes), question.sample]
+        return content_hash("request.v2", [asked, drawn, hash_of(system), rest])
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[Callable[[Request], Awaitable[Call]]]:
+    async def _connected(self) -> AsyncIterator[Callable[[Step[Any]], Awaitable[Call]]]:
         async with self._chat.connected():
             yield self._call
 
-    async def _call(self, request: Request) -> Call:
+    async def _call(self, step: Step[Any]) -> Call:
         """The call, answered or failed. Raises ``Fatal`` or ``LimitReached`` to stop the run."""
         began = perf_counter()
-        account = self._meter.account(self._composer.worst(request.messages))
+        question = step.question
+        account = self._meter.account(self._composer.worst(question))
+        (_, system), *rest = question.messages
         sent: dict[str, Any] = {
-            "key": request.key,
-            # The system message is the same in every call: named by its hash, kept once.
-            "messages": [{"role": "system", "hash": self._composer.system_hash}]
-            + [{"role": role, "content": text} for role, text in request.messages[1:]],
+            "key": step.key,
+            # The system message is the same in many calls: named by its hash, kept once.
+            "messages": [{"role": "system", "hash": hash_of(system)}]
+            + [{"role": role, "content": text} for role, text in rest],
         }
+        if question.sample:
+            sent["sample"] = question.sample
         answered: dict[str, Any]
         try:
-            reply = await self._chat.ask(request.messages, account)
+            reply = await self._chat.ask(question, account)
             sent |= {"format": reply.format, "parameters": reply.parameters}
             answered = {
                 "raw_response": reply.raw,
@@ -241,16 +249,16 @@ class LLMProposer(Proposer):
             if account.attempts:
                 # No answer, but perhaps a bill: it must count when the run goes on.
                 answered = {"error": f"stopped before an answer came: {stop}".rstrip(": ")}
-                self._lost.append(self._record(request, sent, answered, account, began))
+                self._lost.append(self._record(step, sent, answered, account, began))
             raise
         except Failure as error:
             filtered = "content_filter" if isinstance(error, Filtered) else ""
             answered = {"error": str(error), "finish_reason": filtered}
-        return self._record(request, sent, answered, account, began)
+        return self._record(step, sent, answered, account, began)
 
     def _record(
         self,
-        request: Request,
+        step: Step[Any],
         sent: dict[str, Any],
         answered: dict[str, Any],
         account: Account,
@@ -258,11 +266,11 @@ class LLMProposer(Proposer):
     ) -> Call:
         at = now()
         return Call(
-            id=content_hash("call.v1", [request.key, at.isoformat()])[:20],
-            issue_id=request.composed.issue.id,
+            id=content_hash("call.v1", [step.key, at.isoformat()])[:20],
+            issue_id=step.issue.id,
             model=self._chat.endpoint.setting,
-            prompt=self._prompt.name,
-            prompt_hash=self._prompt.hash,
+            prompt=self._composer.prompt.name,
+            prompt_hash=self._composer.prompt.hash,
             request=sent,
             attempts=account.attempts,
             estimated=account.estimated,
@@ -270,67 +278,3 @@ class LLMProposer(Proposer):
             at=at,
             **answered,
         )
-
-    # --- reading --------------------------------------------------------------------------------
-
-    def _outcome(self, request: Request, call: Call) -> Proposal | Request:
-        """What an answer amounts to: a proposal, or one more request that asks to repair it."""
-        request = replace(request, earlier=(*request.earlier, call))
-        filtered = call.finish_reason == "content_filter"
-        if call.raw_response is None:
-            return self._without(request, Status.REFUSED if filtered else Status.FAILED, call.error)
-        reply = read_raw(call.raw_response)
-        if reply.refusal or filtered:
-            why = clean(reply.refusal) or "the provider's content filter stopped the answer"
-            return self._without(request, Status.REFUSED, why)
-        answer = self._reader.read(reply.text)
-        if isinstance(answer, Answer):
-            return self._accepted(request, answer)
-        if call.finish_reason == "length":
-            return self._without(
-                request,
-                Status.UNPARSED,
-                f"cut off at {self._settings.model.max_output_tokens} tokens, before it was whole; "
-                "raise model.max_output_tokens",
-            )
-        if len(request.earlier) > 1:
-            return self._without(request, answer.status, clean(answer.problem))
-        messages = (
-            *request.messages,
-            ("assistant", reply.text or "(empty)"),
-            ("user", self._prompt.repair(clean(answer.problem))),
-        )
-        return replace(request, messages=messages, key=self._key(messages))
-
-    def _accepted(self, request: Request, answer: Answer) -> Proposal:
-        proposal = self._without(request, Status.OK if answer.codes else Status.ABSTAINED, "")
-        return proposal.model_copy(
-            update={
-                "codes": answer.codes,
-                "runners_up": answer.runners_up,
-                "rationale": answer.rationale,
-                "evidence": tuple(_evidence(request, number) for number in answer.sentences),
-            }
-        )
-
-    def _without(self, request: Request, status: Status, error: str) -> Proposal:
-        calls = tuple(call.id for call in request.earlier)
-        return Proposal(
-            id=content_hash("proposal.v1", [request.composed.issue.id, calls])[:20],
-            issue_id=request.composed.issue.id,
-            issue_hash=request.composed.issue.hash,
-            status=status,
-            retrieved=request.composed.retrieved,
-            excluded=request.composed.excluded,
-            left_out=request.composed.condensed.left_out,
-            call_ids=calls,
-            model=self._chat.endpoint.setting,
-            error=error,
-            seconds=round(sum(call.seconds for call in request.earlier), 3),
-        )
-
-
-def _evidence(request: Request, number: int) -> Evidence:
-    """Sentence ``number`` in the issue's own words; unverified if the model was shown no such."""
-    found = request.composed.condensed.spans.get(number)
-    return span(request.composed.issue.text, *found) if found else Evidence(quote=f"[{number}]")

@@ -17,16 +17,26 @@ SAMPLE = 200
 
 @dataclass(frozen=True)
 class Parts:
-    """Tokens of one prompt by part. ``system`` is the same in every prompt of a run."""
+    """Tokens by part, of one prompt or of all that are asked about an issue.
+
+    ``system`` is the same for every issue of a run.
+    """
 
     system: int
     definitions: int
     examples: int
     issue: int
+    prompts: int = 1
 
     @property
     def total(self) -> int:
-        return sum(getattr(self, field.name) for field in fields(self))
+        return self.system + self.definitions + self.examples + self.issue
+
+
+def total_parts(parts: Sequence[Parts]) -> Parts:
+    """The sum of ``parts``."""
+    sums = (sum(getattr(part, field.name) for part in parts) for field in fields(Parts))
+    return Parts(*sums)
 
 
 @dataclass(frozen=True)
@@ -46,10 +56,15 @@ class Preview:
     price: Price | None
 
     @property
-    def calls(self) -> int:
-        """One for each issue that has no answer yet."""
+    def asked(self) -> int:
+        """Issues whose first question has no answer yet."""
         seen = len(self.measured) + self.on_disk
         return round(self.pending * len(self.measured) / seen) if seen else 0
+
+    @property
+    def calls(self) -> int:
+        """One for each question about those issues."""
+        return round(self.asked * self._mean("prompts"))
 
     @property
     def sampled(self) -> bool:
@@ -58,9 +73,8 @@ class Preview:
     @property
     def usage(self) -> Usage:
         """Input as measured, output as much as the setting allows, nothing cached."""
-        mean = fmean(parts.total for parts in self.measured) if self.measured else 0
         return Usage(
-            input_tokens=round(self.calls * mean),
+            input_tokens=round(self.asked * self._mean("total")),
             output_tokens=self.calls * self.max_output_tokens,
         )
 
@@ -68,8 +82,11 @@ class Preview:
     def cacheable(self) -> Usage:
         """The same when the provider has the prefix cached from the second call on."""
         prefix = self.measured[0].system if self.measured else 0
-        cached = max(0, self.calls - 1) * prefix
+        cached = max(0, self.asked - 1) * prefix
         return self.usage.model_copy(update={"cached_tokens": cached})
+
+    def _mean(self, what: str) -> float:
+        return fmean(getattr(parts, what) for parts in self.measured) if self.measured else 0.0
 
     def cost(self, usage: Usage) -> Decimal | None:
         """In USD; ``None`` when the price is unknown."""

@@ -78,7 +78,10 @@ def test_an_answer_becomes_codes_rationale_and_the_issues_own_words(tmp_path):
     reply = completion(answered(sentences=[3, 99], runners_up=code("Big Dog", 0.1) + code("x")))
     (proposal,), (call,) = ask(tmp_path, FaultServer(in_turn(reply)))
     assert proposal.rationale == GOOD["rationale"]
-    assert [(c.code, c.confidence) for c in proposal.runners_up] == [("dog.big", 0.1)]
+    # One of the two sentences does not exist: what the model stated is kept, and not believed.
+    assert [(c.code, c.stated, c.confidence) for c in proposal.runners_up] == [
+        ("dog.big", 0.1, 0.05)
+    ]
     found, invented = proposal.evidence
     assert found.verified and found.quote == "Help me!"
     assert issue().text[found.start : found.end] == found.quote
