@@ -154,6 +154,11 @@ class Codebook(Record):
     def hash(self) -> str:
         return content_hash("codebook.v1", self.model_dump(mode="json"))
 
+    def changed(self, **fields: Any) -> Codebook:
+        """A copy with other fields. Not by ``model_copy``, which keeps what is cached above."""
+        kept = {name: getattr(self, name) for name in type(self).model_fields}
+        return Codebook(**(kept | fields))
+
     def lineage(self, code_id: str) -> tuple[Code, ...]:
         """The code's ancestors from its category down to itself. ``KeyError`` when unknown."""
         chain = [self.by_id[code_id]]

@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 @click.option("--run", "name", required=True, help="The run's name: a folder in runs/.")
 @click.option("--model", help="embedded, openai:NAME, ollama:NAME, vllm:NAME, ...")
 @click.option("--base-url", help="An OpenAI-compatible server, e.g. http://localhost:8080/v1")
+@click.option(
+    "--strategy",
+    type=click.Choice(["flat", "cascade", "each"]),
+    help="All codes in one question, category before code, or code by code.",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(1, 100),
+    metavar="K",
+    help="Ask K times and take what most answers say.",
+)
 @click.option("--codebook", help="A codebook's name or file.")
 @click.option(
     "--labels",
@@ -46,6 +57,8 @@ def command(
     name: str,
     model: str | None,
     base_url: str | None,
+    strategy: str | None,
+    samples: int | None,
     codebook: str | None,
     labels: Path | None,
     labelled_issues: Path | None,
@@ -73,7 +86,8 @@ def command(
     from coder.sources.issues import load_issues
     from coder.study import Study
 
-    study = Study.open(codebook=codebook, model={"name": model, "base_url": base_url})
+    asked = {"name": model, "base_url": base_url, "strategy": strategy, "samples": samples}
+    study = Study.open(codebook=codebook, model=asked)
     codebook_path = find("codebook", study.settings.codebook, ".yaml", study.root)
     book = codebooks.load(codebook_path)
     loaded = load_issues(issues)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from coder.records import Cardinality, Code, Codebook
+from coder.records import Cardinality, Codebook
 
 
 @dataclass(frozen=True)
@@ -38,21 +38,18 @@ def categories(codebook: Codebook) -> Scheme:
     for top in codebook.children[None]:
         names = (f"{code.name}: {code.definition}" for code in codebook.children.get(top.id, ()))
         tops.append(top.model_copy(update={"include": (*top.include, *names)}))
-    return Scheme(codebook, _with(codebook, tops), "categories")
+    return Scheme(codebook, codebook.changed(codes=tuple(tops)), "categories")
 
 
 def below(codebook: Codebook, category: str) -> Scheme:
     """The codes of one category."""
-    chosen = [code for code in codebook.codes if codebook.category(code.id) == category]
-    return Scheme(codebook, _with(codebook, chosen), category)
+    chosen = tuple(code for code in codebook.codes if codebook.category(code.id) == category)
+    return Scheme(codebook, codebook.changed(codes=chosen), category)
 
 
 def alone(codebook: Codebook, code: str) -> Scheme:
     """One code, which fits or does not."""
-    asked = {"codes": codebook.lineage(code), "cardinality": Cardinality.SINGLE, "allow_none": True}
-    one = Codebook(**(dict(codebook) | asked))
+    one = codebook.changed(
+        codes=codebook.lineage(code), cardinality=Cardinality.SINGLE, allow_none=True
+    )
     return Scheme(codebook, one, code, others_are_none=True)
-
-
-def _with(codebook: Codebook, codes: Sequence[Code]) -> Codebook:
-    return Codebook(**(dict(codebook) | {"codes": tuple(codes)}))
