@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from coder import codebook, prompts
 from coder.errors import CoderError, InputError
 from coder.prompts import Passage, Shown
+from coder.proposers.scheme import alone, below, categories
 from coder.resources import shipped
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -70,6 +71,21 @@ def test_the_system_message(detailed):
 def test_the_system_message_where_several_codes_are_allowed():
     book = small("cardinality: multiple\nallow_none: false\ninstructions: Causes over symptoms.")
     check("system.multiple.txt", load(book).system)
+
+
+def test_the_system_message_where_evidence_is_quoted():
+    check(
+        "system.quotes.txt",
+        prompts.load("propose.v1", Path("/nowhere"), small(), True, True).system,
+    )
+
+
+PARTS = (categories(small()), below(small(), "dog"), alone(small(), "dog.big"))
+
+
+@pytest.mark.parametrize("scheme", PARTS, ids=[scheme.name for scheme in PARTS])
+def test_the_system_message_about_a_part_of_the_codebook(scheme):
+    check(f"system.part.{scheme.name}.txt", load(scheme.codebook).system)
 
 
 def test_the_user_message():

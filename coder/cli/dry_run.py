@@ -44,7 +44,8 @@ def _parts(preview: Preview) -> Table:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("tokens of one prompt")
+    prompts = preview.measured[0].prompts
+    table.add_column("tokens of one prompt" if prompts == 1 else "tokens an issue")
     for head in ("mean", "median", "largest"):
         table.add_column(head, justify="right")
     for part, name in PARTS.items():

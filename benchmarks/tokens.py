@@ -1,0 +1,81 @@
+"""Prompt tokens of each strategy against naive prompting (whole codebook, whole issue).
+
+    python benchmarks/tokens.py DATA_FOLDER [HOW_MANY=1000]
+
+``DATA_FOLDER`` holds ``hf_reuse_questions.jsonl`` (all of it is measured) and
+``llm_app_issues_15207.jsonl.gz`` (a random sample). Asks nobody: prompts are made and counted with
+tiktoken (o200k_base). "cached" counts a prefix that a provider has seen before as nothing. What is
+shown here is how much is sent; whether codes are as good is for ``quality.py`` to say.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import fmean
+
+from hf_reuse import BOOK, MAP, coder, maps
+
+from coder import codebook as codebooks
+from coder.proposers.compose import Composer
+from coder.proposers.strategies import open_strategy
+from coder.records import Codebook, Issue
+from coder.resources import find
+from coder.sources.issues import load_issues
+from coder.study import Study
+
+
+def naive(composer: Composer, book: Codebook, issue: Issue) -> int:
+    """Every rule of the codebook and every word of the issue, in one message."""
+    rules = "\n".join(
+        "\n".join([f"{code.id} ({code.name}): {code.definition}", *code.include, *code.exclude,
+                   *code.examples])
+        for code in book.codes
+    )  # fmt: skip
+    return composer.counter.count(f"{rules}\n{issue.text}")
+
+
+def measure(name: str, book: Codebook, issues: list[Issue]) -> None:
+    print(f"\n{name}: {len(issues)} issues, {len(book.leaves)} codes")
+    print("| prompt | tokens an issue | of naive | of naive, prefix cached |\n|---|---|---|---|")
+    whole = 0.0
+    for strategy in ("flat", "cascade"):
+        study = Study.open(model={"name": "openai:any", "base_url": "http://localhost",
+                                  "strategy": strategy})  # fmt: skip
+        composer = Composer.open(study, book, [])
+        if not whole:
+            whole = fmean(naive(composer, book, issue) for issue in issues)
+            print(f"| naive | {whole:,.0f} | 1 | |")
+        asking = open_strategy(study.settings.model, book, composer, bounded=False)
+        beginnings = {stage.composer.prompt.system for stage in asking.stages()}
+        sent, fresh = [], []
+        for issue in issues:
+            made = asking.expected(issue)
+            assert {one.messages[0][1] for one in made} <= beginnings
+            parts = [one.parts for one in made]
+            sent.append(sum(part.total for part in parts))
+            fresh.append(sum(part.total - part.system for part in parts))
+        print(f"| {strategy} | {fmean(sent):,.0f} | {fmean(sent) / whole:.2f} "
+              f"| {fmean(fresh) / whole:.2f} |")  # fmt: skip
+
+
+def main(data: Path, how_many: int) -> None:
+    data = data.resolve()
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-m", "coder", "init", folder], check=True)
+        os.chdir(folder)
+        source = str(data / "hf_reuse_questions.jsonl")
+        coder("import", source, "-o", "hf.jsonl", *maps(MAP))
+        coder("import", str(data / "llm_app_issues_15207.jsonl.gz"), "-o", "llm.jsonl")
+        measure("hf_reuse_questions", codebooks.load(BOOK), load_issues(Path("hf.jsonl")))
+        issues = load_issues(Path("llm.jsonl"))
+        book = codebooks.load(find("codebook", "ptm-reuse", ".yaml", Path()))
+        measure("LLM-app issues", book, random.Random(0).sample(issues, how_many))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1000)
