@@ -49,14 +49,10 @@ def address():
     del server
 
 
-def study(folder, address, key=KEY) -> Study:
-    return Study.open(
-        folder,
-        api_key=key,
-        model={"name": "llamacpp:smollm2", "base_url": f"{address}/v1", "concurrency": 1,
-               "context_tokens": 2000, "max_output_tokens": 220, "timeout": 60},
-        retrieval={"embedder": "none"},
-    )  # fmt: skip
+def study(folder, address, key=KEY, **model) -> Study:
+    usual = {"name": "llamacpp:smollm2", "base_url": f"{address}/v1", "concurrency": 1,
+             "context_tokens": 2000, "max_output_tokens": 220, "timeout": 60}  # fmt: skip
+    return Study.open(folder, api_key=key, model={**usual, **model}, retrieval={"embedder": "none"})
 
 
 def test_issues_are_coded_by_a_language_model(address, tmp_path):
@@ -78,6 +74,17 @@ def test_issues_are_coded_by_a_language_model(address, tmp_path):
     assert all(call.usage.input_tokens > 100 for call in calls)
     # The codebook comes first and never changes: the server reads it once.
     assert calls[-1].usage.cached_tokens > 0.5 * calls[-1].usage.input_tokens
+
+
+def test_a_server_tells_how_likely_each_code_was(address, tmp_path):
+    settings = study(tmp_path, address, strategy="cascade", logprobs=True)
+    calls = []
+    issues = [issue(1, "A big dog", "It barks."), issue(2, "A cat", "It meows.")]
+    proposals = list(LLMProposer.open(settings, book(), []).propose(issues, calls.append))
+    told = [code for p in proposals for code in (*p.codes, *p.runners_up)]
+    assert told, [p.error for p in proposals]
+    assert all(code.likelihood is not None and 0 <= code.likelihood <= 1 for code in told)
+    assert any(code.likelihood > 0 for code in told)
 
 
 def test_a_wrong_key_is_refused_in_one_line(address, tmp_path):
