@@ -22,11 +22,12 @@ from coder.records import (
     Example,
     Issue,
     Manifest,
+    NearCode,
     Neighbour,
     Usage,
     content_hash,
 )
-from coder.retrieval.base import Retriever, open_retriever
+from coder.retrieval.retriever import Retriever, open_retriever
 from coder.study import Study
 
 EXAMPLE_CHARACTERS = 600
@@ -41,7 +42,7 @@ _FRAMING_TOKENS = 64
 class Composed:
     """The messages about one issue, as (role, text), and what went into them.
 
-    ``word`` delimits texts in them.
+    ``word`` delimits texts in them. ``near_codes`` go with ``definitions``.
     """
 
     issue: Issue
@@ -51,6 +52,7 @@ class Composed:
     shown: tuple[prompts.Shown, ...]
     condensed: Condensed
     retrieved: tuple[Neighbour, ...]
+    near_codes: tuple[NearCode, ...]
     excluded: tuple[str, ...]
 
 
@@ -137,6 +139,8 @@ class Composer:
             "embedder": self._retriever.embedder,
             "neighbours": self._settings.retrieval.neighbours,
             "definitions": self._settings.retrieval.definitions,
+            "diversity": self._settings.retrieval.diversity,
+            "per_repository": self._settings.retrieval.per_repository,
         }
 
     def compose(self, issue: Issue) -> Composed:
@@ -144,8 +148,8 @@ class Composer:
         settings = self._settings.retrieval
         wanted = 0 if self.prompt.detailed else settings.definitions
         found = self._retriever.look_up(issue, settings.neighbours, wanted)
-        codes = [self._codebook.by_id[code] for code in found.definitions]
-        definitions = [code for code in codes if code.include or code.exclude or code.examples]
+        near = [n for n in found.definitions if _has_rules(self._codebook.by_id[n.code])]
+        definitions = [self._codebook.by_id[n.code] for n in near]
         shown = [as_shown(example) for example in found.examples]
         texts = [issue.text, *(example.text + example.memo for example in shown)]
         word = prompts.nonce(self._settings.seed, issue.hash, texts)
@@ -154,7 +158,7 @@ class Composer:
             frame = self.prompt.user((), word, definitions, shown)
             return self._room - self.counter.count(frame)
 
-        # The issue comes first: what was retrieved gives way, the least similar first.
+        # The issue comes first: what was retrieved gives way, the last first.
         while room() < MIN_ISSUE_TOKENS and (shown or definitions):
             (shown or definitions).pop()
         condensed = condense(issue, self.counter.count, room())
@@ -168,6 +172,7 @@ class Composer:
             shown=tuple(shown),
             condensed=condensed,
             retrieved=found.neighbours[: len(shown)],
+            near_codes=tuple(near[: len(definitions)]),
             excluded=found.excluded,
         )
 
@@ -199,6 +204,10 @@ def as_shown(example: Example) -> prompts.Shown:
     return prompts.Shown(text, example.codes or (NONE_CODE,), " ".join(example.memo.split()))
 
 
+def _has_rules(code: Code) -> bool:
+    return bool(code.include or code.exclude or code.examples)
+
+
 def hash_of(message: str) -> str:
     """The name under which calls refer to a message that is the same in all of them."""
     return content_hash("message.v1", message)
@@ -214,7 +223,8 @@ def _as_made(study: Study, manifest: Manifest) -> Study:
         for key in ("max_tokens", "max_completion_tokens"):
             if key in made.get("parameters", {}):
                 model["max_output_tokens"] = made["parameters"][key]
-        retrieval = {key: made[key] for key in ("neighbours", "definitions") if key in made}
+        keys = ("neighbours", "definitions", "diversity", "per_repository")
+        retrieval = {key: made[key] for key in keys if key in made}
         if made.get("embedder") == "lexical":
             retrieval["embedder"] = "none"
     changed = {
