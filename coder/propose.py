@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,8 +14,17 @@ from coder.proposers.base import Proposer
 from coder.proposers.preview import Preview
 from coder.proposers.spending import NO_CAPS, Caps
 from coder.provenance import git_state, versions
-from coder.records import Codebook, Example, Issue, Manifest, Proposal, Status
-from coder.store import INPUTS, Run, data_hash, labels_hash
+from coder.records import (
+    NONE_CODE,
+    Codebook,
+    Example,
+    Issue,
+    Manifest,
+    Proposal,
+    Reserved,
+    Status,
+)
+from coder.store import INPUTS, Run, data_hash, labels_hash, reserved_hash
 from coder.study import Study
 
 OnProposal = Callable[[Proposal], None]
@@ -29,14 +39,16 @@ def start(
     caps: Caps = NO_CAPS,
     *,
     sampled_from: int | None = None,
+    reserved: Sequence[Reserved] = (),
 ) -> tuple[Run, Proposer]:
     """The run ``name``, made now or resumed, and the proposer it was made with.
 
-    ``caps`` hold over all sessions of the run. Raises ``RunError`` when the run was made with other
-    inputs than these, before anything is written or paid for.
+    ``caps`` hold over all sessions of the run; ``reserved`` are kept in it and reach no model.
+    Raises ``RunError`` when the run was made with other inputs than these, before anything is
+    written or paid for.
     """
     codebook = codebooks.load(codebook_path)
-    manifest = _inputs(study, name, codebook, issues, examples, sampled_from)
+    manifest = _inputs(study, name, codebook, issues, examples, reserved, sampled_from)
     # Before the proposer is made, which may take a minute where there are labels.
     known = Run.resume(study.runs, manifest, INPUTS)
     proposer = build_proposer(study, codebook, examples, caps)
@@ -45,7 +57,9 @@ def start(
         made_with["measured"] = proposer.measured()
     manifest = manifest.model_copy(update=made_with)
     text = codebook_path.read_text(encoding="utf-8-sig")
-    run = Run.create_or_resume(study.runs, manifest, issues, text, examples, proposer.texts())
+    run = Run.create_or_resume(
+        study.runs, manifest, issues, text, examples, proposer.texts(), reserved
+    )
     proposer.recall(run.calls)
     return run, proposer
 
@@ -57,13 +71,15 @@ def dry_run(
     issues: Sequence[Issue],
     examples: Sequence[Example],
     caps: Caps = NO_CAPS,
+    *,
+    reserved: Sequence[Reserved] = (),
 ) -> tuple[int, Preview | None]:
     """How many issues :func:`start` and :func:`propose` would code, and what that would take.
 
     Contacts nobody, and leaves nothing behind in the study. Raises what :func:`start` raises.
     """
     codebook = codebooks.load(codebook_path)
-    manifest = _inputs(study, name, codebook, issues, examples)
+    manifest = _inputs(study, name, codebook, issues, examples, reserved)
     Run.resume(study.runs, manifest, INPUTS)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         proposer = build_proposer(study.with_cache(Path(folder)), codebook, examples, caps)
@@ -81,6 +97,7 @@ def _inputs(
     codebook: Codebook,
     issues: Sequence[Issue],
     examples: Sequence[Example],
+    reserved: Sequence[Reserved],
     sampled_from: int | None = None,
 ) -> Manifest:
     """The manifest as far as it is known before a proposer is made."""
@@ -93,11 +110,37 @@ def _inputs(
         issues=len(issues),
         sampled_from=sampled_from,
         labels_hash=labels_hash(examples),
+        reserved_hash=reserved_hash(reserved),
         model={},
         seed=study.settings.seed,
         versions=versions(),
         git=git_state(study.root),
     )
+
+
+def reserve(
+    examples: Sequence[Example], issues: Sequence[Issue], share: float, seed: int
+) -> tuple[list[Example], list[Reserved]]:
+    """``examples`` in two: those a model may learn from, and a random share that it must not see.
+
+    Drawn from the labels on ``issues``, as others can be compared with no proposal; each by the
+    hash of the seed and its id alone, so neither their order nor labels that come later change it.
+    A larger share holds all of a smaller one.
+    """
+    coded = {issue.id for issue in issues}
+    drawn = {i for i in coded if _uniform(seed, i) < share}
+    kept = [example for example in examples if example.issue.id not in drawn]
+    return kept, [
+        Reserved(id=e.issue.id, code=e.codes or (NONE_CODE,), memo=e.memo)
+        for e in examples
+        if e.issue.id in drawn
+    ]
+
+
+def _uniform(seed: int, issue_id: str) -> float:
+    """A number in [0, 1] that looks random, and independent of the other draws by seed and id."""
+    text = f"reserve\0{seed}\0{issue_id}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.sha256(text).digest()[:7]) / 256**7
 
 
 def build_proposer(

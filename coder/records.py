@@ -98,6 +98,15 @@ class Example(Record):
     memo: str = ""
 
 
+class Reserved(Record):
+    """A human label kept from the model, to be compared with what it proposes. Spelled as a line of
+    a label file: ``NONE_CODE`` alone means that no code fits."""
+
+    id: str
+    code: tuple[str, ...]
+    memo: str = ""
+
+
 # --- the codebook -------------------------------------------------------------------------------
 
 
@@ -211,12 +220,31 @@ class Evidence(Record):
     verified: bool = False
 
 
-class Neighbour(Record):
-    """A labelled issue that was shown to the model, or explains its answer; score is a cosine."""
+class Hit(Record):
+    """Something that was looked up for an issue, and why it was thought near.
+
+    ``score`` is what it was ranked by: for the embedded classifier a cosine; for a chat model the
+    fused rank, 1 being first in every search. ``dense`` (cosine of sentence vectors) and
+    ``lexical`` (TF-IDF cosine) are the similarities in the searches that found it, for a chat model
+    alone.
+    """
+
+    score: float
+    dense: float | None = None
+    lexical: float | None = None
+
+
+class Neighbour(Hit):
+    """A labelled issue that was shown to the model, or explains its answer."""
 
     issue_id: str
     codes: tuple[str, ...]
-    score: float
+
+
+class NearCode(Hit):
+    """A code whose rules were shown to the model because its definition is near to the issue."""
+
+    code: str
 
 
 class Usage(Record):
@@ -267,7 +295,8 @@ class Proposal(Record):
 
     ``codes`` is empty unless ``status`` is ok. ``excluded`` lists labelled issues that were kept
     away from the model because they are this issue or a near-duplicate of it; ``retrieved`` is all
-    it did see. Together they prove the absence of leakage from the log alone.
+    it did see. Together they prove the absence of leakage from the log alone. ``definitions`` are
+    the codes whose rules a chat model was shown, where it was not shown those of all codes.
     """
 
     id: str
@@ -279,6 +308,7 @@ class Proposal(Record):
     rationale: str = ""
     evidence: tuple[Evidence, ...] = ()
     retrieved: tuple[Neighbour, ...] = ()
+    definitions: tuple[NearCode, ...] = ()
     excluded: tuple[str, ...] = ()
     left_out: int = Field(default=0, ge=0)
     """Lines of a long issue that the model was not shown."""
@@ -360,6 +390,7 @@ class Manifest(Record):
     sampled_from: int | None = None
     """How many issues there were before a uniform random sample was drawn with ``seed``."""
     labels_hash: str = ""
+    reserved_hash: str = ""
     model: dict[str, Any]
     """What tells the proposer, with its prompt and retrieval, from every other."""
     measured: dict[str, Any] = {}

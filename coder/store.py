@@ -4,6 +4,7 @@ runs/<name>/manifest.json        what it was made of; written once
             codebook.yaml        the codebook as it was
             issues.jsonl         the issues it codes
             examples.jsonl       labelled issues the model may learn from
+            reserved.jsonl       labels kept from the model, to compare it with
             calls.jsonl          raw answers of a chat model, before they were parsed
             proposals.jsonl      what the model proposed
             labels/<rater>.jsonl     blind labels
@@ -38,10 +39,15 @@ from coder.records import (
     Label,
     Manifest,
     Proposal,
+    Record,
+    Reserved,
     content_hash,
 )
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}")
+
+
+RESERVED = "reserved.jsonl"
 
 
 def data_hash(issues: Iterable[Issue]) -> str:
@@ -53,6 +59,12 @@ def labels_hash(examples: Iterable[Example]) -> str:
     """The hash of labelled issues and their codes, in order; empty when there are none."""
     dumped = [example.model_dump(mode="json") for example in examples]
     return content_hash("examples.v1", dumped) if dumped else ""
+
+
+def reserved_hash(reserved: Iterable[Reserved]) -> str:
+    """The hash of labels kept from the model, in order; empty when there are none."""
+    dumped = [label.model_dump(mode="json") for label in reserved]
+    return content_hash("reserved.v1", dumped) if dumped else ""
 
 
 @dataclass(frozen=True)
@@ -69,6 +81,7 @@ INPUTS = {
     "codebook_hash": "codebook",
     "data_hash": "set of issues",
     "labels_hash": "set of labels",
+    "reserved_hash": "set of reserved labels",
     "seed": "seed",
 }
 """The manifest's fields that are known before a proposer is made, and what people call them."""
@@ -117,6 +130,7 @@ class Run:
         codebook_text: str,
         examples: Sequence[Example] = (),
         texts: Mapping[str, str] = MappingProxyType({}),
+        reserved: Sequence[Reserved] = (),
     ) -> Run:
         """The run named in ``manifest``: made now, or the one that was made with the same inputs.
 
@@ -129,6 +143,8 @@ class Run:
         write_atomically(run.path / "issues.jsonl", _jsonl(issues))
         if examples:
             write_atomically(run.path / "examples.jsonl", _jsonl(examples))
+        if reserved:
+            write_atomically(run.path / RESERVED, _jsonl(reserved))
         for name, text in texts.items():
             write_atomically(run.path / name, text)
         # The manifest comes last: a run exists once all it was made of is on disk.
@@ -188,6 +204,11 @@ class Run:
     @cached_property
     def examples(self) -> tuple[Example, ...]:
         return tuple(Journal(self.path / "examples.jsonl", Example))
+
+    @cached_property
+    def reserved(self) -> tuple[Reserved, ...]:
+        """The labels that were kept from the model."""
+        return tuple(Journal(self.path / RESERVED, Reserved))
 
     def latest_proposals(self) -> dict[str, Proposal]:
         """The last proposal of each issue, in the run's order; issues without one are absent."""
@@ -286,7 +307,7 @@ def check_rater(name: str) -> str:
     return check_name(name, "rater")
 
 
-def _jsonl(records: Iterable[Issue | Example]) -> str:
+def _jsonl(records: Iterable[Record]) -> str:
     return "".join(record.to_json() + "\n" for record in records)
 
 

@@ -50,11 +50,15 @@ class ModelSettings(_Section):
 
 
 class RetrievalSettings(_Section):
-    """How similar labelled issues are found."""
+    """How similar labelled issues are found, and which of them a chat model is shown."""
 
     embedder: str = "minilm"
     neighbours: int = Field(default=4, ge=0, le=50)
     definitions: int = Field(default=8, ge=0)
+    diversity: float = Field(default=0.05, ge=0, le=1)
+    """How much a labelled issue counts for less when its code is already shown; 0: not at all."""
+    per_repository: int = Field(default=0, ge=0)
+    """The most labelled issues shown of one repository; 0: no limit."""
 
 
 class ReportSettings(_Section):

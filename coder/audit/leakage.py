@@ -1,4 +1,5 @@
-"""Whether a model saw an issue's own label or a near-duplicate's, judged from the log alone."""
+"""Whether a model saw an issue's own label, a near-duplicate's or a reserved one, judged from the
+log alone."""
 
 from __future__ import annotations
 
@@ -30,11 +31,13 @@ class Leak:
 class Leakage:
     """``labelled`` issues have a label among the examples; ``near_duplicates`` are those that an
     example of another id is a near-duplicate of; ``excluded`` had at least one example kept away;
-    ``requests`` are the saved requests that were searched."""
+    ``requests`` are the saved requests that were searched; ``reserved`` are labels that no issue's
+    model may have seen."""
 
     issues: int
     proposed: int
     examples: int
+    reserved: int
     labelled: int
     near_duplicates: int
     excluded: int
@@ -56,7 +59,11 @@ def check_leakage(run: Run) -> Leakage:
     proposed: set[str] = set()
     kept: set[str] = set()
     shown: dict[str, set[str]] = {}
-    leaks: dict[Leak, None] = {}
+    # The log is whole, so nothing but examples is listed as shown: enough that none is reserved.
+    reserved = {label.id: Example(issue=run.issues[label.id], codes=()) for label in run.reserved}
+    taught = "it is reserved for evaluation, and yet among the examples"
+    leaks = {Leak(i, i, taught): None for i in reserved if i in examples}
+    texts = _Texts({i: as_shown(example).text for i, example in reserved.items()})
     for proposal in run.proposals:
         proposed.add(proposal.issue_id)
         if proposal.excluded:
@@ -69,12 +76,14 @@ def check_leakage(run: Run) -> Leakage:
         requests += 1
         issue = run.issues[call.issue_id]
         kept_away = [examples[i] for i in sorted(away.get(issue.id, ()))]
+        kept_away += [reserved[i] for i in texts.likely_in(_asked(call))]
         others = [examples[i] for i in shown.get(issue.id, set()) - away.get(issue.id, set())]
         leaks |= dict.fromkeys(_in_request(call, issue, kept_away, others))
     return Leakage(
         issues=len(run.issues),
         proposed=len(proposed),
         examples=len(examples),
+        reserved=len(reserved),
         labelled=sum(issue_id in examples for issue_id in run.issues),
         near_duplicates=sum(any(i != issue_id for i in ids) for issue_id, ids in twins.items()),
         excluded=len(kept),
@@ -114,17 +123,48 @@ def _in_request(
 ) -> Iterator[Leak]:
     """The examples in ``away`` whose text the request holds more often than the issue itself and
     the examples it rightly shows do."""
-    users = [m for m in call.request.get("messages", ()) if m.get("role") == "user"]
-    if not users or not away:
+    asked = _asked(call)
+    if not asked or not away:
         return
-    # What follows the first question is the model's answer and our complaint about it.
-    asked = str(users[0].get("content", ""))
     rightly = [passage.text for passage in condense(issue, lambda _: 0, 1).passages]
     rightly += [as_shown(example).text for example in shown]
     for example in away:
         text = as_shown(example).text
         if text and _count(text, asked) > _count(text, "\n".join(rightly)):
             yield Leak(issue.id, example.issue.id, f"its text is in the request of call {call.id}")
+
+
+def _asked(call: Call) -> str:
+    """The question; what follows it is the model's answer and our complaint about it."""
+    users = [m for m in call.request.get("messages", ()) if m.get("role") == "user"]
+    return str(users[0].get("content", "")) if users else ""
+
+
+class _Texts:
+    """Finds which of many texts a request may hold, in one pass over the request."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._by_line: dict[str, list[str]] = {}
+        self._by_words: dict[tuple[str, ...], list[str]] = {}
+        for key, text in texts.items():
+            words = text.split()
+            if len(words) > FEW_WORDS:
+                # Not the first word nor the last: a template may put a mark right beside them.
+                self._by_words.setdefault(tuple(words[1:FEW_WORDS]), []).append(key)
+            elif words:
+                self._by_line.setdefault(text, []).append(key)
+
+    def likely_in(self, asked: str) -> list[str]:
+        """The keys of all texts that stand in ``asked``, and perhaps of others; sorted."""
+        found: set[str] = set()
+        if self._by_words:
+            words = asked.split()
+            for place in range(len(words)):
+                found.update(self._by_words.get(tuple(words[place : place + FEW_WORDS - 1]), ()))
+        if self._by_line:
+            for line in asked.split("\n"):
+                found.update(self._by_line.get(line.strip(), ()))
+        return sorted(found)
 
 
 def _count(text: str, where: str) -> int:

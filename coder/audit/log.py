@@ -11,8 +11,18 @@ from typing import TypeVar
 
 from coder.errors import CoderError, RunError
 from coder.journal import Journal
-from coder.records import Call, Decision, Example, Issue, Label, Proposal, Record, content_hash
-from coder.store import Run, data_hash, labels_hash
+from coder.records import (
+    Call,
+    Decision,
+    Example,
+    Issue,
+    Label,
+    Proposal,
+    Record,
+    Reserved,
+    content_hash,
+)
+from coder.store import RESERVED, Run, data_hash, labels_hash, reserved_hash
 
 R = TypeVar("R", bound=Record)
 Lines = Sequence[tuple[int, R]]
@@ -76,6 +86,9 @@ def _inputs(run: Run) -> Iterator[Checked]:
     def examples() -> str:
         return labels_hash(Journal(run.path / "examples.jsonl", Example))
 
+    def reserved() -> str:
+        return reserved_hash(Journal(run.path / RESERVED, Reserved))
+
     def message(file: str) -> str:
         return content_hash("message.v1", (run.path / file).read_bytes().decode("utf-8"))
 
@@ -83,6 +96,8 @@ def _inputs(run: Run) -> Iterator[Checked]:
     yield _same(run, "issues.jsonl", issues, made.data_hash)
     if made.labels_hash or (run.path / "examples.jsonl").exists():
         yield _same(run, "examples.jsonl", examples, made.labels_hash)
+    if made.reserved_hash or (run.path / RESERVED).exists():
+        yield _same(run, RESERVED, reserved, made.reserved_hash)
     for file, wanted in made.model.get("systems", {}).items():
         yield _same(run, file, partial(message, file), wanted)
 

@@ -67,6 +67,7 @@ def leakage(name: str) -> None:
         ("issues", found.issues),
         ("with a proposal", found.proposed),
         ("labelled examples", found.examples),
+        ("labels reserved for evaluation", found.reserved),
         ("issues labelled among them", found.labelled),
         ("issues with a near-duplicate among them", found.near_duplicates),
         ("issues that examples were kept away from", found.excluded),

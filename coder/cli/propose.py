@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,12 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="The issues --labels speaks of, when they are not among those to be coded.",
 )
+@click.option(
+    "--reserve",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="Keep this share (0 to 1) of --labels from the model, to compare it with.",
+)
 @click.option("--sample", type=click.IntRange(min=1), help="Code a random sample of this many.")
 @click.option("--dry-run", is_flag=True, help="Only say what it will take: tokens, calls, price.")
 @click.option(
@@ -62,6 +69,7 @@ def command(
     codebook: str | None,
     labels: Path | None,
     labelled_issues: Path | None,
+    reserve: float | None,
     sample: int | None,
     dry_run: bool,
     max_cost: float | None,
@@ -81,6 +89,7 @@ def command(
     from coder import propose as driver
     from coder.cli.labels import read_examples
     from coder.cli.terminal import console
+    from coder.errors import UsageError
     from coder.proposers.spending import Caps
     from coder.resources import find
     from coder.sources.issues import load_issues
@@ -99,16 +108,24 @@ def command(
         loaded = draw(loaded, sample, study.settings.seed)
     elif sample is not None:
         console.print(f"There are {len(loaded):,} issues: all of them are the sample.")
+    if reserve and not labels:
+        raise UsageError(
+            "--reserve keeps some of --labels away, and there are none", "add --labels"
+        )
     examples = read_examples(labels, book, known) if labels else []
+    learnt, kept = driver.reserve(examples, loaded, reserve or 0, study.settings.seed)
+    if reserve:
+        console.print(f"Reserved for evaluation: {len(kept):,} of {len(examples):,} labels.")
     caps = Caps(None if max_cost is None else Decimal(str(max_cost)), max_tokens, max_calls)
     if dry_run:
         from coder.cli.dry_run import show
 
-        show(*driver.dry_run(study, name, codebook_path, loaded, examples, caps))
+        show(*driver.dry_run(study, name, codebook_path, loaded, learnt, caps, reserved=kept))
         return
     run, proposer = driver.start(
-        study, name, codebook_path, loaded, examples, caps, sampled_from=sampled_from
-    )
+        study, name, codebook_path, loaded, learnt, caps,
+        sampled_from=sampled_from, reserved=kept,
+    )  # fmt: skip
     try:
         propose_with_progress(run, proposer)
     finally:
@@ -181,6 +198,14 @@ def _say_what_it_took(study: Study, run: Run) -> None:
 
 def _next_steps(run: Run) -> None:
     from coder.cli.terminal import console, safe
+    from coder.store import RESERVED
 
     name = safe(run.name)
+    if run.manifest.reserved_hash:
+        file = safe(os.path.relpath(run.path / RESERVED))
+        console.print(
+            f"The reserved labels, as those of a rater: coder label import {file} --rater NAME "
+            f"--run {name}",
+            soft_wrap=True,
+        )
     console.print(f"Next: coder review {name} --rater YOU   or   coder report {name}")

@@ -25,12 +25,14 @@ from coder.records import (
     Example,
     Issue,
     Manifest,
+    NearCode,
     Neighbour,
     Usage,
     canonical_json,
     content_hash,
 )
-from coder.retrieval.base import Found, Retriever, open_retriever
+from coder.retrieval.base import Found
+from coder.retrieval.retriever import Retriever, open_retriever
 from coder.study import ModelSettings, Study
 
 EXAMPLE_CHARACTERS = 600
@@ -45,7 +47,7 @@ _FRAMING_TOKENS = 64
 class Composed:
     """The messages about one issue, as (role, text), and what went into them.
 
-    ``word`` delimits texts in them.
+    ``word`` delimits texts in them. ``near_codes`` go with ``definitions``.
     """
 
     issue: Issue
@@ -55,6 +57,7 @@ class Composed:
     shown: tuple[prompts.Shown, ...]
     condensed: Condensed
     retrieved: tuple[Neighbour, ...]
+    near_codes: tuple[NearCode, ...]
     excluded: tuple[str, ...]
     composer: Composer
 
@@ -155,6 +158,8 @@ class Composer:
             "embedder": self._retriever.embedder,
             "neighbours": self.settings.retrieval.neighbours,
             "definitions": self.settings.retrieval.definitions,
+            "diversity": self.settings.retrieval.diversity,
+            "per_repository": self.settings.retrieval.per_repository,
         }
 
     def look_up(self, issue: Issue) -> Found:
@@ -170,8 +175,8 @@ class Composer:
         """
         found = found or self.look_up(issue)
         known = self._scheme.codebook.by_id
-        codes = [known[code] for code in found.definitions if code in known]
-        definitions = [code for code in codes if code.include or code.exclude or code.examples]
+        near = [n for n in found.definitions if n.code in known and _has_rules(known[n.code])]
+        definitions = [known[n.code] for n in near]
         shown, neighbours = self._shown(found)
         texts = [issue.text, *(example.text + example.memo for example in shown)]
         word = prompts.nonce(self.settings.seed, issue.hash, texts)
@@ -180,7 +185,7 @@ class Composer:
             frame = self.prompt.user((), word, definitions, shown)
             return self._room - self.counter.count(frame)
 
-        # The issue comes first: what was retrieved gives way, the least similar first.
+        # The issue comes first: what was retrieved gives way, the last first.
         while room() < MIN_ISSUE_TOKENS and (shown or definitions):
             (shown or definitions).pop()
         condensed = condense(issue, self.counter.count, room())
@@ -194,6 +199,7 @@ class Composer:
             shown=tuple(shown),
             condensed=condensed,
             retrieved=tuple(neighbours[: len(shown)]),
+            near_codes=tuple(near[: len(definitions)]),
             excluded=found.excluded,
             composer=self,
         )
@@ -244,6 +250,10 @@ def as_shown(example: Example) -> prompts.Shown:
     return prompts.Shown(text, example.codes or (NONE_CODE,), " ".join(example.memo.split()))
 
 
+def _has_rules(code: Code) -> bool:
+    return bool(code.include or code.exclude or code.examples)
+
+
 @lru_cache(maxsize=256)
 def hash_of(message: str) -> str:
     """The name under which calls refer to a message that is the same in all of them."""
@@ -272,7 +282,8 @@ def _as_made(study: Study, manifest: Manifest) -> Study:
             if key in made.get("parameters", {}):
                 model["max_output_tokens"] = made["parameters"][key]
         model |= {name: made.get(name, getattr(ModelSettings(), name)) for name in HOW}
-        retrieval = {key: made[key] for key in ("neighbours", "definitions") if key in made}
+        keys = ("neighbours", "definitions", "diversity", "per_repository")
+        retrieval = {key: made[key] for key in keys if key in made}
         if made.get("embedder") == "lexical":
             retrieval["embedder"] = "none"
     changed = {

@@ -253,6 +253,7 @@ def proposal(
         issue_hash=composed.issue.hash,
         status=status,
         retrieved=_union(r.composed.retrieved for r in readings),
+        definitions=_union(r.composed.near_codes for r in readings),
         excluded=_union(r.composed.excluded for r in readings),
         left_out=max(r.composed.condensed.left_out for r in readings),
         call_ids=ids,

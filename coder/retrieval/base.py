@@ -1,63 +1,38 @@
-"""What every retriever is: something that finds labelled issues and codes near to an issue."""
+"""What looking things up for an issue gives, and what every way of searching must offer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from coder.records import Code, Codebook, Example, Issue, Neighbour
-from coder.retrieval.duplicates import same_issue
-from coder.retrieval.embedders import open_embedder
-from coder.study import Study
+from coder.records import Code, Example, NearCode, Neighbour
+
+Ranked = Sequence[tuple[str, float]]
+"""Ids with their similarity, the nearest first; ties in a fixed order."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What is near to an issue: ``examples`` and ``neighbours`` go together, the nearest first;
-    ``excluded`` are labelled issues that were near but kept away, because they are the issue itself
-    or a near-duplicate of it; ``definitions`` are ids of codes."""
+    """What is near to an issue: ``examples`` and ``neighbours`` go together, in the order they are
+    shown in; ``excluded`` are all labelled issues that were kept away, because they are the issue
+    itself or a near-duplicate of it; ``definitions`` are codes, the nearest first."""
 
     neighbours: tuple[Neighbour, ...] = ()
     examples: tuple[Example, ...] = ()
     excluded: tuple[str, ...] = ()
-    definitions: tuple[str, ...] = ()
+    definitions: tuple[NearCode, ...] = ()
 
 
-class Retriever(Protocol):
-    """Looks things up for an issue. ``embedder`` names what similarity means here."""
+class Search(Protocol):
+    """One way to rank labelled issues and codes by how similar they are to a text.
 
-    embedder: str
+    Excludes nothing. What is not similar at all may be left out.
+    """
 
-    def look_up(self, issue: Issue, neighbours: int, definitions: int) -> Found:
-        """At most so many labelled issues and codes, never the issue itself or a near-duplicate."""
+    def search(self, text: str, issues: int, codes: int) -> tuple[Ranked, Ranked]:
+        """At most so many labelled issues and so many codes."""
         ...
-
-
-def open_retriever(study: Study, codebook: Codebook, examples: Sequence[Example]) -> Retriever:
-    """The retriever a study is set to; by words alone when it has no embedder."""
-    setting = study.settings.retrieval.embedder
-    encoder = open_embedder(setting)
-    if encoder is None:
-        from coder.retrieval.lexical import LexicalIndex
-
-        return LexicalIndex(codebook, examples)
-    from coder.retrieval.index import LabelIndex
-
-    return LabelIndex(study.cache / "chroma", setting, encoder, codebook, examples)
-
-
-def split_duplicates(
-    issue: Issue, near: Sequence[Neighbour], examples: Mapping[str, Example]
-) -> tuple[list[Neighbour], list[str]]:
-    """``near`` without the issue and its near-duplicates, and the ids of those left out."""
-    kept, excluded = [], []
-    for neighbour in near:
-        if same_issue(issue, examples[neighbour.issue_id].issue):
-            excluded.append(neighbour.issue_id)
-        else:
-            kept.append(neighbour)
-    return kept, excluded
 
 
 def code_text(code: Code) -> str:

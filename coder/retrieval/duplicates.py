@@ -52,10 +52,14 @@ class Duplicates:
 
     def of(self, issue: Issue) -> list[Issue]:
         """The issues that are ``issue`` itself or a near-duplicate of it, in order."""
+        return [self._issues[place] for place in self.positions(issue)]
+
+    def positions(self, issue: Issue) -> list[int]:
+        """Where those of :meth:`of` stand among the issues."""
         near: set[int] = set()
         for key in self._keys(issue, _hashed(issue)):
             near.update(self._places.get(key, ()))
-        return [self._issues[i] for i in sorted(near) if same_issue(issue, self._issues[i])]
+        return [place for place in sorted(near) if same_issue(issue, self._issues[place])]
 
     def _keys(self, issue: Issue, shingles: list[int]) -> set[str | int]:
         ordered = sorted(shingles, key=lambda shingle: (self._frequency[shingle], shingle))

@@ -1,61 +1,49 @@
-"""Finds labelled issues and codes by shared words, for when there is no embedder."""
+"""Finds labelled issues and codes by shared words and pairs of words; needs no embedder."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from coder.records import Codebook, Example, Issue, Neighbour
-from coder.retrieval.base import Found, code_text, split_duplicates
+from coder.records import Codebook, Example
+from coder.retrieval.base import Ranked, code_text
+
+_UNSPACED = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+"""Scripts written without spaces: each character is a word, and pairs make up for it."""
+WORD = rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+"
 
 
 class LexicalIndex:
-    """TF-IDF cosine over labelled issues and definitions, held in memory."""
-
-    embedder = "lexical"
+    """TF-IDF over labelled issues and definitions, held in memory."""
 
     def __init__(self, codebook: Codebook, examples: Sequence[Example]) -> None:
-        self._examples = {example.issue.id: example for example in examples}
-        self._codes = [code.id for code in codebook.leaves]
-        texts = [example.issue.text for example in self._examples.values()]
-        definitions = [code_text(code) for code in codebook.leaves]
-        self._vectorizer = TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)\w\w+")
-        rows = self._vectorizer.fit_transform(texts + definitions)
-        self._labels, self._definitions = rows[: len(texts)], rows[len(texts) :]
+        # Sorted, so that ties do not depend on the order the examples came in.
+        texts = dict(sorted((example.issue.id, example.issue.text) for example in examples))
+        # With its id, which is never without a letter, as a name in another script may be.
+        codes = {code.id: f"{code.id}\n{code_text(code)}" for code in codebook.leaves}
+        self._issue_ids, self._code_ids = list(texts), list(codes)
+        self._vectorizer = TfidfVectorizer(
+            sublinear_tf=True, token_pattern=WORD, ngram_range=(1, 2)
+        )
+        rows = self._vectorizer.fit_transform([*texts.values(), *codes.values()])
+        self._issues, self._codes = rows[: len(texts)].T.tocsr(), rows[len(texts) :].T.tocsr()
 
-    def look_up(self, issue: Issue, neighbours: int, definitions: int) -> Found:
-        """See :class:`coder.retrieval.base.Retriever`."""
-        if not (definitions or (neighbours and self._examples)):
-            return Found()
-        query = self._vectorizer.transform([issue.text])
-        scores = (query @ self._definitions.T).toarray()[0]
-        codes = [self._codes[i] for i in _best(scores)[:definitions]]
-        found: list[Neighbour] = []
-        excluded: list[str] = []
-        if neighbours and self._examples:
-            scores = (query @ self._labels.T).toarray()[0]
-            ids = list(self._examples)
-            for i in _best(scores):
-                near = Neighbour(
-                    issue_id=ids[i], codes=self._examples[ids[i]].codes, score=float(scores[i])
-                )
-                kept, left_out = split_duplicates(issue, [near], self._examples)
-                found += kept
-                excluded += left_out
-                if len(found) == neighbours:
-                    break
-        return Found(
-            neighbours=tuple(found),
-            examples=tuple(self._examples[near.issue_id] for near in found),
-            excluded=tuple(excluded),
-            definitions=tuple(codes),
+    def search(self, text: str, issues: int, codes: int) -> tuple[Ranked, Ranked]:
+        """See :class:`coder.retrieval.base.Search`; similarities are cosines of TF-IDF rows. What
+        shares no word with ``text`` is left out."""
+        query = self._vectorizer.transform([text])
+        return (
+            _best(query @ self._issues, self._issue_ids, issues),
+            _best(query @ self._codes, self._code_ids, codes),
         )
 
 
-def _best(scores: NDArray[np.float64]) -> list[int]:
-    """Positions by score, the highest first; ties in order; those that share no word left out."""
-    order = np.argsort(-scores, kind="stable")
-    return [int(i) for i in order if scores[i] > 0]
+def _best(scores: Any, ids: Sequence[str], k: int) -> Ranked:
+    """The ids of the ``k`` largest entries of a sparse row (1, n), ties in order."""
+    row = scores.tocoo()
+    found = sorted(
+        zip(row.col.tolist(), row.data.tolist(), strict=True), key=lambda p: (-p[1], p[0])
+    )
+    return [(ids[i], round(score, 6)) for i, score in found[:k]]

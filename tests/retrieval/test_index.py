@@ -1,4 +1,4 @@
-"""The nearest labelled issues are found, an issue never sees its own, and the index can be lost."""
+"""The nearest labelled issues and codes are found by meaning and words; the index can be lost."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from coder import codebook
 from coder.errors import ModelError
 from coder.records import Example, Issue
 from coder.retrieval import embedders
-from coder.retrieval.base import open_retriever
 from coder.retrieval.duplicates import same_issue
 from coder.retrieval.encoder import normalised
 from coder.retrieval.index import LabelIndex
 from coder.retrieval.lexical import LexicalIndex
-from coder.study import Study
+from coder.retrieval.retriever import Retriever, open_retriever
+from coder.study import RetrievalSettings, Study
 
 BOOK, _ = codebook.parse("""\
 id: pets
@@ -78,23 +78,47 @@ def index(folder, examples=None, encoder=None) -> LabelIndex:
     return LabelIndex(folder, "minilm", encoder or Hashing(), BOOK, examples)
 
 
+def retriever(folder, examples=None, lexical=False, **settings) -> Retriever:
+    examples = labelled() if examples is None else examples
+    searches = {"lexical": LexicalIndex(BOOK, examples)}
+    if not lexical:
+        searches["dense"] = index(folder, examples)
+    return Retriever(BOOK, examples, searches, RetrievalSettings(**settings), "hashing")
+
+
 def test_the_nearest_are_those_of_exact_search(tmp_path):
     encoder, examples = Hashing(), labelled(60)
-    queries = encoder.encode([e.issue.text + " more" for e in examples[::7]])
-    rows = encoder.encode([e.issue.text for e in examples])
-    exact = queries @ rows.T
-    found = index(tmp_path, examples).nearest(queries, 10)
-    for scores, near in zip(exact, found, strict=True):
+    texts = [e.issue.text + " more" for e in examples[::7]]
+    exact = encoder.encode(texts) @ encoder.encode([e.issue.text for e in examples]).T
+    searched = index(tmp_path, examples)
+    for text, scores in zip(texts, exact, strict=True):
+        found, codes = searched.search(text, 10, 0)
         best = np.sort(scores)[::-1][:10]
-        assert [n.score for n in near] == pytest.approx(best.tolist(), abs=1e-4)
-        assert near[0].codes == (near[0].issue_id.partition("/")[0],)
+        assert [score for _, score in found] == pytest.approx(best.tolist(), abs=1e-4)
+        assert codes == []
 
 
-def test_the_nearest_definitions(tmp_path):
-    words = Hashing().encode(["something barks loudly", "it purrs"])
-    barks, purrs = index(tmp_path, []).nearest_codes(words, 5)
-    assert (barks[0][0], purrs[0][0]) == ("dog.big", "cat")
-    assert {code for code, _ in barks} == {"cat", "dog.big"}
+def test_words_find_what_shares_them_and_nothing_else():
+    issues = {"one": "模型无法加载", "two": "the model loads slowly", "three": "???"}
+    examples = [Example(issue=Issue(id=i, title=t), codes=("cat",)) for i, t in issues.items()]
+    found = LexicalIndex(BOOK, examples)
+    assert [i for i, _ in found.search("加载模型", 5, 0)[0]] == ["one"]
+    assert [i for i, _ in found.search("It loads", 5, 0)[0]] == ["two"]
+    assert found.search("\ud83d ???", 5, 5) == ([], [])
+    signs, _ = codebook.parse('id: x\nname: X\ncodes: [{id: "1", name: "!", definition: "?"}]')
+    assert LexicalIndex(signs, []).search("1", 5, 5)[1][0][0] == "1"
+
+
+@pytest.mark.parametrize("lexical", [False, True])
+def test_the_nearest_definitions(lexical, tmp_path):
+    cold = retriever(tmp_path, [], lexical)
+    barks = cold.look_up(Issue(id="1", title="something barks loudly"), 4, 5)
+    purrs = cold.look_up(Issue(id="2", title="it purrs"), 4, 1)
+    assert barks.definitions[0].code == "dog.big"
+    assert [near.code for near in purrs.definitions] == ["cat"]
+    assert purrs.definitions[0].score == 1 and purrs.definitions[0].lexical > 0
+    assert (purrs.definitions[0].dense is None) is lexical
+    assert (barks.neighbours, barks.examples, barks.excluded) == ((), (), ())
 
 
 @pytest.mark.parametrize("lexical", [False, True])
@@ -103,29 +127,29 @@ def test_an_issue_never_sees_its_own_label_nor_a_near_duplicates(lexical, tmp_pa
     own = examples[0].issue
     copy = Issue(id="copied", title=own.title + " please")
     examples.append(Example(issue=copy, codes=("dog.big",)))
-    retriever = LexicalIndex(BOOK, examples) if lexical else index(tmp_path, examples)
-    found = retriever.look_up(own, 4, 2)
+    found = retriever(tmp_path, examples, lexical, diversity=0).look_up(own, 4, 2)
     assert set(found.excluded) == {own.id, copy.id}
     assert len(found.neighbours) == 4
     assert not {n.issue_id for n in found.neighbours} & {own.id, copy.id}
     assert [n.issue_id for n in found.neighbours] == [e.issue.id for e in found.examples]
-    assert found.neighbours[0].codes == ("cat",) and found.definitions[0] == "cat"
+    assert found.neighbours[0].codes == ("cat",) and found.definitions[0].code == "cat"
 
 
 def test_many_near_duplicates_do_not_crowd_out_the_others(tmp_path):
     text = TOPICS["cat"].format(" ".join(extra("cat", 0)))
     copies = [Example(issue=Issue(id=f"copy{i}", title=text), codes=("cat",)) for i in range(30)]
-    found = index(tmp_path, copies + labelled(5)).look_up(Issue(id="new", title=text), 3, 0)
+    found = retriever(tmp_path, copies + labelled(5)).look_up(Issue(id="new", title=text), 3, 0)
     assert len(found.neighbours) == 3 and len(found.excluded) == 31
     assert not any(n.issue_id.startswith("copy") for n in found.neighbours)
 
 
 def test_no_labels_no_text_and_nothing_wanted(tmp_path):
     blank = Example(issue=Issue(id="blank"), codes=("cat",))
-    assert index(tmp_path, []).look_up(Issue(id="1", title="purrs"), 4, 1).neighbours == ()
-    assert index(tmp_path, [blank]).look_up(Issue(id="1", title="purrs"), 4, 1).neighbours == ()
-    assert index(tmp_path).look_up(Issue(id="1"), 4, 4).definitions == ()
-    nothing = index(tmp_path).look_up(Issue(id="1", title="purrs"), 0, 0)
+    purrs = Issue(id="1", title="purrs")
+    assert retriever(tmp_path, []).look_up(purrs, 4, 1).neighbours == ()
+    assert retriever(tmp_path, [blank]).look_up(purrs, 4, 1).neighbours == ()
+    assert retriever(tmp_path).look_up(Issue(id="1"), 4, 4).definitions == ()
+    nothing = retriever(tmp_path).look_up(purrs, 0, 0)
     assert (nothing.neighbours, nothing.excluded, nothing.definitions) == ((), (), ())
 
 
@@ -139,15 +163,24 @@ def test_a_second_start_embeds_nothing_again(tmp_path):
 def test_other_codes_for_the_same_issues_are_seen_at_once(tmp_path):
     index(tmp_path)
     recoded = [e.model_copy(update={"codes": ("dog.big",)}) for e in labelled()]
-    found = index(tmp_path, recoded).look_up(Issue(id="x", title="cat purrs"), 3, 0)
+    found = retriever(tmp_path, recoded).look_up(Issue(id="x", title="cat purrs"), 3, 0)
     assert {n.codes for n in found.neighbours} == {("dog.big",)}
+
+
+def test_the_same_labels_in_another_order_are_the_same_index(tmp_path):
+    index(tmp_path)
+    encoder = Hashing()
+    other = index(tmp_path, labelled()[::-1], encoder)
+    assert encoder.encoded == 0
+    for example in labelled()[::5]:
+        assert other.search(example.issue.text, 1, 0)[0][0][0] == example.issue.id
 
 
 def test_other_texts_or_another_embedder_make_another_index(tmp_path):
     index(tmp_path)
     edited = labelled()
     edited[0] = Example(issue=Issue(id=edited[0].issue.id, title="zebra"), codes=("cat",))
-    found = index(tmp_path, edited).look_up(Issue(id="x", title="zebra crossing"), 1, 0)
+    found = retriever(tmp_path, edited).look_up(Issue(id="x", title="zebra crossing"), 1, 0)
     assert found.neighbours[0].issue_id == edited[0].issue.id
     other = Hashing()
     other.id = "hashing:2"
@@ -164,8 +197,8 @@ def test_an_index_that_was_cut_short_is_made_again(tmp_path):
     for collection in client.list_collections():
         if collection.name.startswith("labels-"):
             client.get_collection(collection.name).delete(ids=["0", "1"])
-    near = index(tmp_path).nearest(Hashing().encode([labelled()[0].issue.text]), 1)
-    assert near[0][0].issue_id == labelled()[0].issue.id
+    own = labelled()[0].issue
+    assert index(tmp_path).search(own.text, 1, 0)[0][0][0] == own.id
 
 
 MAKE = """
@@ -174,7 +207,7 @@ sys.path[:0] = [{here!r}]
 import test_index as t
 from pathlib import Path
 found = t.index(Path({folder!r}), t.labelled(40))
-print(len(found.nearest(t.Hashing().encode(["the dog barks"]), 80)[0]))
+print(len(found.search("the dog barks", 80, 0)[0]))
 """
 
 
@@ -186,7 +219,7 @@ def test_three_processes_at_once_make_one_whole_index_that_can_be_deleted(tmp_pa
     ]
     assert [maker.communicate(timeout=120)[0].strip() for maker in makers] == ["80"] * 3
     shutil.rmtree(tmp_path)
-    assert len(index(tmp_path).nearest(Hashing().encode(["the dog barks"]), 80)[0]) == 40
+    assert len(index(tmp_path).search("the dog barks", 80, 0)[0]) == 40
 
 
 def test_a_collection_opens_again_with_the_embedder_it_was_made_with(tmp_path, monkeypatch):
@@ -234,8 +267,9 @@ def test_any_langchain_embeddings(tmp_path):
         sys.path.remove(str(tmp_path))
     rows = embedder.encode(["a", "b"])
     assert rows.shape == (2, 8) and np.linalg.norm(rows, axis=1) == pytest.approx([1, 1])
+    assert embedder.id == "langchain:my_embeddings:Mine"
     found = LabelIndex(tmp_path / "i", embedder.id, embedder, BOOK, labelled(3))
-    assert found.embedder == "langchain:my_embeddings:Mine"
+    assert len(found.search("a", 9, 9)[0]) == 6
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""Keeps a label away from the issue it belongs to: near-duplicates, folds, models per fold."""
+"""Keeps a label away from the issue it belongs to: groups of near-duplicates, folds, models per
+fold."""
 
 from __future__ import annotations
 
@@ -8,70 +9,23 @@ from functools import cached_property
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.sparse import csr_matrix
 from scipy.special import expit
 
 from coder.proposers.embedded.blend import Blend
 from coder.proposers.embedded.features import Features
 from coder.proposers.embedded.prototypes import Prototypes, Scores, softmax
 from coder.proposers.embedded.regression import Targets
-from coder.proposers.embedded.views import View, words
 from coder.records import Issue
-from coder.retrieval.duplicates import same_issue
+from coder.retrieval.duplicates import Duplicates
 
 FOLDS = 5
-SHARED_WORDS = 0.4
-"""Share of distinct words in common from which two issues are compared in full. Near-duplicates
-share most of their word sequences, so they share at least this much."""
 POWER_PULL = 5.0
 """Issues' worth of log loss against sharpening by a factor of e."""
 
 
-class Twins:
-    """Finds labelled issues that are the same as, or a near-duplicate of, an issue."""
-
-    def __init__(self, views: Sequence[View]) -> None:
-        self._issues = [v.issue for v in views]
-        self._by_id: dict[str, list[int]] = {}
-        self._by_hash: dict[str, list[int]] = {}
-        for i, issue in enumerate(self._issues):
-            self._by_id.setdefault(issue.id, []).append(i)
-            self._by_hash.setdefault(issue.hash, []).append(i)
-        self._columns: dict[str, int] = {}
-        bags = [_bag(v) for v in views]
-        for bag in bags:
-            for word in bag:
-                self._columns.setdefault(word, len(self._columns))
-        columns = [self._columns[word] for bag in bags for word in bag]
-        ends = np.cumsum([0] + [len(bag) for bag in bags])
-        shape = (len(bags), len(self._columns))
-        self._sizes = np.diff(ends)
-        self._bags = csr_matrix((np.ones(len(columns)), columns, ends), shape=shape)
-
-    def of(self, view: View) -> list[int]:
-        """Positions of the labelled issues that give this one's label away."""
-        issue = view.issue
-        found = {*self._by_id.get(issue.id, ()), *self._by_hash.get(issue.hash, ())}
-        bag = _bag(view)
-        if bag and self._issues:
-            asked = np.zeros(len(self._columns))
-            asked[[self._columns[word] for word in bag if word in self._columns]] = 1
-            shared = self._bags @ asked
-            alike = shared >= SHARED_WORDS * (self._sizes + len(bag) - shared)
-            found.update(int(i) for i in np.flatnonzero(alike) if self._same(issue, int(i)))
-        return sorted(found)
-
-    def _same(self, issue: Issue, position: int) -> bool:
-        return same_issue(issue, self._issues[position])
-
-
-def _bag(view: View) -> list[str]:
-    return sorted({*words(view.title), *words(view.body)})
-
-
-def components(twins: Twins, views: Sequence[View]) -> list[int]:
+def components(duplicates: Duplicates, issues: Sequence[Issue]) -> list[int]:
     """For each labelled issue the lowest position in its group of near-duplicates."""
-    group = list(range(len(views)))
+    group = list(range(len(issues)))
 
     def root(i: int) -> int:
         while group[i] != i:
@@ -79,11 +33,11 @@ def components(twins: Twins, views: Sequence[View]) -> list[int]:
             i = group[i]
         return i
 
-    for i, view in enumerate(views):
-        for j in twins.of(view):
+    for i, issue in enumerate(issues):
+        for j in duplicates.positions(issue):
             a, b = root(i), root(j)
             group[max(a, b)] = min(a, b)
-    return [root(i) for i in range(len(views))]
+    return [root(i) for i in range(len(issues))]
 
 
 def assign_folds(groups: Sequence[int], issues: Sequence[Issue], seed: int) -> list[int]:

@@ -18,7 +18,7 @@ from coder.codebook import can_hold
 from coder.proposers.base import Proposer, SaveCall
 from coder.proposers.embedded.evidence import find_evidence
 from coder.proposers.embedded.features import Extractor, Features, Read, joined
-from coder.proposers.embedded.folds import CrossFitted, Twins, assign_folds, components
+from coder.proposers.embedded.folds import CrossFitted, assign_folds, components
 from coder.proposers.embedded.lexical import Lexical, blocks_of
 from coder.proposers.embedded.prototypes import TOO_FAR, Prototypes, Scores, code_texts
 from coder.proposers.embedded.rationale import Grounds, rationale
@@ -35,6 +35,7 @@ from coder.records import (
     Status,
     content_hash,
 )
+from coder.retrieval.duplicates import Duplicates
 from coder.retrieval.encoder import Encoder
 
 MODEL = "embedded"
@@ -68,9 +69,9 @@ class EmbeddedProposer(Proposer):
         self._extractor = Extractor(encoder, lexical)
         self._prototypes = Prototypes(codebook, encoder, lexical)
         self._labelled = self._read_all(views)
-        self._twins = Twins(views)
-        self._groups = components(self._twins, views)
         issues = [e.issue for e in self._examples]
+        self._duplicates = Duplicates(issues)
+        self._groups = components(self._duplicates, issues)
         self._folds = assign_folds(self._groups, issues, seed)
         self._targets = self._targets_of(self._examples)
         self._models = CrossFitted(
@@ -128,7 +129,7 @@ class EmbeddedProposer(Proposer):
 
     def _propose(self, read: Read, spent: float, started: float) -> Proposal:
         issue = read.view.issue
-        groups = {self._groups[i] for i in self._twins.of(read.view)}
+        groups = {self._groups[i] for i in self._duplicates.positions(issue)}
         twins = [i for i, group in enumerate(self._groups) if group in groups]
         unseen = {self._folds[i] for i in twins}
         excluded = tuple(sorted({self._examples[i].issue.id for i in twins}))

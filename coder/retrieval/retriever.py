@@ -1,0 +1,106 @@
+"""Finds labelled issues and codes near to an issue: by meaning and by words, joined by rank."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from coder.records import Codebook, Example, Issue, NearCode, Neighbour
+from coder.retrieval.base import Found, Ranked, Search
+from coder.retrieval.duplicates import Duplicates
+from coder.retrieval.embedders import open_embedder
+from coder.retrieval.fusion import choose, fuse
+from coder.study import RetrievalSettings, Study
+
+POOL = 50
+"""The nearest labelled issues of each search among which those to show are chosen."""
+
+
+class Retriever:
+    """Looks things up for an issue. What it finds does not depend on the order of the examples."""
+
+    def __init__(
+        self,
+        codebook: Codebook,
+        examples: Sequence[Example],
+        searches: Mapping[str, Search],
+        settings: RetrievalSettings,
+        embedder: str,
+    ) -> None:
+        """``searches`` are called as their similarities are in the records: dense, lexical.
+        ``embedder`` names what "dense" rests on, for the manifest."""
+        self.embedder = embedder
+        self._codes = len(codebook.leaves)
+        self._examples = {example.issue.id: example for example in examples}
+        self._repos = {issue_id: e.issue.repo for issue_id, e in self._examples.items()}
+        self._searches = searches
+        self._settings = settings
+
+    def look_up(self, issue: Issue, neighbours: int, definitions: int) -> Found:
+        """At most so many labelled issues and codes, never the issue itself or a near-duplicate."""
+        if not self._examples:
+            neighbours = 0
+        excluded = [twin.id for twin in self._duplicates.of(issue)] if neighbours else []
+        pool = POOL if neighbours else 0
+        while True:
+            found = {
+                name: search.search(issue.text, pool + len(excluded), self._codes)
+                for name, search in self._searches.items()
+            }
+            near = self._neighbours({n: issues for n, (issues, _) in found.items()}, set(excluded))
+            chosen = choose(
+                near, self._repos, neighbours, self._settings.diversity,
+                self._settings.per_repository,
+            )  # fmt: skip
+            if len(chosen) == neighbours or pool >= len(self._examples):
+                break
+            pool *= 4  # the cap has used up all that is near
+        codes = _scored({name: codes for name, (_, codes) in found.items()})
+        return Found(
+            neighbours=tuple(chosen),
+            examples=tuple(self._examples[neighbour.issue_id] for neighbour in chosen),
+            excluded=tuple(sorted(excluded)),
+            definitions=tuple(
+                NearCode(code=code, **scores) for code, scores in list(codes.items())[:definitions]
+            ),
+        )
+
+    @cached_property
+    def _duplicates(self) -> Duplicates:
+        return Duplicates([example.issue for example in self._examples.values()])
+
+    def _neighbours(self, rankings: Mapping[str, Ranked], excluded: set[str]) -> list[Neighbour]:
+        kept = {
+            name: [(issue_id, score) for issue_id, score in ranking if issue_id not in excluded]
+            for name, ranking in rankings.items()
+        }
+        return [
+            Neighbour(issue_id=issue_id, codes=self._examples[issue_id].codes, **scores)
+            for issue_id, scores in _scored(kept).items()
+        ]
+
+
+def open_retriever(study: Study, codebook: Codebook, examples: Sequence[Example]) -> Retriever:
+    """The retriever a study is set to; by words alone when it has no embedder."""
+    from coder.retrieval.lexical import LexicalIndex
+
+    settings = study.settings.retrieval
+    encoder = open_embedder(settings.embedder)
+    searches: dict[str, Search] = {"lexical": LexicalIndex(codebook, examples)}
+    if encoder is not None:
+        from coder.retrieval.index import LabelIndex
+
+        dense = LabelIndex(study.cache / "chroma", settings.embedder, encoder, codebook, examples)
+        searches = {"dense": dense, **searches}
+    embedder = encoder.id if encoder else "lexical"
+    return Retriever(codebook, examples, searches, settings, embedder)
+
+
+def _scored(rankings: Mapping[str, Ranked]) -> dict[str, dict[str, float]]:
+    """The fused ranking: for each id its score, and its similarity in each search that found it."""
+    similarities = {name: dict(ranking) for name, ranking in rankings.items()}
+    return {
+        key: {"score": round(score, 6)}
+        | {name: known[key] for name, known in similarities.items() if key in known}
+        for key, score in fuse(list(rankings.values())).items()
+    }
