@@ -6,6 +6,7 @@ by part for a dry run.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -68,6 +69,7 @@ class Composer:
     ) -> None:
         """``schema`` goes along with the messages; some providers count it as input."""
         self._settings = study.settings
+        self._shuffle = study.shuffle
         self._codebook = codebook
         self._retriever = retriever
         self.prompt = prompt
@@ -157,6 +159,10 @@ class Composer:
         # The issue comes first: what was retrieved gives way, the least similar first.
         while room() < MIN_ISSUE_TOKENS and (shown or definitions):
             (shown or definitions).pop()
+        if self._shuffle is not None:
+            order = random.Random(f"{self._shuffle} {issue.hash}")
+            order.shuffle(shown)
+            order.shuffle(definitions)
         condensed = condense(issue, self.counter.count, room())
         user = self.prompt.user(condensed.passages, word, definitions, shown)
         messages = (("system", self.prompt.system), ("user", user))

@@ -96,11 +96,11 @@ class _Collection:
     ) -> None:
         # Rows are numbered: ids of issues may hold anything, chromadb's may not. A blank text has
         # no direction, so it is near to nothing.
-        kept = {key: text for key, text in texts.items() if text.strip()}
+        kept = {key: text for key, text in sorted(texts.items()) if text.strip()}
         self._ids = list(kept)
         self._store: Chroma | None = None
         if kept:
-            name = f"{kind}-{content_hash('index.v1', [encoder.id, HNSW, kept])[:40]}"
+            name = f"{kind}-{content_hash('index.v2', [encoder.id, HNSW, kept])[:40]}"
             function = CoderEmbeddings(setting, encoder)
             self._store = _open(folder, name, function, list(kept.values()))
 
