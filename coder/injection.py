@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from coder.records import Codebook
+
 SENTENCE = 300
 """So many characters after the telling words may still belong to their sentence."""
 
@@ -47,16 +49,11 @@ _MODEL = (
     rf"(?:\s{_AGENT})?|automat(?:ed|ic)\s{_AGENT}|(?:issue\s)?(?:coder|classifier|annotator)s?)\b"
 )
 _THIS = r"(?:this|the)\s(?:\w{1,9}\s)?(?:issue|text|ticket|report|thread|discussion|question|post)"
-_TOLD = (
-    "".join(
-        rf"(?<!\b{word} )"
-        for word in (
-            "to not will would can could may might they models llms agents does did i we it model "
-            "agent llm seems cannot always would and or then"
-        ).split()
-    )
-    + r"(?<!n't )(?<!n’t )"
+_REPORTED = (
+    "to not will would can could may might they models llms agents does did i we it model agent "
+    "llm seems cannot always and or then"
 )
+_TOLD = r"\b" + re.sub(r"(\w+) ?", r"(?<!\\b\1 )", _REPORTED) + r"(?<!n't )(?<!n’t )"
 """No word before a verb that makes it a report of what happens instead of a command."""
 _GAP = r"(?:[\w'’/-]{1,20},?\s){0,3}?"
 
@@ -288,12 +285,13 @@ def _wide(pattern: str) -> str:
     )
 
 
-def suspicious(text: str, codes: Sequence[str] = ()) -> tuple[Suspicion, ...]:
+def suspicious(text: str, codebook: Codebook | None = None) -> tuple[Suspicion, ...]:
     """The suspicious stretches of ``text``, in order, none overlapping.
 
-    ``codes`` are ids and names of codes: to say that something is one of them is suspicious too.
+    With a codebook, telling to choose one of its codes is suspicious too.
     """
-    phrases = _phrases(tuple(codes))
+    codes = codebook.codes if codebook else ()
+    phrases = _phrases(tuple(name for code in codes for name in (code.id, code.name)))
     found = [*_hidden(text, phrases), *_said(text, phrases)]
     return tuple(_merged(text, found))
 

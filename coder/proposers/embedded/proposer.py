@@ -56,7 +56,7 @@ class EmbeddedProposer(Proposer):
     ) -> None:
         # By id: ties and last digits must not depend on where a code stands in the codebook.
         codebook = Codebook.model_validate(
-            {**dict(codebook), "codes": sorted(codebook.codes, key=lambda code: code.id)}
+            {**codebook.model_dump(), "codes": sorted(codebook.codes, key=lambda code: code.id)}
         )
         self._codebook = codebook
         self._encoder = encoder
