@@ -231,7 +231,7 @@ _PHRASES: tuple[tuple[str, str, str], ...] = (
 _NOT_SEEN = "\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff"
 _UNSEEN = re.compile(f"[{_NOT_SEEN}\U000e0000-\U000e007f]")
 _FULL_WIDTH = re.compile("[\uff01-\uff5e]")
-_TAGS = re.compile("(?<!\U0001f3f4)[\U000e0020-\U000e007e]{2,}")
+_TAGS = re.compile("(?<![\U0001f3f4\U000e0020-\U000e007e])[\U000e0020-\U000e007e]{2,}")
 """A copy of ASCII that no font shows; after a black flag it spells a country."""
 _SELECTORS = re.compile("[\ufe00-\ufe0e\U000e0100-\U000e01ef]{4,}")
 _MARKS = re.compile(f"[{_NOT_SEEN}]{{8,}}")
