@@ -234,7 +234,7 @@ def _ordered(book: Codebook, found: Ordered) -> None:
     if found.noise is not None:
         console.print(f"Asked the very same again, answers change in {_share(found.noise)}: noise.")
     for where, place in (("first", found.first), ("last", found.last)):
-        console.print(f"The code standing {where} {_gain(place)}.")
+        console.print(f"Standing {where}, a code was {_gain(place)}.")
     if found.shifts:
         table = _table("Code", "In the run", "Shuffled", "Gained as first", "Gained as last")
         for shift in found.shifts[:SHOWN]:
@@ -272,19 +272,21 @@ def _codes(book: Codebook, codes: Codes | None) -> str:
 
 def _share(estimate: Estimate) -> str:
     """``12% [8%, 17%]``."""
-    if estimate.value is None:
-        return "unknown"
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:.0%}"
-    return f"{estimate.value:.0%} [{estimate.low:.0%}, {estimate.high:.0%}]"
+    return "unknown" if estimate.value is None else _figure(estimate, "")
 
 
 def _gain(place: Place) -> str:
-    said = f"was chosen {place.chosen:,} times in {place.of:,} answers"
-    gain = place.gain
-    if gain.value is None:
-        return said
-    between = ""
-    if gain.low is not None and gain.high is not None:
-        between = f" [{gain.low:+.0%}, {gain.high:+.0%}]"
-    return f"{said}; the run chose it {place.expected:,} times there: {gain.value:+.0%}{between}"
+    said = (
+        f"chosen in {place.chosen:,} of {place.of:,} answers; the run chose the same codes for the "
+        f"same issues {place.expected:,} times"
+    )
+    return said if place.gain.value is None else f"{said}: {_figure(place.gain, '+')}"
+
+
+def _figure(estimate: Estimate, sign: str) -> str:
+    """The interval is left out where every draw gave the same: it would claim too much."""
+    value, low, high = (
+        f"{v or 0:{sign}.0%}" for v in (estimate.value, estimate.low, estimate.high)
+    )
+    known = estimate.low is not None and estimate.low != estimate.high
+    return f"{value} [{low}, {high}]" if known else value

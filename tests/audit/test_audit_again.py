@@ -154,7 +154,7 @@ def test_a_model_that_takes_the_first_option_is_found(study, model, printed):
     assert code == 0
     assert "in no more than 1 other orders" in output
     assert "Asked about 4 issues in 1 other orders: 4 of 4 answers differ" in output
-    assert "The code standing first was chosen 4 times in 4 answers; the run chose it 0" in output
+    assert "Standing first, a code was chosen in 4 of 4 answers" in output
     assert "Asked the very same again, answers change in 0%" in output
 
 
@@ -171,7 +171,7 @@ def test_an_honest_model_does_not_mind_the_order(study, model, printed):
 
 def test_the_embedded_classifier_cannot_mind_the_order(study, printed):
     book = "id: pets\nname: Pets\ncodes:\n"
-    for number, word in enumerate(["meow", "barks", "tie", "tie", "old house", "sticks"]):
+    for number, word in enumerate(["cats", "cat purrs", "cat purrs", "barks", "barks", "barks"]):
         book += f"- {{id: c{number}, name: C{number}, definition: {word}}}\n"
     (study / "codebook" / "pets.yaml").write_text(book + "allow_none: false\n")
     assert coder(["propose", "issues.jsonl", "--run", "r"]) == 0
