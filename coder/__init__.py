@@ -9,6 +9,7 @@ The map, from the ground up; imports run downwards only:
     study         the study folder and its settings
     text          the structure of an issue's text: sentences, code, logs, template parts
     evidence      finds quotes in the text
+    injection     finds text that speaks to a model
     agreement/    the statistics, pure functions
     journal       append-only JSON Lines, chained by hash
     prompts       versioned templates
@@ -18,7 +19,7 @@ The map, from the ground up; imports run downwards only:
     proposers/    issue -> proposal: the embedded classifier, any chat model
     propose       makes or resumes a run
     review        the state machine of a review
-    audit/        what a run's files prove
+    audit/        what a run's files prove, and what its model says when asked again
     report/       run -> tables, figures, Markdown, JSON, HTML
     doctor        what is present and what is missing
     cli/          one file per verb, and all that touches a terminal

@@ -9,6 +9,7 @@ runs/<name>/manifest.json        what it was made of; written once
             proposals.jsonl      what the model proposed
             labels/<rater>.jsonl     blind labels
             decisions/<rater>.jsonl  decisions made after seeing a proposal
+            audit/<audit>/       what the model said when an audit asked again; no part of the run
             report/              derived; can be made again at any time
 """
 

@@ -95,11 +95,19 @@ class Settings(BaseSettings):
 class Study:
     """A study folder: where its runs, codebooks and prompts are, and what it is set to."""
 
-    def __init__(self, root: Path, settings: Settings, cache: Path | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        settings: Settings,
+        cache: Path | None = None,
+        shuffle: int | None = None,
+    ) -> None:
         self.root = root
         self.settings = settings
         self.cache = cache or self.runs / ".cache"
         """Derived files; may be deleted at any time."""
+        self.shuffle = shuffle
+        """Seeds the order of what is retrieved for a prompt; ``None`` is the nearest first."""
 
     @property
     def runs(self) -> Path:
@@ -107,7 +115,7 @@ class Study:
 
     def with_cache(self, folder: Path) -> Study:
         """The same study with its derived files elsewhere."""
-        return Study(self.root, self.settings, folder)
+        return Study(self.root, self.settings, folder, self.shuffle)
 
     def key(self, name: str) -> SecretStr | None:
         """The secret called ``name`` from the environment, else from the study's .env."""

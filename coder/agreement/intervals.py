@@ -7,6 +7,7 @@ not depend on how many issues there are.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ from coder.agreement.arrays import Floats, Ints, sum_by
 from coder.records import Estimate
 
 LEVEL = 0.95
+Z = 1.959963984540054
+"""Of the normal distribution at ``LEVEL``, two-sided."""
 FEW_GROUPS = 10
 """Below this many groups a cluster bootstrap is known to be too narrow (Cameron, Gelbach & Miller
 2008, Rev. Econ. Stat. 90:414-427)."""
@@ -74,6 +77,19 @@ def bootstrap(
             _estimate(float(point[i]), values[:, i], n, reason, common) for i in range(len(point))
         )
     return found
+
+
+def wilson(count: int, n: int) -> Estimate:
+    """The share of ``n`` independent cases with its 95% score interval (Wilson 1927, JASA 22:209).
+
+    Unlike the bootstrap it has a width where none or all of the cases count.
+    """
+    if not n:
+        return Estimate(value=None, note="no cases")
+    z2 = Z * Z
+    middle = (count + z2 / 2) / (n + z2)
+    half = Z * math.sqrt(count * (n - count) / n + z2 / 4) / (n + z2)
+    return Estimate(value=count / n, low=max(0.0, middle - half), high=min(1.0, middle + half), n=n)
 
 
 def _columns(values: Floats) -> Floats:

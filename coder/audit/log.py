@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,8 @@ from coder.records import (
 from coder.store import RESERVED, Run, data_hash, labels_hash, reserved_hash
 
 R = TypeVar("R", bound=Record)
-Lines = Sequence[tuple[int, R]]
+OfCall = Callable[[Call], Iterator[str]]
+OfProposal = Callable[[Proposal], Iterator[str]]
 
 
 @dataclass(frozen=True)
@@ -129,29 +130,37 @@ def _journals(run: Run) -> Iterator[Checked]:
         if issues is not None and issue_id not in issues:
             yield f"is about {issue_id!r}, which is not an issue of the run"
 
-    called: dict[str, str] = {}
-    proposed: dict[str, str] = {}
     learnt = {e.issue.id for e in _whole(Journal(run.path / "examples.jsonl", Example))}
 
-    def call(record: Call) -> Iterator[str]:
-        called[record.id] = record.issue_id
-        yield from unknown(record.issue_id)
-        if record.prompt_hash != run.manifest.model.get("prompt_hash", record.prompt_hash):
-            yield "was asked with another prompt than the manifest says"
+    def answers(texts: dict[str, set[str]], proposed: dict[str, str]) -> tuple[OfCall, OfProposal]:
+        """The checks of some calls and of the proposals that rest on them; ``texts`` are hashes of
+        what the issues said, ``proposed`` collects the proposals."""
+        called: dict[str, str] = {}
 
-    def proposal(record: Proposal) -> Iterator[str]:
-        proposed[record.id] = record.issue_id
-        yield from unknown(record.issue_id)
-        if issues and issues.get(record.issue_id, record.issue_hash) != record.issue_hash:
-            yield f"is about another text of {record.issue_id!r} than issues.jsonl holds"
-        for call_id in record.call_ids:
-            # Issues of one text ask the same, and what is answered once is not asked again.
-            asked = called.get(call_id)
-            same = issues and asked in issues and issues[asked] == record.issue_hash
-            yield from () if same else _refers("call", call_id, record.issue_id, called)
-        for shown in (*(near.issue_id for near in record.retrieved), *record.excluded):
-            if shown not in learnt:
-                yield f"names {shown!r}, which is not among the run's examples"
+        def call(record: Call) -> Iterator[str]:
+            called[record.id] = record.issue_id
+            yield from unknown(record.issue_id)
+            if record.prompt_hash != run.manifest.model.get("prompt_hash", record.prompt_hash):
+                yield "was asked with another prompt than the manifest says"
+
+        def proposal(record: Proposal) -> Iterator[str]:
+            proposed[record.id] = record.issue_id
+            yield from unknown(record.issue_id)
+            if record.issue_hash not in texts.get(record.issue_id, {record.issue_hash}):
+                yield f"is about another text of {record.issue_id!r} than issues.jsonl holds"
+            for call_id in record.call_ids:
+                # Issues of one text ask the same, and what is answered once is not asked again.
+                same = record.issue_hash in texts.get(called.get(call_id, ""), ())
+                yield from () if same else _refers("call", call_id, record.issue_id, called)
+            for shown in (*(near.issue_id for near in record.retrieved), *record.excluded):
+                if shown not in learnt:
+                    yield f"names {shown!r}, which is not among the run's examples"
+
+        return call, proposal
+
+    texts = {issue_id: {text} for issue_id, text in (issues or {}).items()}
+    proposed: dict[str, str] = {}
+    call, proposal = answers(texts, proposed)
 
     def label(record: Label) -> Iterator[str]:
         yield from unknown(record.issue_id)
@@ -175,6 +184,19 @@ def _journals(run: Run) -> Iterator[Checked]:
         yield _journal(run, Journal(path, Label), _by(path.stem, label))
     for path in sorted(run.path.glob("decisions/*.jsonl")):
         yield _journal(run, Journal(path, Decision), _by(path.stem, decider()))
+    for folder in sorted(run.path.glob("audit/*")):
+        masked = Journal(folder / "masked-issues.jsonl", Issue)
+        if masked.path.exists():
+            yield _journal(run, masked, lambda record: unknown(record.id))
+        also = {issue_id: set(found) for issue_id, found in texts.items()}
+        for issue in _whole(masked):
+            also.setdefault(issue.id, set()).add(issue.hash)
+        call, proposal = answers(also, {})
+        calls = Journal(folder / "calls.jsonl", Call)
+        if calls.path.exists():
+            yield _journal(run, calls, call)
+        for path in sorted({*folder.glob("*.jsonl")} - {masked.path, calls.path}):
+            yield _journal(run, Journal(path, Proposal), proposal)
 
 
 J = TypeVar("J", Label, Decision)

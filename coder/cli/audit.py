@@ -1,10 +1,12 @@
-"""``coder audit``: what a run's files prove about it."""
+"""``coder audit``: what a run's files prove about it, and what its model says when asked again."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import click
+
+from coder.cli.reask import injection, order
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,10 +20,15 @@ SHOWN = 20
 
 @click.group("audit")
 def command() -> None:
-    """Prove from its files that a run is sound.
+    """Prove that a run is sound.
 
-    Nothing in it was changed or lost, and no model saw a label it must not see.
+    From its files: nothing was changed or lost, and no model saw a label it must not see. By asking
+    again: codes do not hang on the order of the options, or on what a text tells the model to do.
     """
+
+
+command.add_command(order)
+command.add_command(injection)
 
 
 @command.command("log")

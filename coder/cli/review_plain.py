@@ -13,6 +13,7 @@ import click
 from coder.cli.browser import open_page
 from coder.cli.issue_view import clean, pieces
 from coder.cli.review_words import (
+    addressed,
     keys,
     names,
     no_answer,
@@ -210,8 +211,9 @@ class _Lines:
                 click.echo(f"  exclude: {plain(rule)}")
         if proposal.rationale:
             click.echo(f"why: {clean(proposal.rationale)}")
-        if unread(item):
-            click.echo(unread(item))
+        for warning in (unread(item), addressed(item.issue, self._book)):
+            if warning:
+                click.echo(warning)
         self._evidence()
         for option in self._session.options:
             mark = ("[x] " if option.selected else "[ ] ") if self._session.several else ""

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from coder.cli.terminal import plain
+from coder.injection import suspicious
 from coder.records import Action, Codebook, Decision, Issue, Status
 from coder.review import Item, Progress, ReviewSession
+
+QUOTED = 80
+"""Characters of suspicious text that are shown."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,18 @@ def unread(item: Item) -> str:
     """What the model was not shown of the issue, or nothing."""
     lines = item.proposal.left_out
     return f"The model was not shown {lines:,} lines of this issue." if lines else ""
+
+
+@lru_cache(maxsize=4)
+def addressed(issue: Issue, codebook: Codebook) -> str:
+    """What in the issue's text speaks to a model, or nothing."""
+    found = suspicious(issue.text, codebook)
+    if not found:
+        return ""
+    quote = " ".join(plain(issue.text[found[0].start : found[0].end]).split())
+    short = quote if len(quote) <= QUOTED else quote[:QUOTED] + "…"
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return f"This text speaks to a model ({found[0].reason}): “{short}”{more}"
 
 
 def said(codebook: Codebook, decision: Decision) -> str:

@@ -6,6 +6,7 @@ by part for a dry run.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -82,6 +83,7 @@ class Composer:
         """``schema`` goes along with the messages; some providers count it as input."""
         self._study = study
         self.settings = study.settings
+        self._shuffle = study.shuffle
         self._scheme = scheme
         self._retriever = retriever
         self.prompt = prompt
@@ -188,6 +190,10 @@ class Composer:
         # The issue comes first: what was retrieved gives way, the last first.
         while room() < MIN_ISSUE_TOKENS and (shown or definitions):
             (shown or definitions).pop()
+        if self._shuffle is not None:
+            order = random.Random(f"{self._shuffle} {issue.hash}")
+            order.shuffle(shown)
+            order.shuffle(definitions)
         condensed = condense(issue, self.counter.count, room())
         user = self.prompt.user(condensed.passages, word, definitions, shown)
         messages = (("system", self.prompt.system), ("user", user))

@@ -8,6 +8,7 @@ from itertools import combinations
 
 from coder.agreement import agree, agree_many
 from coder.agreement.intervals import LEVEL
+from coder.injection import suspicious
 from coder.proposers.prices import Price
 from coder.records import NONE_CODE, Action, Codebook, Decision, Issue, Proposal, Status
 from coder.report.acceptance import acceptance
@@ -221,6 +222,9 @@ class _Builder:
             by_status={s: statuses[s] for s in (*Status, Why.NOT_PROPOSED) if statuses[s]},
             leaked=len(leaked),
             leaked_issue_ids=tuple(leaked),
+            addressed_issue_ids=tuple(
+                i for i, issue in self.run.issues.items() if suspicious(issue.text, self.book)
+            ),
             learnt_from=len(self.run.examples),
             raters=tuple(self._rater_coverage(rater) for rater in self.raters),
             same_labels=tuple(_same_labels(self.raters)),

@@ -90,7 +90,7 @@ class Coverage(Record):
     ``by_status`` counts every issue once: by the status of its last proposal, or as
     ``not_proposed``. ``leaked`` issues have an answer whose model may have learnt from their own
     label; they are in no pair with the model. ``learnt_from`` is how many labelled issues the model
-    could learn from.
+    could learn from. ``addressed`` issues hold text that speaks to a model.
     """
 
     issues: int
@@ -100,6 +100,7 @@ class Coverage(Record):
     by_status: dict[str, int]
     leaked: int
     leaked_issue_ids: tuple[str, ...]
+    addressed_issue_ids: tuple[str, ...]
     learnt_from: int
     raters: tuple[RaterCoverage, ...]
     same_labels: tuple[SameLabels, ...]

@@ -125,7 +125,8 @@ def sample(report: Report) -> str:
 
 
 def warnings(report: Report) -> list[str]:
-    """What speaks against two raters' labels being two judgements."""
+    """What speaks against two raters' labels being two judgements, and texts that speak to a
+    model."""
     found = []
     for same in report.coverage.same_labels:
         who = f"the labels of {same.left} and {same.right}"
@@ -133,7 +134,13 @@ def warnings(report: Report) -> list[str]:
             found.append(f"{who} are identical on all {plural(same.labels, 'issue')}")
         if same.sources:
             found.append(f"{who} come from the same file ({', '.join(same.sources)})")
-    return [f"Warning: {line}; make sure that these are two people's judgements." for line in found]
+    found = [f"{line}; make sure that these are two people's judgements." for line in found]
+    if addressed := len(report.coverage.addressed_issue_ids):
+        found.append(
+            f"text that speaks to a model stands in {plural(addressed, 'issue')}; whether it was "
+            f"obeyed says: coder audit injection {report.run.name}"
+        )
+    return [f"Warning: {line}" for line in found]
 
 
 def nothing_to_compare(report: Report) -> str:

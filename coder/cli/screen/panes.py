@@ -9,6 +9,7 @@ from textual.content import Content
 from coder.cli.issue_view import Piece, clean
 from coder.cli.review_words import (
     Key,
+    addressed,
     keys,
     names,
     no_answer,
@@ -104,8 +105,9 @@ def answer(session: ReviewSession, narrow: bool) -> Content:
         return Content()
     parts: list[Part] = list(_verdict(session, item, narrow))
     parts += _options(session)
-    if unread(item):
-        parts += [(f"{unread(item)}\n", "$text-warning")]
+    for warning in (unread(item), addressed(item.issue, session.codebook)):
+        if warning:
+            parts += [(f"{warning}\n", "$text-warning")]
     for memo in session.memos:
         parts += [("Your memo  ", HEAD), plain(memo), "\n"]
     for code in item.suggested:

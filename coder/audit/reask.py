@@ -1,0 +1,126 @@
+"""Asks a run's own model again, beside the run: what an audit hears is never the run's.
+
+runs/<name>/audit/<audit>/calls.jsonl        raw answers of a chat model
+                          <variant>.jsonl    its proposals, asked in one particular way
+                          <variant>.system.txt   with a chat model: what each request began with
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from coder.audit.log import require_whole
+from coder.errors import RunError
+from coder.journal import Journal, write_atomically
+from coder.propose import build_proposer
+from coder.proposers.base import Proposer
+from coder.proposers.spending import NO_CAPS, Caps
+from coder.records import Call, Codebook, Issue, Proposal, Status
+from coder.store import Run
+from coder.study import Study
+
+CONTROL = "as-is"
+"""The variant that asks exactly what the run asked: how much answers vary by themselves."""
+
+Heard = Callable[[Proposal], None]
+Answers = dict[str, Proposal]
+Codes = frozenset[str]
+
+
+class Reasker:
+    """Asks the model of a run again for one audit; what is on disk is not asked again."""
+
+    def __init__(self, study: Study, run: Run, audit: str, caps: Caps = NO_CAPS) -> None:
+        """``caps`` hold over all sessions of this audit of this run.
+
+        Raises ``RunError`` when the run's log is not whole.
+        """
+        require_whole(run)
+        self.run = run
+        self.folder = run.path / "audit" / audit
+        self.calls = Journal(self.folder / "calls.jsonl", Call)
+        settings = study.settings.model_copy(update={"seed": run.manifest.seed})
+        self._study = Study(study.root, settings, study.cache)
+        self._caps = caps
+        self._verified = False
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Hold the audit's files; ``RunError`` when another process is at this audit."""
+        with self.calls.writing("coder audit"):
+            yield
+
+    def known(self, variant: str, issues: Sequence[Issue]) -> Answers:
+        """The answers on disk to just these texts, failed ones left out."""
+        asked = {issue.id: issue.hash for issue in issues}
+        return {
+            proposal.issue_id: proposal
+            for proposal in self._answers(variant)
+            if asked.get(proposal.issue_id) == proposal.issue_hash
+            and proposal.status is not Status.FAILED
+        }
+
+    def ask(
+        self,
+        variant: str,
+        issues: Sequence[Issue],
+        heard: Heard,
+        *,
+        codebook: Codebook | None = None,
+        shuffle: int | None = None,
+    ) -> Answers:
+        """The model's proposals for ``issues``, each on disk before it is reported.
+
+        ``codebook`` is the run's own in another order, ``shuffle`` seeds the order of what is
+        retrieved. Raises ``RunError`` when the model is not the one the run was made with.
+        """
+        found = self.known(variant, issues)
+        todo = [issue for issue in issues if issue.id not in found]
+        if not todo:
+            return found
+        if codebook is None or not self._verified:
+            proposer = self._as_made()
+        if codebook is not None:
+            study = Study(self._study.root, self._study.settings, self._study.cache, shuffle)
+            proposer = build_proposer(study, codebook, self.run.examples, self._caps)
+        proposer.recall(self.calls)
+        for name, text in proposer.texts().items():
+            write_atomically(self.folder / f"{variant}.{name}", text)
+        answers = self._answers(variant)
+        for proposal in proposer.propose(todo, lambda call: self.calls.append([call])):
+            answers.append([proposal])
+            found[proposal.issue_id] = proposal
+            heard(proposal)
+        return found
+
+    def _answers(self, variant: str) -> Journal[Proposal]:
+        return Journal(self.folder / f"{variant}.jsonl", Proposal)
+
+    def _as_made(self) -> Proposer:
+        """The run's proposer as the study makes it now, which must be as it was."""
+        then = self.run.manifest.model
+        name = self._study.settings.model.name
+        if then.get("name", name) != name:
+            raise self._another("name", then["name"], name)
+        proposer = build_proposer(self._study, self.run.codebook, self.run.examples, self._caps)
+        today = proposer.describe()
+        for key in sorted({*then, *today}):
+            if then.get(key) != today.get(key):
+                raise self._another(key, then.get(key), today.get(key))
+        self._verified = True
+        return proposer
+
+    def _another(self, key: str, then: object, today: object) -> RunError:
+        return RunError(
+            f"run {self.run.name!r} was made with another model "
+            f"({key}: {str(then)[:60]!r} then, {str(today)[:60]!r} now)",
+            "an audit asks the model that the run asked: set what differs as it was then",
+        )
+
+
+def codes_of(proposal: Proposal | None) -> Codes | None:
+    """The codes of an answer, none if no code fits; ``None`` when there is no usable answer."""
+    if proposal is None or not proposal.status.answered:
+        return None
+    return frozenset(scored.code for scored in proposal.codes)
