@@ -376,6 +376,15 @@ class Decision(Record):
 # --- a run --------------------------------------------------------------------------------------
 
 
+class Consent(Record):
+    """Somebody agreed that the issue texts of this study go to a server."""
+
+    host: str
+    provider: str
+    redacted: bool = False
+    at: datetime = Field(default_factory=now)
+
+
 class Manifest(Record):
     """What a run was made of; written once, before the first proposal."""
 

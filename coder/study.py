@@ -47,6 +47,7 @@ class ModelSettings(_Section):
     samples: int = Field(default=1, ge=1, le=100)
     sample_temperature: float = Field(default=0.7, gt=0, le=2)
     logprobs: bool = False
+    redact: bool = False
 
 
 class RetrievalSettings(_Section):

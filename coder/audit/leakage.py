@@ -11,6 +11,7 @@ from coder.codebook import can_hold
 from coder.proposers.compose import as_shown
 from coder.proposers.condense import condense
 from coder.records import Call, Example, Issue, Proposal
+from coder.redact import Redactor, known_in, unnumbered
 from coder.retrieval.duplicates import Duplicates
 from coder.store import Run
 
@@ -72,13 +73,14 @@ def check_leakage(run: Run) -> Leakage:
         shown.setdefault(proposal.issue_id, set()).update(n.issue_id for n in proposal.retrieved)
         leaks |= dict.fromkeys(_in_proposal(proposal, twins.get(proposal.issue_id, ()), must))
     requests = 0
+    redacted = bool(run.manifest.model.get("redact"))
     for call in run.calls:
         requests += 1
         issue = run.issues[call.issue_id]
         kept_away = [examples[i] for i in sorted(away.get(issue.id, ()))]
         kept_away += [reserved[i] for i in texts.likely_in(_asked(call))]
         others = [examples[i] for i in shown.get(issue.id, set()) - away.get(issue.id, set())]
-        leaks |= dict.fromkeys(_in_request(call, issue, kept_away, others))
+        leaks |= dict.fromkeys(_in_request(call, issue, kept_away, others, redacted))
     return Leakage(
         issues=len(run.issues),
         proposed=len(proposed),
@@ -119,7 +121,7 @@ def _in_proposal(proposal: Proposal, twins: Iterable[str], must: set[str]) -> It
 
 
 def _in_request(
-    call: Call, issue: Issue, away: Sequence[Example], shown: Sequence[Example]
+    call: Call, issue: Issue, away: Sequence[Example], shown: Sequence[Example], redacted: bool
 ) -> Iterator[Leak]:
     """The examples in ``away`` whose text the request holds more often than the issue itself and
     the examples it rightly shows do."""
@@ -128,8 +130,14 @@ def _in_request(
         return
     rightly = [passage.text for passage in condense(issue, lambda _: 0, 1).passages]
     rightly += [as_shown(example).text for example in shown]
+    if redacted:
+        # Which placeholder a name got depends on what else was shown.
+        asked, known = unnumbered(asked), known_in(issue)
+        rightly = [unnumbered(Redactor(()).redact(text, known)) for text in rightly]
     for example in away:
-        text = as_shown(example).text
+        text = (
+            unnumbered(as_shown(example, Redactor(())).text) if redacted else as_shown(example).text
+        )
         if text and _count(text, asked) > _count(text, "\n".join(rightly)):
             yield Leak(issue.id, example.issue.id, f"its text is in the request of call {call.id}")
 

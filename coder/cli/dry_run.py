@@ -35,6 +35,9 @@ def show(pending: int, preview: Preview | None) -> None:
         console.print(f"{preview.on_disk:,} of those have their answer on disk already.")
     if preview.measured:
         console.print(_parts(preview))
+        masked = sum(parts.masked for parts in preview.measured)
+        if masked:
+            console.print(f"Masked in what was measured: {masked:,} places.")
     for line in _totals(preview):
         console.print(safe(line), soft_wrap=True)
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     metavar="K",
     help="Ask K times and take what most answers say.",
 )
+@click.option("--redact", is_flag=True, default=None, help="Mask e-mails, keys, user names, IPs.")
+@click.option("--send-to", metavar="HOST", help="Agree that issue texts go to this server.")
 @click.option("--codebook", help="A codebook's name or file.")
 @click.option(
     "--labels",
@@ -66,6 +68,8 @@ def command(
     base_url: str | None,
     strategy: str | None,
     samples: int | None,
+    redact: bool | None,
+    send_to: str | None,
     codebook: str | None,
     labels: Path | None,
     labelled_issues: Path | None,
@@ -87,6 +91,7 @@ def command(
 
     from coder import codebook as codebooks
     from coder import propose as driver
+    from coder.cli import consent
     from coder.cli.labels import read_examples
     from coder.cli.terminal import console
     from coder.errors import UsageError
@@ -95,7 +100,8 @@ def command(
     from coder.sources.issues import load_issues
     from coder.study import Study
 
-    asked = {"name": model, "base_url": base_url, "strategy": strategy, "samples": samples}
+    asked = {"name": model, "base_url": base_url, "strategy": strategy, "samples": samples,
+             "redact": redact}  # fmt: skip
     study = Study.open(codebook=codebook, model=asked)
     codebook_path = find("codebook", study.settings.codebook, ".yaml", study.root)
     book = codebooks.load(codebook_path)
@@ -122,6 +128,7 @@ def command(
 
         show(*driver.dry_run(study, name, codebook_path, loaded, learnt, caps, reserved=kept))
         return
+    consent.require(study, loaded, send_to)
     run, proposer = driver.start(
         study, name, codebook_path, loaded, learnt, caps,
         sampled_from=sampled_from, reserved=kept,

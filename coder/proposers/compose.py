@@ -32,6 +32,7 @@ from coder.records import (
     canonical_json,
     content_hash,
 )
+from coder.redact import Redactor, known_in
 from coder.retrieval.base import Found
 from coder.retrieval.retriever import Retriever, open_retriever
 from coder.study import ModelSettings, Study
@@ -61,6 +62,12 @@ class Composed:
     near_codes: tuple[NearCode, ...]
     excluded: tuple[str, ...]
     composer: Composer
+    redactor: Redactor | None = None
+    """What masked the texts, if anything did."""
+
+    def restore(self, text: str) -> str:
+        """What a model wrote, in the issue's own words where it repeats a placeholder."""
+        return self.redactor.restore(text) if self.redactor else text
 
     @property
     def parts(self) -> Parts:
@@ -179,7 +186,8 @@ class Composer:
         known = self._scheme.codebook.by_id
         near = [n for n in found.definitions if n.code in known and _has_rules(known[n.code])]
         definitions = [known[n.code] for n in near]
-        shown, neighbours = self._shown(found)
+        redactor = self._redactor(issue, found)
+        shown, neighbours = self._shown(found, redactor)
         texts = [issue.text, *(example.text + example.memo for example in shown)]
         word = prompts.nonce(self.settings.seed, issue.hash, texts)
 
@@ -195,7 +203,11 @@ class Composer:
             order.shuffle(shown)
             order.shuffle(definitions)
         condensed = condense(issue, self.counter.count, room())
-        user = self.prompt.user(condensed.passages, word, definitions, shown)
+        passages = condensed.passages
+        if redactor is not None:
+            hidden = known_in(issue)
+            passages = tuple(replace(p, text=redactor.redact(p.text, hidden)) for p in passages)
+        user = self.prompt.user(passages, word, definitions, shown)
         messages = (("system", self.prompt.system), ("user", user))
         return Composed(
             issue=issue,
@@ -208,15 +220,24 @@ class Composer:
             near_codes=tuple(near[: len(definitions)]),
             excluded=found.excluded,
             composer=self,
+            redactor=redactor,
         )
 
-    def _shown(self, found: Found) -> tuple[list[prompts.Shown], list[Neighbour]]:
+    def _redactor(self, issue: Issue, found: Found) -> Redactor | None:
+        if not self.settings.model.redact:
+            return None
+        texts = [issue.text, *(e.issue.text + e.memo for e in found.examples)]
+        return Redactor(texts)
+
+    def _shown(
+        self, found: Found, redactor: Redactor | None
+    ) -> tuple[list[prompts.Shown], list[Neighbour]]:
         """The labelled issues as this scheme sees them; those it says nothing of are left out."""
         shown, neighbours = [], []
         for example, neighbour in zip(found.examples, found.neighbours, strict=True):
             codes = self._scheme.sees(example.codes)
             if codes is not None:
-                shown.append(as_shown(example.model_copy(update={"codes": codes})))
+                shown.append(as_shown(example.model_copy(update={"codes": codes}), redactor))
                 neighbours.append(neighbour)
         return shown, neighbours
 
@@ -231,6 +252,7 @@ class Composer:
             definitions=defined - empty,
             examples=shown - defined,
             issue=count(composed.messages[-1][1]) - shown + empty,
+            masked=composed.redactor.masked.total() if composed.redactor else 0,
         )
 
     def worst(self, question: Question) -> Usage:
@@ -250,10 +272,14 @@ def _detailed(codebook: Codebook, definitions: int) -> bool:
     return definitions == 0 or len(codebook.leaves) <= definitions
 
 
-def as_shown(example: Example) -> prompts.Shown:
+def as_shown(example: Example, redactor: Redactor | None = None) -> prompts.Shown:
     """A labelled issue as the prompt holds it."""
     text = " ".join(example.issue.text.split())[:EXAMPLE_CHARACTERS]
-    return prompts.Shown(text, example.codes or (NONE_CODE,), " ".join(example.memo.split()))
+    memo = " ".join(example.memo.split())
+    if redactor is not None:
+        known = known_in(example.issue)
+        text, memo = redactor.redact(text, known), redactor.redact(memo, known)
+    return prompts.Shown(text, example.codes or (NONE_CODE,), memo)
 
 
 def _has_rules(code: Code) -> bool:
@@ -266,7 +292,7 @@ def hash_of(message: str) -> str:
     return content_hash("message.v1", message)
 
 
-HOW = ("strategy", "evidence", "decode", "samples", "sample_temperature", "logprobs")
+HOW = ("strategy", "evidence", "decode", "samples", "sample_temperature", "logprobs", "redact")
 """The settings of a model that decide what is asked of it beside the messages' words."""
 
 

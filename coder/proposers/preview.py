@@ -27,6 +27,8 @@ class Parts:
     examples: int
     issue: int
     prompts: int = 1
+    masked: int = 0
+    """Places in the issue and its examples where something was masked."""
 
     @property
     def total(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass
+from ipaddress import ip_address
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import SecretStr
@@ -35,6 +36,13 @@ KEYS = {
 }
 """The variable that holds each hosted provider's key; others sign in by means of their own."""
 
+SERVICES = {
+    "openai": "api.openai.com",
+    "anthropic": "api.anthropic.com",
+    "google_genai": "generativelanguage.googleapis.com",
+    "mistralai": "api.mistral.ai",
+}
+
 _EXAMPLE = "for example openai:gpt-4.1-mini, ollama:llama3.1:8b or embedded"
 
 
@@ -65,6 +73,22 @@ class Endpoint:
         parts = urlsplit(self.base_url)
         host = parts.netloc.rpartition("@")[2]
         return urlunsplit((parts.scheme, host, parts.path, "", "")) if self.base_url else ""
+
+    @property
+    def host(self) -> str:
+        """Where texts are sent: a server's name, or the provider's where it has its own."""
+        return urlsplit(self.base_url).hostname or SERVICES.get(self.provider, self.provider)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the server stands on this machine or in its private network."""
+        if self.is_loopback or self.host.endswith((".local", ".internal", ".lan")):
+            return True
+        try:
+            return ip_address(self.host).is_private
+        except ValueError:
+            # A name without a dot is known to the local network alone, unless it is a provider.
+            return bool(self.base_url) and "." not in self.host
 
     @property
     def is_loopback(self) -> bool:

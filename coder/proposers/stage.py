@@ -97,14 +97,15 @@ class Stage:
     def _answered(self, composed: Composed, calls: tuple[Call, ...], answer: Answer) -> Reading:
         text = composed.issue.text
         found = [_sentence(composed, number) for number in answer.sentences]
-        found += [evidence.locate(text, quote) for quote in answer.quotes]
+        found += [evidence.locate(text, composed.restore(quote)) for quote in answer.quotes]
         verified = sum(e.verified for e in found) / len(found) if found else 1.0
         told = self._told(calls[-1].raw_response or "")
         codes, runners_up = (
             tuple(_sure(code, told.get(code.code), verified) for code in listed)
             for listed in (answer.codes, answer.runners_up)
         )
-        answer = replace(answer, codes=codes, runners_up=runners_up)
+        rationale = composed.restore(answer.rationale)
+        answer = replace(answer, codes=codes, runners_up=runners_up, rationale=rationale)
         status = Status.OK if codes else Status.ABSTAINED
         return Reading(composed, calls, status, "", answer, tuple(found))
 
