@@ -92,7 +92,7 @@ def orders(codebook: Codebook, count: int, seed: int) -> list[Codebook]:
         codes = tuple(_walk(codebook, None, random.Random(f"{seed} {attempt}")))
         key = tuple(code.id for code in codes)
         if key != own and key not in found:
-            found[key] = Codebook.model_validate({**codebook.model_dump(), "codes": codes})
+            found[key] = codebook.changed(codes=codes)
         if len(found) == count:
             break
     return list(found.values())

@@ -90,7 +90,6 @@ class Composer:
         """``schema`` goes along with the messages; some providers count it as input."""
         self._study = study
         self.settings = study.settings
-        self._shuffle = study.shuffle
         self._scheme = scheme
         self._retriever = retriever
         self.prompt = prompt
@@ -198,8 +197,8 @@ class Composer:
         # The issue comes first: what was retrieved gives way, the last first.
         while room() < MIN_ISSUE_TOKENS and (shown or definitions):
             (shown or definitions).pop()
-        if self._shuffle is not None:
-            order = random.Random(f"{self._shuffle} {issue.hash}")
+        if self._study.shuffle is not None:
+            order = random.Random(f"{self._study.shuffle} {issue.hash}")
             order.shuffle(shown)
             order.shuffle(definitions)
         condensed = condense(issue, self.counter.count, room())

@@ -56,9 +56,7 @@ class EmbeddedProposer(Proposer):
         seed: int,
     ) -> None:
         # By id: ties and last digits must not depend on where a code stands in the codebook.
-        codebook = Codebook.model_validate(
-            {**codebook.model_dump(), "codes": sorted(codebook.codes, key=lambda code: code.id)}
-        )
+        codebook = codebook.changed(codes=tuple(sorted(codebook.codes, key=lambda code: code.id)))
         self._codebook = codebook
         self._encoder = encoder
         self._leaves = [code.id for code in codebook.leaves]
