@@ -42,7 +42,8 @@ _IPV4 = re.compile(r"(?<![\w.=<>~^-])(?<!version )\d{1,3}(?:\.\d{1,3}){3}(?![\w-
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-fA-F]{0,4}:){3,7}[0-9a-fA-F]{0,4}(?![\w:])")
 _LISTED = re.compile(r"(?:\w {2,}|\w-\w+ +|\d\.\d+ +)$")
 """What stands before a version in a list of packages, and not before an address."""
-_BEGIN, _END = re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----"), "-----END "
+_BEGIN = re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----")
+_END = re.compile(r"-----END [A-Z ]{0,30}PRIVATE KEY-----")
 _PLACEHOLDER = re.compile(rf"<({'|'.join(KINDS)})_\d+>")
 _DECORATORS = frozenset(
     {"property", "staticmethod", "classmethod", "dataclass", "abstractmethod", "cached", "overload"}
@@ -153,9 +154,8 @@ def _all(text: str, known: Known) -> Iterator[Span]:
         if match[1].casefold() not in _NOBODY:
             yield *match.span(1), "USER"
     for match in [*_IPV4.finditer(text), *_IPV6.finditer(text)]:
-        if _is_address(match[0]) and not _LISTED.search(
-            text[max(0, match.start() - 64) : match.start()]
-        ):
+        before = text[max(0, match.start() - 64) : match.start()]
+        if _is_address(match[0], listed=_LISTED.search(before) is not None):
             yield *match.span(), "IP"
     if known:
         listed = "|".join(re.escape(word) for word in sorted(known, key=len, reverse=True))
@@ -177,10 +177,9 @@ def _keys(text: str) -> Iterator[Span]:
 def _blocks(text: str) -> Iterator[Span]:
     at = 0
     while (begin := _BEGIN.search(text, at)) is not None:
-        stop = text.find(_END, begin.end())
-        line = text.find("\n", stop) if stop >= 0 else -1
+        stop = _END.search(text, begin.end())
         # Without an end it was cut off: all that follows may be the key.
-        at = line if line >= 0 else len(text)
+        at = stop.end() if stop else len(text)
         yield begin.start(), at, "KEY"
 
 
@@ -192,12 +191,15 @@ def _looks_random(value: str) -> bool:
     return bits >= MIN_BITS
 
 
-def _is_address(value: str) -> bool:
-    """Whether it is the address of some machine, not of every machine."""
+def _is_address(value: str, listed: bool) -> bool:
+    """Whether it is the address of some machine: not of every machine, nor a version; what stands
+    in a list of packages (``listed``) is one only in a private network."""
     try:
         address = ipaddress.ip_address(value)
     except ValueError:
         return False
     if address.version == 6 and sum(c.isdigit() for c in value) < 2:
+        return False
+    if listed and not address.is_private:
         return False
     return not (address.is_loopback or address.is_unspecified)

@@ -130,7 +130,7 @@ def test_masked_requests_and_original_words_here(in_study):
     from support.fault_server import GOOD, FaultServer, completion
 
     said = {**GOOD, "rationale": "<EMAIL_1> is asked about <KEY_1>.", "runners_up": [],
-            "codes": [{"code": "none", "confidence": 1}], "sentences": [2]}  # fmt: skip
+            "codes": [{"code": "ptm-related", "confidence": 1}], "sentences": [2]}  # fmt: skip
     server = FaultServer(lambda *_: completion(said))
     with server.running():
         result = propose("--base-url", server.base_url, "--redact")
