@@ -86,12 +86,17 @@ def test_the_reserved_labels_are_a_label_file(study, capsys):
 
 
 def test_a_run_goes_on_only_with_the_same_reserve(study, capsys):
-    propose("first", "--reserve", "0.4")
+    run = propose("first", "--reserve", "0.4")
     propose("first", "--reserve", "0.4")
     capsys.readouterr()
     for other in ([], ["--reserve", "0.5"]):
         assert coder([*PROPOSE, "first", *other]) == 4
-        assert "was made with another set of" in capsys.readouterr().err
+        assert "was made with another set of labels" in capsys.readouterr().err
+    reserved = run.reserved[0].id
+    file = study / "labels.csv"
+    file.write_text(file.read_text().replace(f"{reserved},cat", f"{reserved},dog"))
+    assert coder([*PROPOSE, "first", "--reserve", "0.4"]) == 4
+    assert "was made with another set of reserved labels" in capsys.readouterr().err
 
 
 def test_nothing_to_reserve_from(study, capsys):
