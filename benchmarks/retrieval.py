@@ -128,11 +128,11 @@ def speed(book: Codebook, known: Sequence[Example], asked: Sequence[Example]) ->
             print(
                 f"{len(known)} labels, {cache} cache: ready in {time.perf_counter() - began:.1f} s"
             )
-    taken = []
-    for example in asked[:200]:
-        began = time.perf_counter()
-        retriever.look_up(example.issue, SHOWN, 8)
-        taken.append(time.perf_counter() - began)
+        taken = []
+        for example in asked[:200]:
+            began = time.perf_counter()
+            retriever.look_up(example.issue, SHOWN, 8)
+            taken.append(time.perf_counter() - began)
     began = time.perf_counter()
     for example in asked[:200]:
         encoder.encode([example.issue.text])

@@ -178,7 +178,7 @@ class ReviewSession:
         return Counter(stack[-1].action for stack in self._standing().values())
 
     def neighbours(self) -> Iterator[tuple[Example, float]]:
-        """The labelled issues the suggestion leans on, with their similarity, nearest first."""
+        """The labelled issues the suggestion leans on with their scores, the highest first."""
         if self.item is None:
             return
         examples = {example.issue.id: example for example in self.run.examples}

@@ -116,7 +116,7 @@ def test_an_address_with_a_password_is_shown_without_it(tmp_path):
     [
         ("openai:gpt-4.1-mini", "needs a key", "OPENAI_API_KEY"),
         ("azure:mine", "needs a key", "AZURE_OPENAI_API_KEY"),
-        ("anthropic:claude", "need the package langchain-anthropic", "pip install langchain-anth"),
+        ("groq:llama", "need the package langchain-groq", "pip install langchain-groq"),
         ("nobody:x", "no provider is called 'nobody'", "openai:"),
         ("gpt-4", "is not a model", "provider:model"),
     ],
