@@ -104,7 +104,7 @@ def test_requests_under_way_halve_the_number_once():
 
 
 def test_a_crowded_server_is_asked_by_fewer_at_once(tmp_path):
-    """It bears four at once and asks to be tried again at once: sixteen never get through."""
+    """It bears four at once, and asks to be tried again at once: sixteen would never get through."""
     refused = []
 
     def script(_, number):
