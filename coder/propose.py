@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -171,24 +171,10 @@ def propose(run: Run, proposer: Proposer, on_proposal: OnProposal) -> Counter[St
     by a signal or a power cut, and called again.
     """
     counts: Counter[Status] = Counter()
-
-    def asked(issues: Sequence[Issue]) -> Iterator[Proposal]:
-        for proposal in proposer.propose(issues, lambda call: run.calls.append([call])):
-            run.proposals.append([proposal])
-            yield proposal
-
-    def tell(proposal: Proposal) -> None:
-        counts[proposal.status] += 1
-        on_proposal(proposal)
-
     with run.proposing():
-        failed = []
-        for proposal in asked(pending(run)):
-            if proposal.status is Status.FAILED:
-                failed.append(run.issues[proposal.issue_id])
-            else:
-                tell(proposal)
-        # Once more, when whatever was in the way may have passed.
-        for proposal in asked(failed):
-            tell(proposal)
+        todo = pending(run)
+        for proposal in proposer.propose(todo, lambda call: run.calls.append([call])):
+            run.proposals.append([proposal])
+            counts[proposal.status] += 1
+            on_proposal(proposal)
     return counts

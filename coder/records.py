@@ -272,8 +272,6 @@ class Call(Record):
     estimated: Usage | None = None
     """The worst case of those requests whose use the server did not tell; beside ``usage``."""
     seconds: float = 0.0
-    cached: str = ""
-    """The call, of another run, whose answer this is; nothing was sent or paid for it again."""
     error: str = ""
     at: datetime = Field(default_factory=now)
 

@@ -89,7 +89,7 @@ def test_only_what_failed_is_asked_again_and_the_failure_stays_on_record(run):
     assert again.asked == ["i1"]
     assert run.latest_proposals()["i1"].status is Status.ABSTAINED
     assert [p.status for p in run.proposals if p.issue_id == "i1"] == [
-        Status.FAILED, Status.FAILED, Status.ABSTAINED,
+        Status.FAILED, Status.ABSTAINED,
     ]  # fmt: skip
 
 

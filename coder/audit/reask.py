@@ -40,9 +40,7 @@ class Reasker:
         self.run = run
         self.folder = run.path / "audit" / audit
         self.calls = Journal(self.folder / "calls.jsonl", Call)
-        # Not from the cache: how much answers vary by themselves is part of the question.
-        fresh = study.settings.model.model_copy(update={"cache": False})
-        settings = study.settings.model_copy(update={"seed": run.manifest.seed, "model": fresh})
+        settings = study.settings.model_copy(update={"seed": run.manifest.seed})
         self._study = Study(study.root, settings, study.cache)
         self._caps = caps
         self._verified = False

@@ -33,12 +33,6 @@ if TYPE_CHECKING:
     metavar="K",
     help="Ask K times and take what most answers say.",
 )
-@click.option(
-    "--concurrency", type=click.IntRange(1, 512), metavar="N", help="At most N requests at once."
-)
-@click.option("--rpm", type=click.IntRange(min=0), metavar="N", help="At most N requests a minute.")
-@click.option("--tpm", type=click.IntRange(min=0), metavar="N", help="At most N tokens a minute.")
-@click.option("--no-cache", is_flag=True, help="Ask again what other runs have asked already.")
 @click.option("--redact", is_flag=True, default=None, help="Mask e-mails, keys, user names, IPs.")
 @click.option("--send-to", metavar="HOST", help="Agree that issue texts go to this server.")
 @click.option("--codebook", help="A codebook's name or file.")
@@ -74,10 +68,6 @@ def command(
     base_url: str | None,
     strategy: str | None,
     samples: int | None,
-    concurrency: int | None,
-    rpm: int | None,
-    tpm: int | None,
-    no_cache: bool,
     redact: bool | None,
     send_to: str | None,
     codebook: str | None,
@@ -111,8 +101,7 @@ def command(
     from coder.study import Study
 
     asked = {"name": model, "base_url": base_url, "strategy": strategy, "samples": samples,
-             "redact": redact, "cache": False if no_cache else None, "concurrency": concurrency,
-             "requests_per_minute": rpm, "tokens_per_minute": tpm}  # fmt: skip
+             "redact": redact}  # fmt: skip
     study = Study.open(codebook=codebook, model=asked)
     codebook_path = find("codebook", study.settings.codebook, ".yaml", study.root)
     book = codebooks.load(codebook_path)

@@ -20,7 +20,6 @@ import tenacity
 
 from coder.errors import ModelError
 from coder.proposers.failures import Failure, Fatal, Gone, Rejected, Transient, clean, failure
-from coder.proposers.pace import Pace, Slots
 from coder.proposers.providers import Endpoint, endpoint
 from coder.proposers.question import Question
 from coder.proposers.spending import Account
@@ -86,9 +85,6 @@ class Chat:
         self._refused: dict[str, str | int | None] = {}
         self._reached = False
         self._unanswered = 0
-        self.slots = Slots(settings.concurrency)
-        self._requests = Pace(settings.requests_per_minute)
-        self._tokens = Pace(settings.tokens_per_minute)
         self._model: BaseChatModel | None = None
 
     @asynccontextmanager
@@ -175,7 +171,7 @@ class Chat:
         await account.reserve()
         used: Usage | None = None
         try:
-            reply = await self._paced(question, form, parameters, account.worst)
+            reply = await self._once(question, form, parameters)
             used = reply.usage
         except Failure as error:
             if not (isinstance(error, Transient) and error.lost):
@@ -183,24 +179,6 @@ class Chat:
             raise
         finally:
             account.settle(used)
-        return reply
-
-    async def _paced(
-        self, question: Question, form: str, parameters: dict[str, Any], worst: Usage
-    ) -> Reply:
-        most = worst.input_tokens + worst.output_tokens
-        await self._requests.take()
-        await self._tokens.take(most)
-        async with self.slots.one() as halvings:
-            try:
-                reply = await self._once(question, form, parameters)
-            except Transient as error:
-                if not error.unreachable:
-                    self.slots.crowded(halvings)
-                raise
-            self.slots.answered()
-        if reply.usage is not None:
-            self._tokens.give_back(most - reply.usage.input_tokens - reply.usage.output_tokens)
         return reply
 
     async def _once(self, question: Question, form: str, parameters: dict[str, Any]) -> Reply:

@@ -20,7 +20,6 @@ from typing import Any, Generic, Self, TypeVar
 
 from coder.errors import LimitReached
 from coder.proposers.base import Proposer, SaveCall
-from coder.proposers.cache import AnswerCache
 from coder.proposers.chat import Chat, stop_message
 from coder.proposers.compose import Composer, asked_how, hash_of
 from coder.proposers.failures import Failure, Fatal, Filtered
@@ -31,7 +30,7 @@ from coder.proposers.question import Question, Talk
 from coder.proposers.spending import NO_CAPS, Account, Caps, Meter
 from coder.proposers.strategies import Strategy, open_strategy, systems
 from coder.proposers.wire import Wire
-from coder.records import Call, Codebook, Example, Issue, Proposal, Usage, content_hash, now
+from coder.records import Call, Codebook, Example, Issue, Proposal, content_hash, now
 from coder.study import Study
 
 T = TypeVar("T")
@@ -67,9 +66,6 @@ class LLMProposer(Proposer):
         self._price = price
         self._meter = meter
         self._lost: list[Call] = []
-        self._cache = (
-            AnswerCache(study.cache / "answers.sqlite") if study.settings.model.cache else None
-        )
 
     @classmethod
     def open(
@@ -173,8 +169,6 @@ class LLMProposer(Proposer):
         while True:
             while limit is None and wire.room and (step := self._next(waiting, talks)):
                 known = self._answered.get(step.key)
-                if known is None and (known := self._from_cache(step)) is not None:
-                    save_call(known)
                 if known is None:
                     wire.send(step)
                 else:
@@ -189,8 +183,6 @@ class LLMProposer(Proposer):
                 continue
             save_call(call)
             wire.acknowledge()
-            if self._cache is not None:
-                self._cache.put(step.key, call)
             yield from self._go_on(step, call, waiting)
         if limit is not None:
             raise limit
@@ -225,28 +217,6 @@ class LLMProposer(Proposer):
         drawn = [dict(question.changes), question.sample]
         return content_hash("request.v2", [asked, drawn, hash_of(system), rest])
 
-    def _from_cache(self, step: Step[T]) -> Call | None:
-        """The answer that another run of the study got to this very question."""
-        found = self._cache.get(step.key) if self._cache is not None else None
-        if found is None:
-            return None
-        raw, finish_reason, paid = found
-        answered = {"raw_response": raw, "finish_reason": finish_reason, "cached": paid}
-        account = self._meter.account(Usage())
-        return self._record(step, self._sent(step), answered, account, perf_counter())
-
-    def _sent(self, step: Step[Any]) -> dict[str, Any]:
-        (_, system), *rest = step.question.messages
-        sent: dict[str, Any] = {
-            "key": step.key,
-            # The system message is the same in many calls: named by its hash, kept once.
-            "messages": [{"role": "system", "hash": hash_of(system)}]
-            + [{"role": role, "content": text} for role, text in rest],
-        }
-        if step.question.sample:
-            sent["sample"] = step.question.sample
-        return sent
-
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Callable[[Step[Any]], Awaitable[Call]]]:
         async with self._chat.connected():
@@ -257,7 +227,15 @@ class LLMProposer(Proposer):
         began = perf_counter()
         question = step.question
         account = self._meter.account(self._composer.worst(question))
-        sent = self._sent(step)
+        (_, system), *rest = question.messages
+        sent: dict[str, Any] = {
+            "key": step.key,
+            # The system message is the same in many calls: named by its hash, kept once.
+            "messages": [{"role": "system", "hash": hash_of(system)}]
+            + [{"role": role, "content": text} for role, text in rest],
+        }
+        if question.sample:
+            sent["sample"] = question.sample
         answered: dict[str, Any]
         try:
             reply = await self._chat.ask(question, account)

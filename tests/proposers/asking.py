@@ -33,8 +33,7 @@ def issue(number=1, title="A cat meows", body="It will not stop. Help me!"):
 
 
 def study(folder, base_url, name="openai:m", key=None, **model):
-    # Issues here are often alike: from the cache most would be answered without asking.
-    defaults = {"retries": 2, "timeout": 5.0, "concurrency": 4, "cache": False}
+    defaults = {"retries": 2, "timeout": 5.0, "concurrency": 4}
     model = {**defaults, **model, "name": name, "base_url": base_url}
     return Study.open(folder, api_key=key, model=model, retrieval={"embedder": "none"})
 
