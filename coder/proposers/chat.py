@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -20,6 +21,7 @@ import tenacity
 
 from coder.errors import ModelError
 from coder.proposers.failures import Failure, Fatal, Gone, Rejected, Transient, clean, failure
+from coder.proposers.pace import Pace
 from coder.proposers.providers import Endpoint, endpoint
 from coder.proposers.question import Question
 from coder.proposers.spending import Account
@@ -86,10 +88,13 @@ class Chat:
         self._reached = False
         self._unanswered = 0
         self._model: BaseChatModel | None = None
+        self._pace = self._new_pace()
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[Chat]:
         """Opens connections for as long as the context lasts; ``ask`` works only inside it."""
+        before, self._pace = self._pace, self._new_pace()
+        self._pace.slots.lowest = before.slots.lowest
         if not self.endpoint.speaks_openai:
             self._model = _build(self.endpoint, self._settings)
             yield self
@@ -104,6 +109,16 @@ class Chat:
         ) as client:
             self._model = _build(self.endpoint, self._settings, client)
             yield self
+
+    def _new_pace(self) -> Pace:
+        settings = self._settings
+        per_minute = settings.requests_per_minute, settings.tokens_per_minute
+        return Pace(settings.concurrency, *per_minute)
+
+    @property
+    def fewest_at_a_time(self) -> int:
+        """To how many requests at a time an overloaded server has brought it down."""
+        return self._pace.slots.lowest
 
     async def ask(self, question: Question, account: Account) -> Reply:
         """The model's answer; every request for it goes through ``account``.
@@ -168,18 +183,20 @@ class Chat:
     async def _accounted(
         self, question: Question, form: str, parameters: dict[str, Any], account: Account
     ) -> Reply:
-        await account.reserve()
-        used: Usage | None = None
-        try:
-            reply = await self._once(question, form, parameters)
-            used = reply.usage
-        except Failure as error:
-            if not (isinstance(error, Transient) and error.lost):
-                used = Usage()
-            raise
-        finally:
-            account.settle(used)
-        return reply
+        async with self._pace.request(account.worst):
+            await account.reserve()
+            used: Usage | None = None
+            try:
+                reply = await self._once(question, form, parameters)
+                used = reply.usage
+            except Failure as error:
+                if not (isinstance(error, Transient) and error.lost):
+                    used = Usage()
+                raise
+            finally:
+                account.settle(used)
+                self._pace.used(account.worst, used)
+            return reply
 
     async def _once(self, question: Question, form: str, parameters: dict[str, Any]) -> Reply:
         assert self._model is not None
@@ -335,7 +352,8 @@ def _complaint(parameters: Mapping[str, Any], complaint: str) -> dict[str, str |
 def _wait(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     if isinstance(error, Transient) and error.retry_after is not None:
-        return error.retry_after
+        # Spread, so that those who were told the same time do not come back all at once.
+        return error.retry_after * random.uniform(1, 1.25)
     return float(_BACKOFF(state))
 
 
