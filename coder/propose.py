@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from coder import codebook as codebooks
+from coder.proposers.answers import FILE, Answers
 from coder.proposers.base import Proposer
 from coder.proposers.preview import Preview
 from coder.proposers.spending import NO_CAPS, Caps
@@ -51,7 +52,8 @@ def start(
     manifest = _inputs(study, name, codebook, issues, examples, reserved, sampled_from)
     # Before the proposer is made, which may take a minute where there are labels.
     known = Run.resume(study.runs, manifest, INPUTS)
-    proposer = build_proposer(study, codebook, examples, caps)
+    answers = Answers(study.cache / FILE) if study.settings.model.cache else None
+    proposer = build_proposer(study, codebook, examples, caps, answers)
     made_with: dict[str, Any] = {"model": proposer.describe()}
     if known is None:
         made_with["measured"] = proposer.measured()
@@ -144,7 +146,11 @@ def _uniform(seed: int, issue_id: str) -> float:
 
 
 def build_proposer(
-    study: Study, codebook: Codebook, examples: Sequence[Example], caps: Caps = NO_CAPS
+    study: Study,
+    codebook: Codebook,
+    examples: Sequence[Example],
+    caps: Caps = NO_CAPS,
+    answers: Answers | None = None,
 ) -> Proposer:
     """The proposer that ``model.name`` asks for. Raises ``ModelError`` when it cannot run here."""
     if study.settings.model.name == "embedded":
@@ -155,7 +161,7 @@ def build_proposer(
         return EmbeddedProposer.fit(codebook, examples, encoder=encoder, seed=study.settings.seed)
     from coder.proposers.llm import LLMProposer
 
-    return LLMProposer.open(study, codebook, examples, caps)
+    return LLMProposer.open(study, codebook, examples, caps, answers)
 
 
 def pending(run: Run) -> list[Issue]:
@@ -167,14 +173,29 @@ def pending(run: Run) -> list[Issue]:
 def propose(run: Run, proposer: Proposer, on_proposal: OnProposal) -> Counter[Status]:
     """Propose codes for every pending issue; each proposal is on disk before it is reported.
 
-    Returns how many proposals of this session ended in each status. May be stopped at any moment,
-    by a signal or a power cut, and called again.
+    Those that fail are asked once more at the end, and only then reported. Returns how many issues
+    ended in each status. May be stopped at any moment, by a signal or a power cut, and called
+    again.
     """
     counts: Counter[Status] = Counter()
+    failed: list[Issue] = []
     with run.proposing():
-        todo = pending(run)
-        for proposal in proposer.propose(todo, lambda call: run.calls.append([call])):
-            run.proposals.append([proposal])
+
+        def ask(issues: Sequence[Issue]) -> Iterator[Proposal]:
+            for proposal in proposer.propose(issues, run.calls.append):
+                run.proposals.append([proposal])
+                yield proposal
+
+        def report(proposal: Proposal) -> None:
             counts[proposal.status] += 1
             on_proposal(proposal)
+
+        for proposal in ask(pending(run)):
+            if proposal.status is Status.FAILED:
+                failed.append(run.issues[proposal.issue_id])
+            else:
+                report(proposal)
+        if failed:
+            for proposal in ask(failed):
+                report(proposal)
     return counts

@@ -267,6 +267,8 @@ class Call(Record):
     raw_response: str | None = None
     finish_reason: str = ""
     usage: Usage | None = None
+    cached: bool = False
+    """It was not asked: an earlier answer of the study to the same request was taken."""
     attempts: int = Field(default=1, ge=0)
     """Requests it took: all but the last came back without an answer."""
     estimated: Usage | None = None

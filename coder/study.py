@@ -48,6 +48,9 @@ class ModelSettings(_Section):
     sample_temperature: float = Field(default=0.7, gt=0, le=2)
     logprobs: bool = False
     redact: bool = False
+    requests_per_minute: int = Field(default=0, ge=0)
+    tokens_per_minute: int = Field(default=0, ge=0)
+    cache: bool = True
 
 
 class RetrievalSettings(_Section):

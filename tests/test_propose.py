@@ -16,7 +16,7 @@ from support.runs import CODEBOOK
 
 from coder import propose as driver
 from coder.errors import RunError
-from coder.proposers.base import Proposer, SaveCall
+from coder.proposers.base import Proposer, SaveCalls
 from coder.records import Call, Issue, Manifest, Proposal, Status
 from coder.store import Run, data_hash
 
@@ -34,7 +34,7 @@ class Scripted(Proposer):
     def describe(self) -> dict[str, Any]:
         return {"kind": "llm", "name": "scripted"}
 
-    def propose(self, issues: Iterable[Issue], save_call: SaveCall) -> Iterator[Proposal]:
+    def propose(self, issues: Iterable[Issue], save_calls: SaveCalls) -> Iterator[Proposal]:
         for issue in issues:
             if issue.id == self.stop_at:
                 raise KeyboardInterrupt
@@ -43,7 +43,7 @@ class Scripted(Proposer):
                 id=f"c{issue.id}", issue_id=issue.id, model="m", prompt="p", prompt_hash="h",
                 request={},
             )  # fmt: skip
-            save_call(call)
+            save_calls([call])
             status = self.statuses.get(issue.id, Status.ABSTAINED)
             yield Proposal(
                 id=f"p{issue.id}", issue_id=issue.id, issue_hash=issue.hash, status=status
@@ -89,7 +89,7 @@ def test_only_what_failed_is_asked_again_and_the_failure_stays_on_record(run):
     assert again.asked == ["i1"]
     assert run.latest_proposals()["i1"].status is Status.ABSTAINED
     assert [p.status for p in run.proposals if p.issue_id == "i1"] == [
-        Status.FAILED, Status.ABSTAINED,
+        Status.FAILED, Status.FAILED, Status.ABSTAINED,
     ]  # fmt: skip
 
 

@@ -88,7 +88,7 @@ class Reasker:
         for name, text in proposer.texts().items():
             write_atomically(self.folder / f"{variant}.{name}", text)
         answers = self._answers(variant)
-        for proposal in proposer.propose(todo, lambda call: self.calls.append([call])):
+        for proposal in proposer.propose(todo, self.calls.append):
             answers.append([proposal])
             found[proposal.issue_id] = proposal
             heard(proposal)

@@ -52,6 +52,12 @@ if TYPE_CHECKING:
     metavar="SHARE",
     help="Keep this share (0 to 1) of --labels from the model, to compare it with.",
 )
+@click.option("--concurrency", type=click.IntRange(1, 512), metavar="N", help="Requests at a time.")
+@click.option("--rpm", type=click.IntRange(min=0), metavar="N", help="Requests a minute at most.")
+@click.option("--tpm", type=click.IntRange(min=0), metavar="N", help="Tokens a minute at most.")
+@click.option(
+    "--no-cache", is_flag=True, help="Do not use answers that other runs of the study paid for."
+)
 @click.option("--sample", type=click.IntRange(min=1), help="Code a random sample of this many.")
 @click.option("--dry-run", is_flag=True, help="Only say what it will take: tokens, calls, price.")
 @click.option(
@@ -74,6 +80,10 @@ def command(
     labels: Path | None,
     labelled_issues: Path | None,
     reserve: float | None,
+    concurrency: int | None,
+    rpm: int | None,
+    tpm: int | None,
+    no_cache: bool,
     sample: int | None,
     dry_run: bool,
     max_cost: float | None,
@@ -101,7 +111,8 @@ def command(
     from coder.study import Study
 
     asked = {"name": model, "base_url": base_url, "strategy": strategy, "samples": samples,
-             "redact": redact}  # fmt: skip
+             "redact": redact, "concurrency": concurrency, "requests_per_minute": rpm,
+             "tokens_per_minute": tpm, "cache": False if no_cache else None}  # fmt: skip
     study = Study.open(codebook=codebook, model=asked)
     codebook_path = find("codebook", study.settings.codebook, ".yaml", study.root)
     book = codebooks.load(codebook_path)
@@ -183,6 +194,8 @@ def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
     done = f"{counts.total()} issues proposed in run {safe(run.name)}"
     kinds = ", ".join(f"{counts[s]} {s.value}" for s in Status if counts[s])
     console.print(done + (f": {kinds}." if kinds else "; nothing was left to do."))
+    if remark := proposer.remark():
+        console.print(safe(remark))
     if counts[Status.FAILED]:
         console.print("The same command asks again for those that failed.")
     return counts

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from coder.proposers.preview import Preview
 from coder.records import Call, Issue, Proposal
 
-SaveCall = Callable[[Call], None]
-"""Puts a call on disk. A proposer hands over every call before it parses the answer."""
+SaveCalls = Callable[[Sequence[Call]], None]
+"""Puts calls on disk, at once. A proposer hands over every call before it parses the answer."""
 
 
 class Proposer(Protocol):
@@ -31,6 +31,10 @@ class Proposer(Protocol):
         """What calls name only by its hash, to be kept in the run: file name -> text."""
         return {}
 
+    def remark(self) -> str:
+        """What was out of the ordinary while proposing, for people; empty if nothing was."""
+        return ""
+
     def recall(self, calls: Iterable[Call]) -> None:
         """Answers this run already has, to be used instead of asking (and paying) again."""
 
@@ -38,6 +42,6 @@ class Proposer(Protocol):
         """What proposing codes for ``issues`` will take; ``None`` if nothing. Contacts nobody."""
         return None
 
-    def propose(self, issues: Iterable[Issue], save_call: SaveCall) -> Iterator[Proposal]:
+    def propose(self, issues: Iterable[Issue], save_calls: SaveCalls) -> Iterator[Proposal]:
         """One proposal for each issue, in any order, each as soon as it is known."""
         ...

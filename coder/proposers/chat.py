@@ -1,25 +1,26 @@
-"""The one door to chat models: any provider through langchain, with retries and honest failures.
+"""The one door to chat models, with retries and honest failures.
 
 The only importer of langchain's chat models and of openai. A server that speaks OpenAI's protocol
-gets its parameters in the body of the request, and its answer is read from the body that came
-back: the client's own reading raises on a truncated answer or an odd usage block, and what was
-paid for would be lost.
+is asked through openai's client, which hands over the body as it came: reading it into objects
+costs milliseconds, and raises on a truncated answer or an odd usage block, so that what was paid
+for would be lost. Every other provider is asked through langchain.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import tenacity
 
 from coder.errors import ModelError
 from coder.proposers.failures import Failure, Fatal, Gone, Rejected, Transient, clean, failure
+from coder.proposers.pace import Pace
 from coder.proposers.providers import Endpoint, endpoint
 from coder.proposers.question import Question
 from coder.proposers.spending import Account
@@ -27,6 +28,7 @@ from coder.records import Usage, canonical_json
 from coder.study import ModelSettings, Study
 
 if TYPE_CHECKING:
+    import openai
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage
 
@@ -40,7 +42,6 @@ IN_A_ROW = 5
 """So many issues one after the other without an answer mean that the server is gone."""
 
 _BACKOFF = tenacity.wait_random_exponential(multiplier=0.5, max=30.0)
-_bodies: ContextVar[list[str] | None] = ContextVar("bodies", default=None)
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,17 @@ class Reply:
     parameters: dict[str, Any] | None = None
 
 
+Send = Callable[[Question, Mapping[str, Any]], Awaitable[Reply]]
+"""Makes one request with these parameters; raises whatever its client raises."""
+
+
 def check_model(study: Study) -> str:
     """What the study's chat model is, in words. Contacts nobody.
 
     Raises ``ModelError`` when a package or a key is missing.
     """
     to = endpoint(study)
-    _build(to, study.settings.model)
+    (_client if to.speaks_openai else _langchain)(to, study.settings.model)
     where = to.public_url or f"the {to.provider} service"
     return f"{to.model} at {where} (not contacted)"
 
@@ -85,25 +90,46 @@ class Chat:
         self._refused: dict[str, str | int | None] = {}
         self._reached = False
         self._unanswered = 0
-        self._model: BaseChatModel | None = None
+        self._send: Send | None = None
+        self._pace = self._new_pace()
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[Chat]:
         """Opens connections for as long as the context lasts; ``ask`` works only inside it."""
+        before, self._pace = self._pace, self._new_pace()
+        self._pace.slots.lowest = before.slots.lowest
         if not self.endpoint.speaks_openai:
-            self._model = _build(self.endpoint, self._settings)
+            model = _langchain(self.endpoint, self._settings)
+
+            async def through_langchain(question: Question, _: Mapping[str, Any]) -> Reply:
+                return _read_message(await model.ainvoke(list(question.messages)))
+
+            self._send = through_langchain
             yield self
             return
-        import openai
+        async with _client(self.endpoint, self._settings) as client:
 
-        async with openai.DefaultAsyncHttpxClient(
-            timeout=self._timeout,
-            event_hooks={"response": [_keep_body]},
-            # A proxy set for the outside world must not stand before a server on this machine.
-            trust_env=not self.endpoint.is_loopback,
-        ) as client:
-            self._model = _build(self.endpoint, self._settings, client)
+            async def through_openai(question: Question, options: Mapping[str, Any]) -> Reply:
+                messages = [{"role": role, "content": text} for role, text in question.messages]
+                body = {"model": self.endpoint.model, "messages": messages, **options}
+                answer = await client.post("/chat/completions", cast_to=str, body=body)
+                reply = read_completion(answer)
+                if reply is None:
+                    raise ValueError("it is not a chat completion")
+                return reply
+
+            self._send = through_openai
             yield self
+
+    def _new_pace(self) -> Pace:
+        settings = self._settings
+        per_minute = settings.requests_per_minute, settings.tokens_per_minute
+        return Pace(settings.concurrency, *per_minute)
+
+    @property
+    def fewest_at_a_time(self) -> int:
+        """To how many requests at a time an overloaded server has brought it down."""
+        return self._pace.slots.lowest
 
     async def ask(self, question: Question, account: Account) -> Reply:
         """The model's answer; every request for it goes through ``account``.
@@ -168,41 +194,31 @@ class Chat:
     async def _accounted(
         self, question: Question, form: str, parameters: dict[str, Any], account: Account
     ) -> Reply:
-        await account.reserve()
-        used: Usage | None = None
-        try:
-            reply = await self._once(question, form, parameters)
-            used = reply.usage
-        except Failure as error:
-            if not (isinstance(error, Transient) and error.lost):
-                used = Usage()
-            raise
-        finally:
-            account.settle(used)
-        return reply
+        async with self._pace.request(account.worst):
+            await account.reserve()
+            used: Usage | None = None
+            try:
+                reply = await self._once(question, form, parameters)
+                used = reply.usage
+            except Failure as error:
+                if not (isinstance(error, Transient) and error.lost):
+                    used = Usage()
+                raise
+            finally:
+                account.settle(used)
+                self._pace.used(account.worst, used)
+            return reply
 
     async def _once(self, question: Question, form: str, parameters: dict[str, Any]) -> Reply:
-        assert self._model is not None
-        bodies: list[str] = []
-        _bodies.set(bodies)
-        options: dict[str, Any] = {}
-        if self.endpoint.speaks_openai:
-            options["extra_body"] = {**parameters, **_response_format(form, question.schema)}
-        reply: Reply | None = None
+        assert self._send is not None
+        options = {**parameters, **_response_format(form, question.schema)}
         try:
             async with asyncio.timeout(self._timeout):
-                message = await self._model.ainvoke(list(question.messages), **options)
-            reply = read_completion(bodies[-1]) if bodies else None
-            reply = reply or _read_message(message)
+                reply = await self._send(question, options)
         except Exception as error:
-            # The client may stumble over an answer that is all there: it has been paid for.
-            reply = read_completion(bodies[-1]) if bodies else None
-            if reply is None:
-                raise self._mapped(error) from error
+            raise self._mapped(error) from error
         self._reached = True
-        return Reply(
-            reply.text, reply.raw, reply.finish_reason, reply.refusal, reply.usage, form, parameters
-        )
+        return replace(reply, format=form, parameters=parameters)
 
     def _mapped(self, error: Exception) -> Failure:
         key = self.endpoint.key.get_secret_value() if self.endpoint.key else ""
@@ -335,34 +351,49 @@ def _complaint(parameters: Mapping[str, Any], complaint: str) -> dict[str, str |
 def _wait(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     if isinstance(error, Transient) and error.retry_after is not None:
-        return error.retry_after
+        # Spread, so that those who were told the same time do not come back all at once.
+        return error.retry_after * random.uniform(1, 1.25)
     return float(_BACKOFF(state))
 
 
-async def _keep_body(response: Any) -> None:
-    kept = _bodies.get()
-    if kept is not None:
-        await response.aread()
-        kept.append(response.text)
+def _client(to: Endpoint, settings: ModelSettings) -> openai.AsyncOpenAI:
+    """A client for a server that speaks OpenAI's protocol. Contacts nobody."""
+    import openai
+
+    # Never None: the client would then take OPENAI_API_KEY and send it to whatever server.
+    key = to.key.get_secret_value() if to.key else "none-needed"
+    http = openai.DefaultAsyncHttpxClient(
+        timeout=settings.timeout,
+        # A proxy set for the outside world must not stand before a server on this machine.
+        trust_env=not to.is_loopback,
+    )
+    if to.provider == "azure_openai":
+        return openai.AsyncAzureOpenAI(
+            api_key=key,
+            azure_endpoint=to.base_url,
+            azure_deployment=to.model,
+            api_version=to.api_version,
+            max_retries=0,
+            http_client=http,
+        )
+    return openai.AsyncOpenAI(
+        api_key=key, base_url=to.base_url or None, max_retries=0, http_client=http
+    )
 
 
-def _build(to: Endpoint, settings: ModelSettings, client: Any = None) -> BaseChatModel:
+def _langchain(to: Endpoint, settings: ModelSettings) -> BaseChatModel:
     """The langchain model for an endpoint. Raises ``ModelError`` with what is missing."""
     from langchain.chat_models import init_chat_model
 
-    options: dict[str, Any] = {"max_retries": 0, "timeout": settings.timeout}
-    if to.speaks_openai:
-        # Never None: the client would then take OPENAI_API_KEY and send it to whatever server.
-        options["api_key"] = to.key.get_secret_value() if to.key else "none-needed"
-        options["http_async_client"] = client
-    else:
-        options |= {"temperature": settings.temperature, "max_tokens": settings.max_output_tokens}
-        if to.key is not None:
-            options["api_key"] = to.key.get_secret_value()
-    if to.provider == "azure_openai":
-        options |= {"azure_endpoint": to.base_url, "azure_deployment": to.model,
-                    "api_version": to.api_version}  # fmt: skip
-    elif to.base_url:
+    options: dict[str, Any] = {
+        "max_retries": 0,
+        "timeout": settings.timeout,
+        "temperature": settings.temperature,
+        "max_tokens": settings.max_output_tokens,
+    }
+    if to.key is not None:
+        options["api_key"] = to.key.get_secret_value()
+    if to.base_url:
         options["base_url"] = to.base_url
     try:
         model: BaseChatModel = init_chat_model(to.model, model_provider=to.provider, **options)

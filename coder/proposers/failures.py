@@ -15,6 +15,7 @@ MAX_RETRY_AFTER = 60.0
 """Seconds; a server may ask for more, but then it is asked again at this interval."""
 
 _RETRIED = {408, 409, 425, 429}
+_OVERLOADED = {429, 503, 529}
 _FATAL = {401: "the key is refused", 402: "the account has no credit",
           403: "access is denied", 404: "no such model or address"}  # fmt: skip
 _TOO_LONG = ("context length", "context_length", "context size", "maximum context",
@@ -36,6 +37,7 @@ class Transient(Failure):
         retry_after: float | None = None,
         unreachable: bool = False,
         lost: bool = False,
+        overloaded: bool = False,
     ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
@@ -43,6 +45,8 @@ class Transient(Failure):
         """No connection was made at all."""
         self.lost = lost
         """It arrived, but its answer did not: it may have to be paid for."""
+        self.overloaded = overloaded
+        """The server has more to do than it can: fewer requests at a time may help."""
 
 
 class Fatal(Failure):
@@ -74,20 +78,22 @@ def failure(error: BaseException, secret: str = "") -> Failure:
     message = clean(str(error), secret) or type(error).__name__
     names = {kind.__name__ for e in _chain(error) for kind in type(e).__mro__}
     if status is None:
+        timed_out = any("Timeout" in name for name in names)
         why = f"the answer cannot be read ({type(error).__name__}: {message})"
-        if any("Timeout" in name for name in names):
+        if timed_out:
             why = "no answer within the time limit"
         elif any("Connect" in name or "Transport" in name or "Protocol" in name for name in names):
             why = f"the connection failed: {_root(error, secret)}"
         unreachable = _refused(names)
-        return Transient(why, unreachable=unreachable, lost=not unreachable)
+        return Transient(why, unreachable=unreachable, lost=not unreachable, overloaded=timed_out)
     if status == 429 and "insufficient_quota" in message:
         return Fatal("the account has no credit (429)")
     if status in _FATAL:
         # Not the server's own words: they may repeat part of the key.
         return Fatal(f"{_FATAL[status]} ({status})")
     if status in _RETRIED or status >= 500:
-        return Transient(f"the server answered {status}: {message}", _retry_after(error))
+        why = f"the server answered {status}: {message}"
+        return Transient(why, _retry_after(error), overloaded=status in _OVERLOADED)
     lower = message.casefold()
     if any(word in lower for word in _FILTERED):
         return Filtered(f"the provider's content filter refused it: {message}")

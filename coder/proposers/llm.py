@@ -19,7 +19,8 @@ from time import perf_counter
 from typing import Any, Generic, Self, TypeVar
 
 from coder.errors import LimitReached
-from coder.proposers.base import Proposer, SaveCall
+from coder.proposers.answers import Answers
+from coder.proposers.base import Proposer, SaveCalls
 from coder.proposers.chat import Chat, stop_message
 from coder.proposers.compose import Composer, asked_how, hash_of
 from coder.proposers.failures import Failure, Fatal, Filtered
@@ -30,7 +31,7 @@ from coder.proposers.question import Question, Talk
 from coder.proposers.spending import NO_CAPS, Account, Caps, Meter
 from coder.proposers.strategies import Strategy, open_strategy, systems
 from coder.proposers.wire import Wire
-from coder.records import Call, Codebook, Example, Issue, Proposal, content_hash, now
+from coder.records import Call, Codebook, Example, Issue, Proposal, Usage, content_hash, now
 from coder.study import Study
 
 T = TypeVar("T")
@@ -44,6 +45,8 @@ class Step(Generic[T]):
     talk: Talk[T]
     question: Question
     key: str
+    calls: tuple[Call, ...] = ()
+    """What it has been told already."""
 
 
 class LLMProposer(Proposer):
@@ -56,6 +59,7 @@ class LLMProposer(Proposer):
         composer: Composer,
         price: Price | None,
         meter: Meter,
+        answers: Answers | None = None,
     ) -> None:
         self._settings = study.settings
         self._chat = Chat(endpoint(study), study.settings.model)
@@ -66,6 +70,7 @@ class LLMProposer(Proposer):
         self._price = price
         self._meter = meter
         self._lost: list[Call] = []
+        self._answers = answers
 
     @classmethod
     def open(
@@ -74,8 +79,9 @@ class LLMProposer(Proposer):
         codebook: Codebook,
         examples: Sequence[Example],
         caps: Caps = NO_CAPS,
+        answers: Answers | None = None,
     ) -> Self:
-        """The proposer a study is set to. Contacts nobody.
+        """The proposer a study is set to; ``answers`` of other runs are used. Contacts nobody.
 
         Raises ``ModelError`` without the model's package or key, ``InputError`` for a bad template
         or price table, and ``UsageError`` when the codebook does not fit into
@@ -87,7 +93,7 @@ class LLMProposer(Proposer):
         composer = Composer.open(study, codebook, examples)
         bounded = endpoint(study).compatible
         strategy = open_strategy(settings.model, codebook, composer, bounded)
-        return cls(study, strategy, composer, price, meter)
+        return cls(study, strategy, composer, price, meter, answers)
 
     def texts(self) -> Mapping[str, str]:
         """The messages that requests begin with; calls name them by their hash."""
@@ -114,6 +120,15 @@ class LLMProposer(Proposer):
         """
         calls = list(calls)
         self._meter.add(calls)
+        self._remember(calls)
+
+    def remark(self) -> str:
+        fewest = self._chat.fewest_at_a_time
+        if fewest == self._settings.model.concurrency:
+            return ""
+        return f"The server was overloaded: as few as {fewest} requests at a time were made."
+
+    def _remember(self, calls: Iterable[Call]) -> None:
         for call in calls:
             key = call.request.get("key")
             if isinstance(key, str) and call.raw_response is not None and not call.error:
@@ -139,7 +154,7 @@ class LLMProposer(Proposer):
             price=self._price,
         )
 
-    def propose(self, issues: Iterable[Issue], save_call: SaveCall) -> Iterator[Proposal]:
+    def propose(self, issues: Iterable[Issue], save_calls: SaveCalls) -> Iterator[Proposal]:
         """One proposal for each issue, as answers come in. Every call is saved before it is read.
 
         Raises ``ModelError`` when asking on is of no use (a refused key, no server) and
@@ -149,26 +164,27 @@ class LLMProposer(Proposer):
         talks = ((issue, self._strategy.talk(issue)) for issue in issues)
         try:
             with wire:
-                yield from self._drive(talks, wire, save_call)
+                yield from self._drive(talks, wire, save_calls)
         except Fatal as error:
             raise stop_message(self._chat.endpoint, error) from None
         finally:
-            for call in [*(call for _, call in wire.completed()), *self._lost]:
-                save_call(call)
+            self._save([*(call for _, call in wire.completed()), *self._lost], save_calls)
             self._lost.clear()
+            if self._answers is not None:
+                self._answers.close()
 
     def _drive(
         self,
         talks: Iterator[tuple[Issue, Talk[T]]],
         wire: Wire[Step[T], Call],
-        save_call: SaveCall,
+        save_calls: SaveCalls,
     ) -> Iterator[T]:
         """Lead many talks at once, and give what each comes to."""
         waiting: deque[Step[T]] = deque()
         limit: LimitReached | None = None
         while True:
             while limit is None and wire.room and (step := self._next(waiting, talks)):
-                known = self._answered.get(step.key)
+                known = self._answered.get(step.key) or self._cached(step, save_calls)
                 if known is None:
                     wire.send(step)
                 else:
@@ -176,14 +192,15 @@ class LLMProposer(Proposer):
             if not wire.busy:
                 break
             try:
-                step, call = wire.receive()
+                received = wire.receive()
             except LimitReached as error:
                 # Nothing more is sent; what is under way is waited for.
                 limit = error
                 continue
-            save_call(call)
+            self._save([call for _, call in received], save_calls)
             wire.acknowledge()
-            yield from self._go_on(step, call, waiting)
+            for step, call in received:
+                yield from self._go_on(step, call, waiting)
         if limit is not None:
             raise limit
 
@@ -200,12 +217,38 @@ class LLMProposer(Proposer):
 
     def _go_on(self, step: Step[T], call: Call, waiting: deque[Step[T]]) -> Iterator[T]:
         """Tell a talk its answer: it asks on, or it has come to its end."""
+        calls = (*step.calls, call)
         try:
             question = step.talk.send(call)
         except StopIteration as end:
+            if calls[-1].error:
+                # It may be asked again in this session, and must not pay for the rest again.
+                self._remember(calls)
             yield end.value
         else:
-            waiting.append(replace(step, question=question, key=self._key(question)))
+            key = self._key(question)
+            waiting.append(replace(step, question=question, key=key, calls=calls))
+
+    def _save(self, calls: Sequence[Call], save_calls: SaveCalls) -> None:
+        save_calls(calls)
+        if self._answers is not None:
+            self._answers.keep(calls)
+
+    def _cached(self, step: Step[Any], save_calls: SaveCalls) -> Call | None:
+        """The call that stands for an answer of another run; saved like every other."""
+        kept = self._answers.find(step.key) if self._answers is not None else None
+        if kept is None:
+            return None
+        answered = {
+            "raw_response": kept.raw_response,
+            "finish_reason": kept.finish_reason,
+            "cached": True,
+        }
+        call = self._record(
+            step, _sent(step), answered, self._meter.account(Usage()), perf_counter()
+        )
+        save_calls([call])
+        return call
 
     # --- asking ---------------------------------------------------------------------------------
 
@@ -227,15 +270,7 @@ class LLMProposer(Proposer):
         began = perf_counter()
         question = step.question
         account = self._meter.account(self._composer.worst(question))
-        (_, system), *rest = question.messages
-        sent: dict[str, Any] = {
-            "key": step.key,
-            # The system message is the same in many calls: named by its hash, kept once.
-            "messages": [{"role": "system", "hash": hash_of(system)}]
-            + [{"role": role, "content": text} for role, text in rest],
-        }
-        if question.sample:
-            sent["sample"] = question.sample
+        sent = _sent(step)
         answered: dict[str, Any]
         try:
             reply = await self._chat.ask(question, account)
@@ -278,3 +313,17 @@ class LLMProposer(Proposer):
             at=at,
             **answered,
         )
+
+
+def _sent(step: Step[Any]) -> dict[str, Any]:
+    """What a call says of its request."""
+    (_, system), *rest = step.question.messages
+    sent: dict[str, Any] = {
+        "key": step.key,
+        # The system message is the same in many calls: named by its hash, kept once.
+        "messages": [{"role": "system", "hash": hash_of(system)}]
+        + [{"role": role, "content": text} for role, text in rest],
+    }
+    if step.question.sample:
+        sent["sample"] = step.question.sample
+    return sent

@@ -37,7 +37,7 @@ class Wire(Generic[Q, A]):
         self._connect = connect
         self._limit = limit
         self._done: queue.SimpleQueue[tuple[Q, A | BaseException]] = queue.SimpleQueue()
-        self._held: tuple[Q, A] | None = None
+        self._held: list[tuple[Q, A]] = []
         self._ready: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
@@ -73,31 +73,33 @@ class Wire(Generic[Q, A]):
         self.busy += 1
         self._loop.call_soon_threadsafe(self._start, request)
 
-    def receive(self) -> tuple[Q, A]:
-        """The next request to be answered, with its answer. Blocks, but not against Ctrl-C.
+    def receive(self) -> list[tuple[Q, A]]:
+        """All requests that have been answered, at least one. Blocks, but not against Ctrl-C.
 
-        Until :meth:`acknowledge` the answer counts as not received: a Ctrl-C may come in between.
+        Until :meth:`acknowledge` they count as not received: a Ctrl-C may come in between.
         """
-        while True:
+        while not (self._held and self._done.empty()):
             try:
                 request, answer = self._done.get(timeout=_POLL_SECONDS)
-                break
             except queue.Empty:
                 continue
-        self.busy -= 1
-        if isinstance(answer, BaseException):
-            raise answer
-        self._held = request, answer
+            if isinstance(answer, BaseException) and self._held:
+                # First what was answered before it; it comes out the next time.
+                self._done.put((request, answer))
+                break
+            self.busy -= 1
+            if isinstance(answer, BaseException):
+                raise answer
+            self._held.append((request, answer))
         return self._held
 
     def acknowledge(self) -> None:
-        """The answer received last is safe."""
-        self._held = None
+        """The answers received last are safe."""
+        self._held = []
 
     def completed(self) -> list[tuple[Q, A]]:
         """What was answered and not acknowledged, to be saved once the wire is closed."""
-        found = [self._held] if self._held is not None else []
-        self._held = None
+        found, self._held = self._held, []
         while not self._done.empty():
             request, answer = self._done.get_nowait()
             if not isinstance(answer, BaseException):

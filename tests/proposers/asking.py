@@ -43,5 +43,5 @@ def ask(folder, server, issues=None, codes=PETS, **settings) -> tuple[list[Propo
     calls: list[Call] = []
     proposer = LLMProposer.open(study(folder, server.base_url, **settings), book(codes), [])
     with server.running():
-        proposals = list(proposer.propose(issues or [issue()], calls.append))
+        proposals = list(proposer.propose(issues or [issue()], calls.extend))
     return proposals, calls

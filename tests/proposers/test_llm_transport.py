@@ -57,7 +57,7 @@ def test_what_cannot_pass_stops_the_run_at_once(status, words, tmp_path):
     setting = study(tmp_path, server.base_url, concurrency=1, key=KEY)
     proposer = LLMProposer.open(setting, book(), [])
     with server.running(), pytest.raises(ModelError, match=words) as stopped:
-        for proposal in proposer.propose([issue(n) for n in range(20)], saved.append):
+        for proposal in proposer.propose([issue(n) for n in range(20)], saved.extend):
             got.append(proposal)
     assert [p.status for p in got] == [Status.OK]
     assert len([call for call in saved if not call.error]) == 1
@@ -198,7 +198,7 @@ def test_every_call_is_saved_before_its_proposal_is_made(tmp_path):
     proposer = LLMProposer.open(study(tmp_path, server.base_url), book(), [])
     saved = []
     with server.running():
-        for proposal in proposer.propose([issue(n) for n in range(5)], saved.append):
+        for proposal in proposer.propose([issue(n) for n in range(5)], saved.extend):
             assert set(proposal.call_ids) <= {call.id for call in saved}
 
 
@@ -207,7 +207,7 @@ def test_stopping_is_quick_and_keeps_what_was_answered(tmp_path):
     proposer = LLMProposer.open(study(tmp_path, server.base_url, timeout=60), book(), [])
     saved = []
     with server.running():
-        stream = proposer.propose([issue(n) for n in range(50)], saved.append)
+        stream = proposer.propose([issue(n) for n in range(50)], saved.extend)
         next(stream)
         deadline = time.monotonic() + 5
         while len(server.requests) < 7 and time.monotonic() < deadline:
@@ -224,11 +224,11 @@ def test_an_interrupt_while_saving_does_not_lose_the_answer(tmp_path):
     proposer = LLMProposer.open(study(tmp_path, server.base_url), book(), [])
     saved = []
 
-    def save(call):
+    def save(calls):
         if not saved:
             saved.append(None)
             raise KeyboardInterrupt
-        saved.append(call)
+        saved.extend(calls)
 
     with server.running(), pytest.raises(KeyboardInterrupt):
         list(proposer.propose([issue()], save))
@@ -240,10 +240,10 @@ def test_a_saved_answer_is_not_paid_for_again(tmp_path):
     setting = study(tmp_path, server.base_url)
     saved, more = [], []
     with server.running():
-        (before,) = LLMProposer.open(setting, book(), []).propose([issue()], saved.append)
+        (before,) = LLMProposer.open(setting, book(), []).propose([issue()], saved.extend)
         resumed = LLMProposer.open(setting, book(), [])
         resumed.recall(saved)
-        (after,) = resumed.propose([issue()], more.append)
+        (after,) = resumed.propose([issue()], more.extend)
     assert len(saved) == 2 and more == [] and len(server.requests) == 2
     assert after.model_copy(update={"at": before.at}) == before
 
@@ -253,10 +253,10 @@ def test_a_failure_is_asked_again(tmp_path):
     setting = study(tmp_path, server.base_url, retries=0)
     saved = []
     with server.running():
-        (failed,) = LLMProposer.open(setting, book(), []).propose([issue()], saved.append)
+        (failed,) = LLMProposer.open(setting, book(), []).propose([issue()], saved.extend)
         resumed = LLMProposer.open(setting, book(), [])
         resumed.recall(saved)
-        (proposal,) = resumed.propose([issue()], saved.append)
+        (proposal,) = resumed.propose([issue()], saved.extend)
     assert (failed.status, proposal.status) == (Status.FAILED, Status.OK)
     assert len({call.id for call in saved}) == 2
 

@@ -63,7 +63,7 @@ def test_issues_are_coded_by_a_language_model(address, tmp_path):
     ]
     calls = []
     proposer = LLMProposer.open(study(tmp_path, address), book(), [])
-    proposals = list(proposer.propose(issues, calls.append))
+    proposals = list(proposer.propose(issues, calls.extend))
     assert {p.issue_id for p in proposals} == {"i1", "i2", "i3"}
     # Held to a grammar, it can only name codes there are; all it can do wrong is not to end.
     assert {p.status for p in proposals} <= {Status.OK, Status.ABSTAINED, Status.UNPARSED}
@@ -80,7 +80,7 @@ def test_a_server_tells_how_likely_each_code_was(address, tmp_path):
     settings = study(tmp_path, address, strategy="cascade", logprobs=True)
     calls = []
     issues = [issue(1, "A big dog", "It barks."), issue(2, "A cat", "It meows.")]
-    proposals = list(LLMProposer.open(settings, book(), []).propose(issues, calls.append))
+    proposals = list(LLMProposer.open(settings, book(), []).propose(issues, calls.extend))
     told = [code for p in proposals for code in (*p.codes, *p.runners_up)]
     assert told, [p.error for p in proposals]
     assert all(code.likelihood is not None and 0 <= code.likelihood <= 1 for code in told)

@@ -44,7 +44,7 @@ def session(folder, server, calls, caps, issues, **settings):
     proposer.recall(list(calls))
     proposals, stop = [], None
     try:
-        for proposal in proposer.propose(issues, calls.append):
+        for proposal in proposer.propose(issues, calls.extend):
             proposals.append(proposal)
     except (LimitReached, ModelError) as error:
         stop = error
@@ -166,7 +166,7 @@ def test_a_request_under_way_at_a_stop_counts(folder):
     server, calls = FaultServer(lambda _b, n: Reply(body=completion().body, delay=30 * n)), []
     proposer = LLMProposer.open(study(folder, server.base_url, timeout=60), book(), [])
     with server.running():
-        stream = proposer.propose([issue(1), issue(2)], calls.append)
+        stream = proposer.propose([issue(1), issue(2)], calls.extend)
         next(stream)
         deadline = time.monotonic() + 5
         while len(server.requests) < 2 and time.monotonic() < deadline:

@@ -203,9 +203,9 @@ def test_what_was_answered_is_not_asked_again(tmp_path):
     settings = study(tmp_path, server.base_url, strategy="cascade")
     calls = []
     with server.running():
-        (before,) = LLMProposer.open(settings, book(), []).propose([issue()], calls.append)
+        (before,) = LLMProposer.open(settings, book(), []).propose([issue()], calls.extend)
         resumed = LLMProposer.open(settings, book(), [])
         resumed.recall(calls[:1])
-        (after,) = resumed.propose([issue()], calls.append)
+        (after,) = resumed.propose([issue()], calls.extend)
     assert len(server.requests) == 3
     assert before.codes == after.codes

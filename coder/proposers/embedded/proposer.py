@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coder.codebook import can_hold
-from coder.proposers.base import Proposer, SaveCall
+from coder.proposers.base import Proposer, SaveCalls
 from coder.proposers.embedded.evidence import find_evidence
 from coder.proposers.embedded.features import Extractor, Features, Read, joined
 from coder.proposers.embedded.folds import CrossFitted, assign_folds, components
@@ -115,10 +115,10 @@ class EmbeddedProposer(Proposer):
         """How often the likeliest code was right on labelled issues the model had not seen."""
         return {"cross_validated": self._cross_validated()}
 
-    def propose(self, issues: Iterable[Issue], save_call: SaveCall) -> Iterator[Proposal]:
+    def propose(self, issues: Iterable[Issue], save_calls: SaveCalls) -> Iterator[Proposal]:
         """One proposal for each issue, in order; ``BATCH`` issues are in memory at a time.
 
-        Makes no calls, so ``save_call`` is never used.
+        Makes no calls, so ``save_calls`` is never used.
         """
         stream = iter(issues)
         while batch := list(islice(stream, BATCH)):

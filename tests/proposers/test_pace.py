@@ -1,0 +1,176 @@
+"""A server is asked no faster than it says, and an answer is paid for once in a study."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+
+import pytest
+from asking import book, issue, study
+from hypothesis import given
+from hypothesis import strategies as st
+from support.fault_server import FaultServer, Reply, completion, in_turn, refusal
+
+from coder.errors import StorageError
+from coder.proposers.answers import Answers
+from coder.proposers.failures import Transient
+from coder.proposers.llm import LLMProposer
+from coder.proposers.pace import Rate, Slots
+from coder.proposers.spending import spent_by
+from coder.records import Call, Status
+
+
+@given(st.lists(st.booleans(), max_size=200), st.integers(1, 64))
+def test_slots_never_leave_their_bounds_and_all_come_back(overloads, most):
+    slots = Slots(most)
+
+    async def requests() -> int:
+        for overloaded in overloads:
+            try:
+                async with slots.slot():
+                    if overloaded:
+                        raise Transient("busy", overloaded=True)
+            except Transient:
+                pass
+            assert 1 <= slots.limit <= most and slots.lowest <= slots.limit
+        held = 0
+
+        async def hold() -> None:
+            nonlocal held
+            async with slots.slot():
+                held += 1
+                await asyncio.sleep(60)
+
+        waiting = [asyncio.create_task(hold()) for _ in range(most + 1)]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        for task in waiting:
+            task.cancel()
+        return held
+
+    assert asyncio.run(requests()) == slots.limit
+
+
+def test_one_overload_halves_once_and_successes_bring_it_back():
+    slots = Slots(8)
+
+    async def one(overloaded: bool) -> None:
+        async with slots.slot():
+            await asyncio.sleep(0)
+            if overloaded:
+                raise Transient("busy", overloaded=True)
+
+    async def story() -> None:
+        await asyncio.gather(*(one(True) for _ in range(8)), return_exceptions=True)
+        assert slots.limit == 4
+        for _ in range(4):
+            await one(False)
+        assert slots.limit == 5
+        for _ in range(100):
+            await one(False)
+        assert (slots.limit, slots.lowest) == (8, 4)
+
+    asyncio.run(story())
+
+
+@given(
+    st.integers(1, 6000),
+    st.lists(st.tuples(st.floats(0, 5), st.integers(1, 50)), min_size=1, max_size=80),
+)
+def test_no_minute_holds_more_than_its_rate_and_one_more(per_minute, wanted):
+    rate, now = Rate(per_minute), 0.0
+    taken: list[tuple[float, int]] = []
+    for pause, amount in wanted:
+        now += pause
+        now += rate.wait(now)
+        rate.take(now, amount)
+        taken.append((now, amount))
+    for start, _ in taken:
+        window = [amount for at, amount in taken if start <= at < start + 59.999]
+        assert sum(window) <= per_minute + window[-1]
+
+
+def test_an_overloaded_server_gets_fewer_requests_at_a_time_and_people_are_told(tmp_path):
+    slow = Reply(body=completion().body, delay=0.02)
+    server = FaultServer(lambda _b, n: refusal(429, retry_after="0.05") if n < 8 else slow)
+    proposer = LLMProposer.open(study(tmp_path, server.base_url, concurrency=8), book(), [])
+    assert proposer.remark() == ""
+    with server.running():
+        issues = [issue(n, title=f"Cat {n}") for n in range(20)]
+        proposals = list(proposer.propose(issues, lambda _: None))
+    assert {p.status for p in proposals} == {Status.OK} and len(proposals) == 20
+    assert "as few as 4 requests" in proposer.remark()
+
+
+def test_requests_and_tokens_a_minute_hold(tmp_path):
+    for limit in ({"requests_per_minute": 600}, {"tokens_per_minute": 72_000}):
+        server = FaultServer(in_turn(completion()))
+        proposer = LLMProposer.open(study(tmp_path, server.base_url, **limit), book(), [])
+        with server.running():
+            list(proposer.propose([issue(n) for n in range(6)], lambda _: None))
+        # 120 tokens each, as counted by the server; before that, the worst case.
+        assert server.times[-1] - server.times[0] >= 0.4
+
+
+def ask_with(tmp_path, server, answers):
+    calls: list[Call] = []
+    proposer = LLMProposer.open(
+        study(tmp_path, server.base_url, retries=0), book(), [], answers=answers
+    )
+    proposals = list(proposer.propose([issue(1), issue(2, title="Another cat")], calls.extend))
+    return proposals, calls
+
+
+def test_an_answer_is_paid_for_once_in_a_study_and_the_log_says_so(tmp_path):
+    server = FaultServer(in_turn(completion("what?"), completion()))
+    path = tmp_path / "cache" / "answers.sqlite"
+    with server.running():
+        first, paid = ask_with(tmp_path, server, Answers(path))
+        asked = len(server.requests)
+        second, free = ask_with(tmp_path, server, Answers(path))
+        assert len(server.requests) == asked == len(paid) == len(free)
+        ask_with(tmp_path, server, None)
+        assert len(server.requests) > asked
+    assert {(c.cached, c.attempts, c.usage) for c in free} == {(True, 0, None)}
+    assert spent_by(free).calls == 0 and not any(c.cached for c in paid)
+    codes = [{p.issue_id: p.codes for p in proposals} for proposals in (first, second)]
+    assert codes[0] == codes[1]
+    saved = {call.id for call in free}
+    assert all(p.call_ids and set(p.call_ids) <= saved for p in second)
+
+
+def test_a_failure_is_not_kept(tmp_path):
+    server, path = FaultServer(in_turn(refusal(500))), tmp_path / "answers.sqlite"
+    with server.running():
+        ask_with(tmp_path, server, Answers(path))
+        ask_with(tmp_path, server, Answers(path))
+    assert len(server.requests) == 4
+
+
+def test_a_file_that_is_no_cache_is_an_error_with_a_way_out(tmp_path):
+    path = tmp_path / "answers.sqlite"
+    path.write_text("not a database, but long enough to be taken for one" * 50)
+    with pytest.raises(StorageError) as caught:
+        Answers(path).find("k")
+    assert "--no-cache" in caught.value.hint
+
+
+def _keep(path, name):
+    answers = Answers(path)
+    for n in range(200):
+        request = {"key": f"{name}{n}"}
+        answers.keep([Call(id="c", issue_id="i", model="m", prompt="p", prompt_hash="h",
+                           request=request, raw_response=name)])  # fmt: skip
+
+
+def test_two_processes_keep_their_answers_in_one_file(tmp_path):
+    path = tmp_path / "answers.sqlite"
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_keep, args=(path, name)) for name in "ab"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+        assert writer.exitcode == 0
+    answers = Answers(path)
+    assert all(answers.find(f"{name}{n}").raw_response == name for name in "ab" for n in range(200))
