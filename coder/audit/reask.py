@@ -40,7 +40,9 @@ class Reasker:
         self.run = run
         self.folder = run.path / "audit" / audit
         self.calls = Journal(self.folder / "calls.jsonl", Call)
-        settings = study.settings.model_copy(update={"seed": run.manifest.seed})
+        # Not from the cache: how much answers vary by themselves is part of the question.
+        fresh = study.settings.model.model_copy(update={"cache": False})
+        settings = study.settings.model_copy(update={"seed": run.manifest.seed, "model": fresh})
         self._study = Study(study.root, settings, study.cache)
         self._caps = caps
         self._verified = False
