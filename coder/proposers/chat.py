@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     import openai
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage
+    from langchain_core.runnables import Runnable
 
-FORMATS = ("json_schema", "json_object", "text")
+FORMATS = ("tool", "json_schema", "json_object", "text")
 """How an answer is asked for, the strictest first; the prompt states the contract in any case."""
 
 HOSTED_LOGPROBS = 20
@@ -57,8 +58,8 @@ class Reply:
     parameters: dict[str, Any] | None = None
 
 
-Send = Callable[[Question, Mapping[str, Any]], Awaitable[Reply]]
-"""Makes one request with these parameters; raises whatever its client raises."""
+Send = Callable[[Question, str, Mapping[str, Any]], Awaitable[Reply]]
+"""Makes one request in one of ``FORMATS`` with these parameters; raises what its client does."""
 
 
 def check_model(study: Study) -> str:
@@ -86,7 +87,7 @@ class Chat:
             "temperature": settings.temperature,
             limit: settings.max_output_tokens,
         }
-        self._format = FORMATS[0] if self.endpoint.speaks_openai else FORMATS[-1]
+        self._format = FORMATS[1] if self.endpoint.speaks_openai else FORMATS[0]
         self._refused: dict[str, str | int | None] = {}
         self._reached = False
         self._unanswered = 0
@@ -101,15 +102,24 @@ class Chat:
         if not self.endpoint.speaks_openai:
             model = _langchain(self.endpoint, self._settings)
 
-            async def through_langchain(question: Question, _: Mapping[str, Any]) -> Reply:
-                return _read_message(await model.ainvoke(list(question.messages)))
+            async def through_langchain(question: Question, form: str, _: object) -> Reply:
+                asked: Runnable[Any, AIMessage] = model
+                if form == "tool" and question.schema is not None:
+                    try:
+                        asked = model.bind_tools([_tool(question.schema)], tool_choice="answer")
+                    except NotImplementedError:
+                        raise Rejected("the model takes no tools", about_the_text=False) from None
+                return _read_message(await asked.ainvoke(list(question.messages)))
 
             self._send = through_langchain
             yield self
             return
         async with _client(self.endpoint, self._settings) as client:
 
-            async def through_openai(question: Question, options: Mapping[str, Any]) -> Reply:
+            async def through_openai(
+                question: Question, form: str, parameters: Mapping[str, Any]
+            ) -> Reply:
+                options = {**parameters, **_response_format(form, question.schema)}
                 messages = [{"role": role, "content": text} for role, text in question.messages]
                 body = {"model": self.endpoint.model, "messages": messages, **options}
                 answer = await client.post("/chat/completions", cast_to=str, body=body)
@@ -155,6 +165,8 @@ class Chat:
             return await self._with_parameters(question, FORMATS[-1], account)
         refused: Rejected | None = None
         for form in FORMATS[FORMATS.index(self._format) :]:
+            if form.startswith("json") and not self.endpoint.speaks_openai:
+                continue
             try:
                 reply = await self._with_parameters(question, form, account)
             except Rejected as error:
@@ -211,10 +223,9 @@ class Chat:
 
     async def _once(self, question: Question, form: str, parameters: dict[str, Any]) -> Reply:
         assert self._send is not None
-        options = {**parameters, **_response_format(form, question.schema)}
         try:
             async with asyncio.timeout(self._timeout):
-                reply = await self._send(question, options)
+                reply = await self._send(question, form, parameters)
         except Exception as error:
             raise self._mapped(error) from error
         self._reached = True
@@ -289,11 +300,23 @@ def _read_dump(dump: dict[str, Any], raw: str) -> Reply:
     reason = str(details.get("finish_reason") or details.get("stop_reason") or "").casefold()
     reasons = {"max_tokens": "length", "refusal": "content_filter", "safety": "content_filter"}
     return Reply(
-        text=_joined(dump.get("content")),
+        text=_arguments(dump) or _joined(dump.get("content")),
         raw=raw,
         finish_reason=reasons.get(reason, reason),
         usage=read_usage(dump.get("usage_metadata")),
     )
+
+
+def _arguments(dump: Mapping[str, Any]) -> str:
+    """What a model called the answer's tool with, as JSON; empty if it called none."""
+    calls = dump.get("tool_calls")
+    return canonical_json(calls[0].get("args")) if calls else ""
+
+
+def _tool(schema: Mapping[str, Any]) -> dict[str, Any]:
+    described = "Gives the answer about the issue."
+    function = {"name": "answer", "description": described, "parameters": schema}
+    return {"type": "function", "function": function}
 
 
 def _joined(content: object) -> str:
