@@ -80,7 +80,9 @@ def test_show_names_the_file_that_will_be_used_and_its_text(study, capsys):
 def test_show_lists_the_variables_and_those_left_unused(study, capsys):
     copy_of_the_template(study, "mine", "{{ problem }}", "wrong")
     output = printed(capsys, "prompt", "show", "mine")
-    assert "variables: codebook, definitions, detailed, examples, nonce, passages, quotes\n" in output
+    assert (
+        "variables: codebook, definitions, detailed, examples, nonce, passages, quotes\n" in output
+    )
     assert "not used: problem\n" in output
     assert "not used" not in printed(capsys, "prompt", "show", "propose.v1")
 
