@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 @click.option("--run", "name", required=True, help="The run's name: a folder in runs/.")
 @click.option("--model", help="embedded, openai:NAME, ollama:NAME, vllm:NAME, ...")
 @click.option("--base-url", help="An OpenAI-compatible server, e.g. http://localhost:8080/v1")
+@click.option(
+    "--decode",
+    type=click.Choice(["json", "score"]),
+    help="Let the model write its answer, or only read how likely it finds each code.",
+)
 @click.option("--codebook", help="A codebook's name or file.")
 @click.option(
     "--labels",
@@ -46,6 +51,7 @@ def command(
     name: str,
     model: str | None,
     base_url: str | None,
+    decode: str | None,
     codebook: str | None,
     labels: Path | None,
     labelled_issues: Path | None,
@@ -73,7 +79,8 @@ def command(
     from coder.sources.issues import load_issues
     from coder.study import Study
 
-    study = Study.open(codebook=codebook, model={"name": model, "base_url": base_url})
+    settings = {"name": model, "base_url": base_url, "decode": decode}
+    study = Study.open(codebook=codebook, model=settings)
     codebook_path = find("codebook", study.settings.codebook, ".yaml", study.root)
     book = codebooks.load(codebook_path)
     loaded = load_issues(issues)

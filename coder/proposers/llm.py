@@ -74,8 +74,9 @@ class LLMProposer(Proposer):
         codebook: Codebook,
         examples: Sequence[Example],
         caps: Caps = NO_CAPS,
+        issues: Iterable[Issue] = (),
     ) -> Self:
-        """The proposer a study is set to. Contacts nobody.
+        """The proposer a study is set to, for a run of ``issues``. Contacts nobody.
 
         Raises ``ModelError`` without the model's package or key, ``InputError`` for a bad template
         or price table, and ``UsageError`` when the codebook does not fit into
@@ -86,7 +87,7 @@ class LLMProposer(Proposer):
         meter = Meter(caps, price, settings.model.name)
         composer = Composer.open(study, codebook, examples)
         bounded = endpoint(study).compatible
-        strategy = open_strategy(settings.model, codebook, composer, bounded)
+        strategy = open_strategy(settings.model, codebook, composer, bounded, issues)
         return cls(study, strategy, composer, price, meter)
 
     def texts(self) -> Mapping[str, str]:
@@ -115,9 +116,12 @@ class LLMProposer(Proposer):
         calls = list(calls)
         self._meter.add(calls)
         for call in calls:
-            key = call.request.get("key")
-            if isinstance(key, str) and call.raw_response is not None and not call.error:
-                self._answered[key] = call
+            self._remember(call)
+
+    def _remember(self, call: Call) -> None:
+        key = call.request.get("key")
+        if isinstance(key, str) and call.raw_response is not None and not call.error:
+            self._answered[key] = call
 
     def preview(self, issues: Sequence[Issue]) -> Preview:
         """What asking about ``issues`` will take, by a sample of them. Contacts nobody."""
@@ -146,9 +150,17 @@ class LLMProposer(Proposer):
         ``LimitReached`` at a cap; what was answered until then has been saved.
         """
         wire = Wire(self._connected, self._settings.model.concurrency)
-        talks = ((issue, self._strategy.talk(issue)) for issue in issues)
+        pending = list(issues)
+        talks = ((issue, self._strategy.talk(issue)) for issue in pending)
+
+        def save_and_remember(call: Call) -> None:
+            save_call(call)
+            self._remember(call)
+
         try:
             with wire:
+                opening = self._strategy.opening() if pending else iter(())
+                deque(self._drive(opening, wire, save_and_remember), maxlen=0)
                 yield from self._drive(talks, wire, save_call)
         except Fatal as error:
             raise stop_message(self._chat.endpoint, error) from None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from coder.records import Cardinality, Code, Codebook
+from coder.records import Cardinality, Codebook
 
 
 @dataclass(frozen=True)
@@ -38,21 +39,24 @@ def categories(codebook: Codebook) -> Scheme:
     for top in codebook.children[None]:
         names = (f"{code.name}: {code.definition}" for code in codebook.children.get(top.id, ()))
         tops.append(top.model_copy(update={"include": (*top.include, *names)}))
-    return Scheme(codebook, _with(codebook, tops), "categories")
+    return Scheme(codebook, changed(codebook, codes=tuple(tops)), "categories")
 
 
 def below(codebook: Codebook, category: str) -> Scheme:
     """The codes of one category."""
     chosen = [code for code in codebook.codes if codebook.category(code.id) == category]
-    return Scheme(codebook, _with(codebook, chosen), category)
+    return Scheme(codebook, changed(codebook, codes=tuple(chosen)), category)
 
 
 def alone(codebook: Codebook, code: str) -> Scheme:
     """One code, which fits or does not."""
-    asked = {"codes": codebook.lineage(code), "cardinality": Cardinality.SINGLE, "allow_none": True}
-    one = Codebook(**(dict(codebook) | asked))
+    one = changed(
+        codebook, codes=codebook.lineage(code), cardinality=Cardinality.SINGLE, allow_none=True
+    )
     return Scheme(codebook, one, code, others_are_none=True)
 
 
-def _with(codebook: Codebook, codes: Sequence[Code]) -> Codebook:
-    return Codebook(**(dict(codebook) | {"codes": tuple(codes)}))
+def changed(codebook: Codebook, **fields: Any) -> Codebook:
+    """The codebook with other ``fields``; a copy would keep what was worked out from the old."""
+    kept = {name: getattr(codebook, name) for name in Codebook.model_fields}
+    return Codebook(**(kept | fields))

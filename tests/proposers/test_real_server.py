@@ -10,7 +10,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
-from asking import book, issue
+from asking import PETS, book, issue
 
 from coder.errors import ModelError
 from coder.proposers.llm import LLMProposer
@@ -49,12 +49,12 @@ def address():
     del server
 
 
-def study(folder, address, key=KEY) -> Study:
+def study(folder, address, key=KEY, **model) -> Study:
     return Study.open(
         folder,
         api_key=key,
         model={"name": "llamacpp:smollm2", "base_url": f"{address}/v1", "concurrency": 1,
-               "context_tokens": 2000, "max_output_tokens": 220, "timeout": 60},
+               "context_tokens": 2000, "max_output_tokens": 220, "timeout": 60, **model},
         retrieval={"embedder": "none"},
     )  # fmt: skip
 
@@ -78,6 +78,20 @@ def test_issues_are_coded_by_a_language_model(address, tmp_path):
     assert all(call.usage.input_tokens > 100 for call in calls)
     # The codebook comes first and never changes: the server reads it once.
     assert calls[-1].usage.cached_tokens > 0.5 * calls[-1].usage.input_tokens
+
+
+def test_codes_are_scored_by_likelihood(address, tmp_path):
+    issues = [issue(1, "My cat meows"), issue(2, "A big dog"), issue(3, "A small dog")]
+    calls = []
+    made = study(tmp_path, address, decode="score")
+    names = PETS.replace("name: Cat", "name: Little Cat").replace("Small Dog", "Little Dog")
+    proposer = LLMProposer.open(made, book(names), [], issues=issues)
+    proposals = list(proposer.propose(issues, calls.append))
+    assert {p.status for p in proposals} <= {Status.OK, Status.ABSTAINED}, proposals
+    assert all(0 < code.likelihood <= 1 for p in proposals for code in p.codes)
+    assert all(call.usage.output_tokens == 1 for call in calls)
+    # Two names begin with one word: the server goes on after it.
+    assert "Little" in {call.request["messages"][-1]["content"] for call in calls}
 
 
 def test_a_wrong_key_is_refused_in_one_line(address, tmp_path):
