@@ -43,7 +43,6 @@ class ModelSettings(_Section):
     prompt: str = "propose.v1"
     strategy: Literal["flat", "cascade", "each"] = "flat"
     evidence: Literal["sentences", "quotes"] = "sentences"
-    decode: Literal["json", "score"] = "json"
     samples: int = Field(default=1, ge=1, le=100)
     sample_temperature: float = Field(default=0.7, gt=0, le=2)
     logprobs: bool = False

@@ -291,7 +291,7 @@ def hash_of(message: str) -> str:
     return content_hash("message.v1", message)
 
 
-HOW = ("strategy", "evidence", "decode", "samples", "sample_temperature", "logprobs", "redact")
+HOW = ("strategy", "evidence", "samples", "sample_temperature", "logprobs", "redact")
 """The settings of a model that decide what is asked of it beside the messages' words."""
 
 
