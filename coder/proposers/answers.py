@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
 from coder.errors import StorageError
 from coder.records import Call
 
@@ -72,10 +74,13 @@ class Answers:
 
     def _connect(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(self.path, timeout=_BUSY_SECONDS)
-        db.execute("PRAGMA journal_mode = WAL")
-        # No fsync for each answer: after a power cut it is asked for again, or is in the run.
-        db.execute("PRAGMA synchronous = NORMAL")
-        columns = "key TEXT PRIMARY KEY, raw TEXT NOT NULL, finish TEXT NOT NULL"
-        db.execute(f"CREATE TABLE IF NOT EXISTS answers ({columns}) WITHOUT ROWID")
+        # SQLite's own patience does not cover the change to WAL: two processes that open a new
+        # file at once would find it locked.
+        with FileLock(self.path.with_name(self.path.name + ".lock"), timeout=_BUSY_SECONDS):
+            db = sqlite3.connect(self.path, timeout=_BUSY_SECONDS)
+            db.execute("PRAGMA journal_mode = WAL")
+            # No fsync for each answer: after a power cut it is asked for again, or is in the run.
+            db.execute("PRAGMA synchronous = NORMAL")
+            columns = "key TEXT PRIMARY KEY, raw TEXT NOT NULL, finish TEXT NOT NULL"
+            db.execute(f"CREATE TABLE IF NOT EXISTS answers ({columns}) WITHOUT ROWID")
         return db
