@@ -11,9 +11,10 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from coder.confidence import Confidence, calibrated
 from coder.errors import RunError
 from coder.journal import Journal
-from coder.records import Issue, Proposal, Status
+from coder.records import Issue, Proposal, ScoredCode, Status
 from coder.store import Run
 
 
@@ -42,8 +43,9 @@ class Pile:
     def __init__(self, run: Run) -> None:
         self._issues = run.path / "issues.jsonl"
         self._proposals = run.proposals.path
+        confidence = calibrated(run)
         proposals = {
-            str(fields["issue_id"]): (at, _confidence(fields))
+            str(fields["issue_id"]): (at, _confidence(fields, confidence))
             for at, fields in _scan(self._proposals, Proposal)
         }
         self.entries = tuple(
@@ -88,10 +90,11 @@ def _draw(seed: int, issue_id: str) -> bytes:
     return hashlib.sha256(f"{seed}\0{issue_id}".encode("utf-8", "surrogatepass")).digest()
 
 
-def _confidence(fields: dict[str, Any]) -> float:
+def _confidence(fields: dict[str, Any], of: Confidence) -> float:
     if fields["status"] != Status.OK:
         return 0.0
-    return min((code["confidence"] or 0.0 for code in fields["codes"]), default=0.0)
+    codes = map(ScoredCode.model_validate, fields["codes"])
+    return min((of(code) or 0.0 for code in codes), default=0.0)
 
 
 def _scan(path: Path, kind: type[Issue] | type[Proposal]) -> Iterator[tuple[int, dict[str, Any]]]:

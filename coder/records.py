@@ -189,6 +189,10 @@ class Codebook(Record):
 # --- what a model says --------------------------------------------------------------------------
 
 
+Source = Literal["agreement", "likelihood", "stated", "model"]
+"""Where a confidence comes from."""
+
+
 class ScoredCode(Record):
     """A code with how sure the model is of it; all figures in [0, 1], ``None`` when not known.
 
@@ -206,6 +210,15 @@ class ScoredCode(Record):
     """The probability of the code's name, by the server's log-probabilities."""
     agreement: float | None = Field(default=None, ge=0, le=1)
     """The share of samples that gave this code."""
+
+    @property
+    def source(self) -> Source:
+        """What ``confidence`` was made of; ``model`` is a classifier's own."""
+        if self.agreement is not None:
+            return "agreement"
+        if self.likelihood is not None:
+            return "likelihood"
+        return "model" if self.stated is None else "stated"
 
 
 class Evidence(Record):
@@ -409,6 +422,25 @@ class Manifest(Record):
     seed: int = 0
     versions: dict[str, str] = {}
     git: dict[str, Any] = {}
+
+
+class Calibration(Record):
+    """What a run's confidences of one source are worth, by one rater's blind labels.
+
+    ``method`` and ``parameters`` are those of :class:`coder.agreement.calibration.Fit`, as are the
+    Brier scores and the note. ``labels_hash`` is over the labels of the ``proposals`` compared.
+    """
+
+    source: Source
+    rater: str
+    labels_hash: str
+    proposals: int
+    method: Literal["identity", "platt", "isotonic"]
+    parameters: dict[str, tuple[float, ...]] = {}
+    brier_before: float | None = None
+    brier_after: float | None = None
+    note: str = ""
+    at: datetime = Field(default_factory=now)
 
 
 class Estimate(Record):

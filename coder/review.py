@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from coder.confidence import calibrated, calibrations
 from coder.errors import UsageError
 from coder.queues import Entry, Order, Pile, arrange, chance
 from coder.records import Action, Cardinality, Code, Decision, Example, Issue, Proposal, Status
@@ -94,6 +95,9 @@ class ReviewSession:
         self.item: Item | None = None
         self.selected: tuple[str, ...] = ()
         """The codes chosen so far, where the codebook allows several."""
+        self.confidence = calibrated(run)
+        """What to show for a scored code."""
+        self.calibrated = bool(calibrations(run))
         self._clock = clock
         self._pile = Pile(run)
         self._queue = arrange(self._pile.entries, order, run.manifest.seed)
@@ -122,7 +126,7 @@ class ReviewSession:
         if self.item is None:
             return ()
         proposal = self.item.proposal
-        scored = {s.code: s.confidence for s in (*proposal.codes, *proposal.runners_up)}
+        scored = {s.code: self.confidence(s) for s in (*proposal.codes, *proposal.runners_up)}
         first = self.item.suggested if self.several else ()
         runners_up = [s.code for s in proposal.runners_up if s.code not in self.item.suggested]
         added = self.selected if self.several else ()

@@ -10,6 +10,7 @@ runs/<name>/manifest.json        what it was made of; written once
             labels/<rater>.jsonl     blind labels
             decisions/<rater>.jsonl  decisions made after seeing a proposal
             audit/<audit>/       what the model said when an audit asked again; no part of the run
+            calibration.jsonl    what the model's confidences are worth, by people's labels
             report/              derived; can be made again at any time
 """
 
@@ -32,6 +33,7 @@ from coder.journal import Journal, write_atomically
 from coder.records import (
     NONE_CODE,
     Action,
+    Calibration,
     Call,
     Codebook,
     Decision,
@@ -97,6 +99,7 @@ class Run:
         self.path = path
         self.calls = Journal(path / "calls.jsonl", Call)
         self.proposals = Journal(path / "proposals.jsonl", Proposal)
+        self.calibrations = Journal(path / "calibration.jsonl", Calibration)
 
     @property
     def name(self) -> str:

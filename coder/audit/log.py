@@ -180,6 +180,8 @@ def _journals(run: Run) -> Iterator[Checked]:
     if run.calls.path.exists() or run.manifest.model.get("kind") == "llm":
         yield _journal(run, run.calls, call)
     yield _journal(run, run.proposals, proposal)
+    if run.calibrations.path.exists():
+        yield _journal(run, run.calibrations, lambda _: iter(()))
     for path in sorted(run.path.glob("labels/*.jsonl")):
         yield _journal(run, Journal(path, Label), _by(path.stem, label))
     for path in sorted(run.path.glob("decisions/*.jsonl")):

@@ -16,6 +16,7 @@ VERBS = {
     "propose": "coder.cli.propose",
     "label": "coder.cli.label",
     "review": "coder.cli.review",
+    "calibrate": "coder.cli.calibrate",
     "report": "coder.cli.report",
     "audit": "coder.cli.audit",
     "doctor": "coder.cli.doctor",

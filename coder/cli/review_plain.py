@@ -197,7 +197,8 @@ class _Lines:
             if proposal.error:
                 click.echo(f"  {clean(proposal.error)}")
         else:
-            confidence = proposal.codes[0].confidence if proposal.codes else None
+            told = self._session.confidence
+            confidence = told(proposal.codes[0]) if proposal.codes else None
             how_sure = "" if confidence is None else f", {sure(self._session, confidence)}"
             click.echo(f"suggested: {names(self._book, item.suggested)}{how_sure}")
         for code_id in item.suggested:

@@ -125,6 +125,8 @@ def percent(confidence: float | None) -> str:
 
 def sure(session: ReviewSession, confidence: float) -> str:
     """The confidence in words that do not promise a probability where it is none."""
+    if session.calibrated:
+        return f"{percent(confidence)} sure (calibrated)"
     if session.run.manifest.model.get("calibrated") is False:
         return f"similarity {percent(confidence)}"
     return f"{percent(confidence)} sure"

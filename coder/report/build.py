@@ -9,8 +9,18 @@ from itertools import combinations
 from coder.agreement import agree, agree_many
 from coder.agreement.intervals import LEVEL
 from coder.injection import suspicious
+from coder.confidence import calibrated, calibrations
 from coder.proposers.prices import Price
-from coder.records import NONE_CODE, Action, Codebook, Decision, Issue, Proposal, Status
+from coder.records import (
+    NONE_CODE,
+    Action,
+    Codebook,
+    Decision,
+    Issue,
+    Proposal,
+    ScoredCode,
+    Status,
+)
 from coder.report.acceptance import acceptance
 from coder.report.model import (
     Case,
@@ -59,6 +69,7 @@ class _Builder:
         self.price = price
         self.run, self.draws, self.seed = run, draws, seed
         self.book = run.codebook
+        self.confidence = calibrated(run)
         by_id: dict[str, Proposal] = {}
         latest: dict[str, Proposal] = {}
         for proposal in run.proposals:
@@ -90,6 +101,7 @@ class _Builder:
                 clusters=len(set(self.groups.values())),
             ),
             coverage=self._coverage(),
+            calibrations=tuple(calibrations(self.run).values()),
             usage=spending(self.run, self.raters, self.price),
             pairs=pairs,
             together=tuple(self._together()),
@@ -278,6 +290,9 @@ class _Builder:
             if issue_id in differing:
                 yield self._case(issue, self.proposals.get(issue_id))
 
+    def _told(self, scored: ScoredCode) -> ScoredCode:
+        return scored.model_copy(update={"confidence": self.confidence(scored)})
+
     def _case(self, issue: Issue, proposal: Proposal | None) -> Case:
         return Case(
             issue_id=issue.id,
@@ -286,7 +301,7 @@ class _Builder:
             title=issue.title,
             excerpt=_excerpt(issue),
             status=status_of(proposal),
-            codes=proposal.codes if proposal else (),
+            codes=tuple(map(self._told, proposal.codes)) if proposal else (),
             rationale=proposal.rationale if proposal else "",
             evidence=proposal.evidence if proposal else (),
             judgements=tuple(j for rater in self.raters for j in _judgements(rater, issue.id)),

@@ -7,7 +7,16 @@ from enum import StrEnum
 from typing import Literal
 
 from coder.agreement import CodeAgreement, Confusion, Disagreement, ManyAgreement
-from coder.records import Action, Cardinality, Estimate, Evidence, Manifest, Record, ScoredCode
+from coder.records import (
+    Action,
+    Calibration,
+    Cardinality,
+    Estimate,
+    Evidence,
+    Manifest,
+    Record,
+    ScoredCode,
+)
 
 MODEL = "model"
 """The model's name as a side of a pair."""
@@ -257,6 +266,8 @@ class Report(Record):
     codebook: CodebookSummary
     resampling: Resampling
     coverage: Coverage
+    calibrations: tuple[Calibration, ...] = ()
+    """Those in force: the confidences in ``cases`` are calibrated by them."""
     usage: Spending | None = None
     pairs: tuple[Pair, ...]
     together: tuple[Together, ...]

@@ -197,6 +197,8 @@ def title(pair: Pair) -> str:
 
 def confidence(report: Report) -> str:
     """What the model's confidence is called: it says when nothing has calibrated it."""
+    if report.calibrations:
+        return "Model’s confidence (calibrated)"
     uncalibrated = report.run.model.get("calibrated") is False
     return "Model’s confidence (uncalibrated)" if uncalibrated else "Model’s confidence"
 
@@ -232,7 +234,7 @@ def confusions(pair: Pair) -> list[tuple[str, str, int]]:
 def order(report: Report) -> str:
     """In which order disagreements are listed, and what that order is worth."""
     said = "The model’s most confident answers come first."
-    if report.run.model.get("calibrated") is False:
+    if not report.calibrations and report.run.model.get("calibrated") is False:
         said += " Its confidence is uncalibrated: an order, not a probability."
     return said
 

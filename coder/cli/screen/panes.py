@@ -135,7 +135,7 @@ def _verdict(session: ReviewSession, item: Item, narrow: bool) -> Iterator[Part]
         (scored,) = item.proposal.codes[:1]
         above, own = _split(session.codebook, scored.code)
         name: list[Part] = [(above, FAINT), (own, "bold $text-success")]
-        bar = list(_bar(session, scored.confidence))
+        bar = list(_bar(session, session.confidence(scored)))
         # Where both share a line the name is last, so that only the name can wrap.
         yield from [*bar, "  ", *name] if narrow else [*name, "\n", *bar]
         yield "\n"
