@@ -8,8 +8,8 @@ from itertools import combinations
 
 from coder.agreement import agree, agree_many
 from coder.agreement.intervals import LEVEL
-from coder.injection import suspicious
 from coder.confidence import calibrated, calibrations
+from coder.injection import suspicious
 from coder.proposers.prices import Price
 from coder.records import (
     NONE_CODE,
