@@ -53,7 +53,7 @@ def start(
     # Before the proposer is made, which may take a minute where there are labels.
     known = Run.resume(study.runs, manifest, INPUTS)
     answers = Answers(study.cache / FILE) if study.settings.model.cache else None
-    proposer = build_proposer(study, codebook, examples, caps, answers)
+    proposer = build_proposer(study, codebook, examples, caps, issues, answers)
     made_with: dict[str, Any] = {"model": proposer.describe()}
     if known is None:
         made_with["measured"] = proposer.measured()
@@ -84,7 +84,7 @@ def dry_run(
     manifest = _inputs(study, name, codebook, issues, examples, reserved)
     Run.resume(study.runs, manifest, INPUTS)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        proposer = build_proposer(study.with_cache(Path(folder)), codebook, examples, caps)
+        proposer = build_proposer(study.with_cache(Path(folder)), codebook, examples, caps, issues)
         manifest = manifest.model_copy(update={"model": proposer.describe()})
         run = Run.resume(study.runs, manifest)
         if run is not None:
@@ -150,9 +150,13 @@ def build_proposer(
     codebook: Codebook,
     examples: Sequence[Example],
     caps: Caps = NO_CAPS,
+    issues: Sequence[Issue] = (),
     answers: Answers | None = None,
 ) -> Proposer:
-    """The proposer that ``model.name`` asks for. Raises ``ModelError`` when it cannot run here."""
+    """The proposer that ``model.name`` asks for, for a run of ``issues``.
+
+    Raises ``ModelError`` when it cannot run here.
+    """
     if study.settings.model.name == "embedded":
         from coder.proposers.embedded import EmbeddedProposer
         from coder.retrieval.embedders import open_embedder
@@ -161,7 +165,7 @@ def build_proposer(
         return EmbeddedProposer.fit(codebook, examples, encoder=encoder, seed=study.settings.seed)
     from coder.proposers.llm import LLMProposer
 
-    return LLMProposer.open(study, codebook, examples, caps, answers)
+    return LLMProposer.open(study, codebook, examples, caps, issues, answers)
 
 
 def pending(run: Run) -> list[Issue]:

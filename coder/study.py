@@ -43,6 +43,8 @@ class ModelSettings(_Section):
     prompt: str = "propose.v1"
     strategy: Literal["flat", "cascade", "each"] = "flat"
     evidence: Literal["sentences", "quotes"] = "sentences"
+    decode: Literal["json", "score"] = "json"
+    batch: int = Field(default=32, ge=0)
     samples: int = Field(default=1, ge=1, le=100)
     sample_temperature: float = Field(default=0.7, gt=0, le=2)
     logprobs: bool = False
@@ -50,6 +52,12 @@ class ModelSettings(_Section):
     requests_per_minute: int = Field(default=0, ge=0)
     tokens_per_minute: int = Field(default=0, ge=0)
     cache: bool = True
+
+    @property
+    def template(self) -> str:
+        """``prompt``, or what stands in for it where it is left as it comes."""
+        usual = type(self).model_fields["prompt"].default
+        return "score.v1" if self.decode == "score" and self.prompt == usual else self.prompt
 
 
 class RetrievalSettings(_Section):

@@ -26,7 +26,7 @@ def show(name: str | None) -> None:
     from coder.study import Study
 
     study = Study.open()
-    source = prompts.read(name or study.settings.model.prompt, study.root)
+    source = prompts.read(name or study.settings.model.template, study.root)
     _heading(f"{source.path}, hash {source.hash[:12]}")
     _heading(f"variables: {', '.join(sorted(source.variables))}")
     if unused := prompts.VARIABLES - source.variables:

@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 )
 @click.option("--redact", is_flag=True, default=None, help="Mask e-mails, keys, user names, IPs.")
 @click.option("--send-to", metavar="HOST", help="Agree that issue texts go to this server.")
+@click.option(
+    "--decode",
+    type=click.Choice(["json", "score"]),
+    help="Let the model write its answer, or only read how likely it finds each code.",
+)
 @click.option("--codebook", help="A codebook's name or file.")
 @click.option(
     "--labels",
@@ -76,6 +81,7 @@ def command(
     samples: int | None,
     redact: bool | None,
     send_to: str | None,
+    decode: str | None,
     codebook: str | None,
     labels: Path | None,
     labelled_issues: Path | None,
@@ -110,9 +116,10 @@ def command(
     from coder.sources.issues import load_issues
     from coder.study import Study
 
-    asked = {"name": model, "base_url": base_url, "strategy": strategy, "samples": samples,
-             "redact": redact, "concurrency": concurrency, "requests_per_minute": rpm,
-             "tokens_per_minute": tpm, "cache": False if no_cache else None}  # fmt: skip
+    asked = {"name": model, "base_url": base_url, "strategy": strategy, "decode": decode,
+             "samples": samples, "redact": redact, "concurrency": concurrency,
+             "requests_per_minute": rpm, "tokens_per_minute": tpm,
+             "cache": False if no_cache else None}  # fmt: skip
     study = Study.open(codebook=codebook, model=asked)
     codebook_path = find("codebook", study.settings.codebook, ".yaml", study.root)
     book = codebooks.load(codebook_path)

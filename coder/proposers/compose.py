@@ -123,7 +123,7 @@ class Composer:
         settings = study.settings
         detailed = _detailed(codebook, settings.retrieval.definitions)
         quotes = settings.model.evidence == "quotes"
-        prompt = prompts.load(settings.model.prompt, study.root, codebook, detailed, quotes)
+        prompt = prompts.load(settings.model.template, study.root, codebook, detailed, quotes)
         counter = open_counter(settings.model.name, study.cache)
         retriever = open_retriever(study, codebook, examples)
         return cls(study, everything(codebook), prompt, retriever, counter, schema)
@@ -291,7 +291,10 @@ def hash_of(message: str) -> str:
     return content_hash("message.v1", message)
 
 
-HOW = ("strategy", "evidence", "samples", "sample_temperature", "logprobs", "redact")
+HOW = (
+    "strategy", "evidence", "decode", "batch", "samples", "sample_temperature", "logprobs",
+    "redact",
+)  # fmt: skip
 """The settings of a model that decide what is asked of it beside the messages' words."""
 
 

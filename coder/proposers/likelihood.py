@@ -21,6 +21,15 @@ def tokens(raw: str) -> list[Token]:
         return []
 
 
+def first(raw: str) -> list[Token]:
+    """The likeliest first tokens of an answer, each with its probability (no logarithm)."""
+    try:
+        listed = json.loads(raw)["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
+        return [(str(told["token"]), math.exp(min(0.0, float(told["logprob"])))) for told in listed]
+    except (ValueError, LookupError, TypeError):
+        return []
+
+
 def of_codes(told: list[Token]) -> dict[str, float]:
     """The probability of each code that stands in the answer, as it is spelled there, in [0, 1].
 

@@ -79,9 +79,11 @@ class LLMProposer(Proposer):
         codebook: Codebook,
         examples: Sequence[Example],
         caps: Caps = NO_CAPS,
+        issues: Iterable[Issue] = (),
         answers: Answers | None = None,
     ) -> Self:
-        """The proposer a study is set to; ``answers`` of other runs are used. Contacts nobody.
+        """The proposer a study is set to, for a run of ``issues``; ``answers`` of other runs are
+        used. Contacts nobody.
 
         Raises ``ModelError`` without the model's package or key, ``InputError`` for a bad template
         or price table, and ``UsageError`` when the codebook does not fit into
@@ -92,7 +94,7 @@ class LLMProposer(Proposer):
         meter = Meter(caps, price, settings.model.name)
         composer = Composer.open(study, codebook, examples)
         bounded = endpoint(study).compatible
-        strategy = open_strategy(settings.model, codebook, composer, bounded)
+        strategy = open_strategy(settings.model, codebook, composer, bounded, issues)
         return cls(study, strategy, composer, price, meter, answers)
 
     def texts(self) -> Mapping[str, str]:
@@ -161,9 +163,19 @@ class LLMProposer(Proposer):
         ``LimitReached`` at a cap; what was answered until then has been saved.
         """
         wire = Wire(self._connected, self._settings.model.concurrency)
-        talks = ((issue, self._strategy.talk(issue)) for issue in issues)
+        pending = list(issues)
+        talks = ((issue, self._strategy.talk(issue)) for issue in pending)
+
+        def save_and_remember(calls: Iterable[Call]) -> None:
+            calls = list(calls)
+            save_calls(calls)
+            # What opens a run is asked about again in its turn.
+            self._remember(calls)
+
         try:
             with wire:
+                opening = self._strategy.opening() if pending else iter(())
+                deque(self._drive(opening, wire, save_and_remember), maxlen=0)
                 yield from self._drive(talks, wire, save_calls)
         except Fatal as error:
             raise stop_message(self._chat.endpoint, error) from None

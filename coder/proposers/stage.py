@@ -72,13 +72,9 @@ class Stage:
             return Reading(composed, calls, status, error)
 
         call = calls[-1]
-        filtered = call.finish_reason == "content_filter"
-        if call.raw_response is None:
-            return without(Status.REFUSED if filtered else Status.FAILED, call.error), None
-        reply = read_raw(call.raw_response)
-        if reply.refusal or filtered:
-            why = clean(reply.refusal) or "the provider's content filter stopped the answer"
-            return without(Status.REFUSED, why), None
+        if nothing := unanswered(call):
+            return without(*nothing), None
+        reply = read_raw(call.raw_response or "")
         answer = self._reader.read(reply.text)
         if isinstance(answer, Answer):
             return self._answered(composed, calls, answer), None
@@ -120,6 +116,17 @@ class Stage:
             except UnknownCode:
                 continue
         return told
+
+
+def unanswered(call: Call) -> tuple[Status, str] | None:
+    """The status and the reason of a call that holds no answer to be read; else ``None``."""
+    filtered = call.finish_reason == "content_filter"
+    if call.raw_response is None:
+        return Status.REFUSED if filtered else Status.FAILED, call.error
+    refusal = read_raw(call.raw_response).refusal
+    if refusal or filtered:
+        return Status.REFUSED, clean(refusal) or "the provider's content filter stopped the answer"
+    return None
 
 
 def _sure(code: ScoredCode, likely: float | None, verified: float) -> ScoredCode:

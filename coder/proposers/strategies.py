@@ -4,8 +4,8 @@ several answers are drawn and counted."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 from coder.proposers.answer import MAX_RUNNERS_UP
 from coder.proposers.compose import Composed, Composer
@@ -30,12 +30,27 @@ T = TypeVar("T")
 MakeStage = Callable[[Scheme], Stage]
 
 
+class Asked(Protocol):
+    """A scheme that is asked about, and how."""
+
+    @property
+    def scheme(self) -> Scheme: ...
+    @property
+    def schema(self) -> Mapping[str, Any]: ...
+    @property
+    def composer(self) -> Composer: ...
+
+
 class Strategy(Protocol):
     """Talks with a model about an issue until it has a proposal."""
 
-    def stages(self) -> Iterable[Stage]:
+    def stages(self) -> Iterable[Asked]:
         """Every stage that may be asked about."""
         ...
+
+    def opening(self) -> Iterator[tuple[Issue, Talk[None]]]:
+        """Talks that must have come to their end before any proposal is asked for."""
+        return iter(())
 
     def talk(self, issue: Issue, sample: int = 0) -> Talk[Proposal]: ...
 
@@ -46,9 +61,17 @@ class Strategy(Protocol):
 
 
 def open_strategy(
-    settings: ModelSettings, codebook: Codebook, composer: Composer, bounded: bool
+    settings: ModelSettings,
+    codebook: Codebook,
+    composer: Composer,
+    bounded: bool,
+    issues: Iterable[Issue] = (),
 ) -> Strategy:
-    """The strategy a study is set to."""
+    """The strategy a study is set to, for a run of ``issues``."""
+    if settings.decode == "score":
+        from coder.proposers.score import open_score
+
+        return open_score(settings, codebook, composer, bounded, issues)
 
     def stage(scheme: Scheme) -> Stage:
         return Stage(scheme, composer, settings, bounded)
@@ -74,7 +97,7 @@ def of_run(
     return open_strategy(composer.settings.model, codebook, composer, bounded=False)
 
 
-class Flat:
+class Flat(Strategy):
     """One question over all codes."""
 
     def __init__(self, stage: Stage) -> None:
@@ -92,7 +115,7 @@ class Flat:
         return [self._stage.composer.compose(issue)]
 
 
-class Cascade:
+class Cascade(Strategy):
     """First the category, then one of its codes. A confidence is the product of the two."""
 
     def __init__(self, codebook: Codebook, stage: MakeStage) -> None:
@@ -134,7 +157,7 @@ class Cascade:
         return [stage.composer.compose(issue, found) for stage in (self._first, *chosen)]
 
 
-class Each:
+class Each(Strategy):
     """One question for each code: does it fit or not? For codebooks with several codes an issue."""
 
     def __init__(self, codebook: Codebook, stage: MakeStage) -> None:
@@ -164,7 +187,7 @@ class Each:
         return [stage.composer.compose(issue, found) for stage in self._stages]
 
 
-class Samples:
+class Samples(Strategy):
     """Several answers to the same questions; what most of them say is proposed (self-consistency:
     Wang et al. 2023, arXiv 2203.11171).
 
@@ -178,7 +201,7 @@ class Samples:
         self._count = count
         self._single = single
 
-    def stages(self) -> Iterable[Stage]:
+    def stages(self) -> Iterable[Asked]:
         return self._strategy.stages()
 
     def talk(self, issue: Issue, sample: int = 0) -> Talk[Proposal]:

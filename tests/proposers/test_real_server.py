@@ -10,7 +10,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
-from asking import book, issue
+from asking import PETS, book, issue
 
 from coder.errors import ModelError
 from coder.proposers.llm import LLMProposer
@@ -85,6 +85,20 @@ def test_a_server_tells_how_likely_each_code_was(address, tmp_path):
     assert told, [p.error for p in proposals]
     assert all(code.likelihood is not None and 0 <= code.likelihood <= 1 for code in told)
     assert any(code.likelihood > 0 for code in told)
+
+
+def test_codes_are_scored_by_likelihood(address, tmp_path):
+    issues = [issue(1, "My cat meows"), issue(2, "A big dog"), issue(3, "A small dog")]
+    calls = []
+    made = study(tmp_path, address, decode="score")
+    names = PETS.replace("name: Cat", "name: Little Cat").replace("Small Dog", "Little Dog")
+    proposer = LLMProposer.open(made, book(names), [], issues=issues)
+    proposals = list(proposer.propose(issues, calls.extend))
+    assert {p.status for p in proposals} <= {Status.OK, Status.ABSTAINED}, proposals
+    assert all(0 < code.likelihood <= 1 for p in proposals for code in p.codes)
+    assert all(call.usage.output_tokens == 1 for call in calls)
+    # Two names begin with one word: the server goes on after it.
+    assert "Little" in {call.request["messages"][-1]["content"] for call in calls}
 
 
 def test_a_wrong_key_is_refused_in_one_line(address, tmp_path):
