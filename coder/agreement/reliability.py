@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -142,11 +141,11 @@ def certify(
 ) -> Certificate:
     """The most liberal threshold whose error can be shown to be at most ``epsilon``.
 
-    One random half names the thresholds, beginning with the strictest that enough proposals reach;
-    the other half tests them in that order, each by the one-sided binomial test of "the error is
-    above ``epsilon``" at ``delta``, until the first that is not rejected. The chance that any
-    certified threshold is wrong is then at most ``delta``. Divide ``delta`` by the number of codes
-    to certify each code (Bonferroni).
+    One random half names the thresholds, beginning with the one it finds surest to hold; the other
+    half tests them from there on, each by the one-sided binomial test of "the error is above
+    ``epsilon``" at ``delta``, until the first that is not rejected. The chance that any certified
+    threshold is wrong is then at most ``delta``. Divide ``delta`` by the number of codes to certify
+    each code (Bonferroni).
     """
     from scipy.stats import binom
 
@@ -155,21 +154,28 @@ def certify(
     first, second = shuffled[: len(x) // 2], shuffled[len(x) // 2 :]
     # With fewer than this even no error at all would prove nothing.
     least = math.ceil(math.log(delta) / math.log(1 - epsilon))
-    named = np.sort(x[first])[::-1]
-    thresholds: Sequence[float] = list(dict.fromkeys(named[least - 1 :].tolist()))
+    thresholds = np.unique(x[first])[::-1]
+    above = np.searchsorted(np.sort(-x[first]), -thresholds, side="right")
+    wrong = np.cumsum(~y[first][np.argsort(-x[first], kind="stable")])[above - 1]
+    enough = above >= least
+    if enough.any():
+        doubt = np.where(enough, binom.cdf(wrong, above, epsilon), np.inf)
+        thresholds = thresholds[int(np.argmin(doubt)) :]
+    else:
+        thresholds = thresholds[:0]
     best: tuple[float, int, int] | None = None
     tested = (0, 0)
-    for threshold in thresholds:
-        above = x[second] >= threshold
-        tested = int(above.sum()), int((above & ~y[second]).sum())
+    for threshold in thresholds.tolist():
+        reached = x[second] >= threshold
+        tested = int(reached.sum()), int((reached & ~y[second]).sum())
         if binom.cdf(tested[1], tested[0], epsilon) > delta:
             break
         best = (threshold, *tested)
     if best is None:
         n, errors = tested
         note = (
-            f"no threshold can be certified: {errors} of {n} above the strictest are wrong"
-            if thresholds
+            f"no threshold can be certified: {errors} of {n} above the most promising are wrong"
+            if len(thresholds)
             else f"no threshold can be certified: {2 * least} labelled proposals are needed, "
             f"there are {len(x)}"
         )

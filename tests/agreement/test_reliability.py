@@ -72,7 +72,7 @@ def test_a_certificate_holds_as_often_as_it_says():
     """Right with probability c: above t the error is (1 - t) / 2, which is over .1 for t < .8."""
     wrong = certified = 0
     for seed in range(400):
-        found = certify(*drawn(seed, 600), epsilon=0.1, delta=0.1, seed=seed)
+        found = certify(*drawn(seed, 3000), epsilon=0.1, delta=0.1, seed=seed)
         if found.threshold is not None:
             certified += 1
             wrong += (1 - found.threshold) / 2 > 0.1
