@@ -110,7 +110,7 @@ class ProposeChange(ModalScreen[tuple[Change, str] | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Static(Content.styled(f"A change about: {self._about}", "bold $text-primary"))
+            yield Static(self._title("A change"), id="title")
             yield OptionList(
                 *(
                     Option(Content(f"{change.value[0]}  {words}"), id=change)
@@ -145,8 +145,12 @@ class ProposeChange(ModalScreen[tuple[Change, str] | None]):
         words = self.query_one(Input)
         words.display = True
         words.focus()
-        hint = f"{CHANGES[change]} · Enter keeps it as a memo · Esc goes back"
-        self.query_one(".hint", Static).update(hint)
+        kind = CHANGES[change]
+        self.query_one("#title", Static).update(self._title(kind[0].upper() + kind[1:]))
+        self.query_one(".hint", Static).update("Enter keeps it among the memos · Esc goes back")
+
+    def _title(self, what: str) -> Content:
+        return Content.styled(f"{what} · {self._about}", "bold $text-primary")
 
 
 class Read(ModalScreen[None]):

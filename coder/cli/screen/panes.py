@@ -165,7 +165,7 @@ def answer(session: ReviewSession, narrow: bool) -> Content:
 
 
 def _own(session: ReviewSession, item: Item) -> Iterator[Part]:
-    """The rater's own label, and how the suggestion below it compares."""
+    """The rater's own label, above the suggestion."""
     own = [_split(session.codebook, code) for code in item.own or ()]
     yield ("Yours      ", HEAD)
     for number, (above, name) in enumerate(own):
@@ -174,11 +174,6 @@ def _own(session: ReviewSession, item: Item) -> Iterator[Part]:
     if not own:
         yield ("None fits", "bold")
     yield "\n"
-    if compared(item):
-        yield (
-            f"{compared(item)}\n",
-            "$text-success" if compared(item) == AGREE else "$text-warning",
-        )
 
 
 def _asked(session: ReviewSession) -> Iterator[Part]:
@@ -193,7 +188,7 @@ def _verdict(
     session: ReviewSession, item: Item, proposal: Proposal, narrow: bool
 ) -> Iterator[Part]:
     missing = no_answer(item)
-    if item.own is not None and not missing:
+    if item.own is not None and not missing and not session.several:
         yield ("Suggested  ", HEAD)
     if missing:
         yield (f"No suggestion ({proposal.status.value})\n", "bold $text-error")
@@ -203,17 +198,27 @@ def _verdict(
         if not item.revealed:
             yield f"{session.way_out[:1].upper()}{session.way_out[1:]}.\n"
     elif not proposal.codes:
-        yield ("None fits\n", "bold $text-warning")
+        yield ("None fits", "bold $text-warning")
+        yield from _compared(item)
     elif not session.several:
         (scored,) = proposal.codes[:1]
         above, own = _split(session.codebook, scored.code)
         name: list[Part] = [(above, FAINT), (own, "bold $text-success")]
         bar = list(_bar(session, session.confidence(scored)))
         # Where both share a line the name is last, so that only the name can wrap.
-        yield from [*bar, "  ", *name] if narrow else [*name, "\n", *bar]
-        yield "\n"
+        yield from [*bar, "  ", *name] if narrow and item.own is None else [*name, "\n", *bar]
+        yield from _compared(item)
     else:
-        yield ("Which of these fit?\n", HEAD)
+        yield ("Which of these fit?", HEAD)
+        yield from _compared(item)
+
+
+def _compared(item: Item) -> Iterator[Part]:
+    """Ends the line on what was suggested by how the rater's own code compares with it."""
+    if compared(item):
+        same = compared(item) == AGREE
+        yield (f"  {compared(item)}", "$text-success" if same else "$text-warning")
+    yield "\n"
 
 
 def _bar(session: ReviewSession, confidence: float | None) -> Iterator[Part]:
@@ -229,6 +234,8 @@ def _bar(session: ReviewSession, confidence: float | None) -> Iterator[Part]:
 def _options(session: ReviewSession) -> Iterator[Part]:
     for option in session.options[:9]:
         above, own = _split(session.codebook, option.code.id)
+        if option.code.parent == session.branch is not None:
+            above = ""  # it stands above them all
         yield (f"{option.number} ", "bold $text-accent")
         if session.several and not option.opens:
             yield ("[x] " if option.selected else "[ ] ", "bold" if option.selected else "")
