@@ -302,7 +302,7 @@ class _Lines:
         for option in self._session.options:
             mark = ("[x] " if option.selected else "[ ] ") if self._session.several else ""
             name = names(self._book, (option.code.id,))
-            more = " ..." if option.opens else percent(option.confidence)
+            more = "..." if option.opens else percent(option.confidence)
             click.echo(f"{option.number:>3}  {'' if option.opens else mark}{name} {more}".rstrip())
 
     def _evidence(self) -> None:
