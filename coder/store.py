@@ -274,26 +274,25 @@ class Run:
         rater has already seen is not blind, whatever its file says: it is refused. After a blind
         label of a review the suggestion comes at once, so it counts as seen.
         """
-        standing_labels = self.labels(rater)
-        seen = {decision.issue_id for decision in self.decision_journal(rater) if decision.seen}
-        seen |= {
-            label.issue_id for label in self.label_journal(rater) if label.mode is Mode.BLIND_FIRST
-        }
-        added: list[Label] = []
-        unchanged: list[Label] = []
-        not_blind: list[Label] = []
-        changed = 0
-        for label in labels:
-            before = standing_labels.get(label.issue_id)
-            if label.issue_id in seen:
-                not_blind.append(label)
-            elif before and (before.codes, before.memo) == (label.codes, label.memo):
-                unchanged.append(label)
-            else:
-                changed += before is not None
-                added.append(label)
         journal = self.label_journal(rater)
+        # Held from the first look on: a review that writes meanwhile may show a suggestion.
         with journal.writing("coder label import"):
+            standing_labels = self.labels(rater)
+            seen = {decision.issue_id for decision in self.decision_journal(rater) if decision.seen}
+            seen |= {label.issue_id for label in journal if label.mode is Mode.BLIND_FIRST}
+            added: list[Label] = []
+            unchanged: list[Label] = []
+            not_blind: list[Label] = []
+            changed = 0
+            for label in labels:
+                before = standing_labels.get(label.issue_id)
+                if label.issue_id in seen:
+                    not_blind.append(label)
+                elif before and (before.codes, before.memo) == (label.codes, label.memo):
+                    unchanged.append(label)
+                else:
+                    changed += before is not None
+                    added.append(label)
             journal.append(added)
         return AddedLabels(tuple(added), changed, tuple(unchanged), tuple(not_blind))
 

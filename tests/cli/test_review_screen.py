@@ -427,3 +427,22 @@ def test_the_key_bar_is_one_line_that_always_tells_of_help(tmp_path: Path, width
             assert app.query_one("#keys").region.height == 1
 
     play(make_run(tmp_path), scene, (width, 24))
+
+
+def test_several_codes_beside_the_suggestion(tmp_path: Path) -> None:
+    run = make_run(tmp_path, cardinality="multiple")
+
+    async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
+        assert "Enter" not in text(app, "keys")
+        await pilot.press("2", "1", "enter")
+        shown = text(app, "suggestion")
+        assert "Looks > Still Green" in shown.splitlines()[0]
+        assert "Taste > Too Sour" in shown.splitlines()[1]
+        assert "2 [x] Looks > Still Green" in shown
+        assert "Enter keep" in text(app, "keys")
+        await pilot.press("1")
+        assert "Enter accept" in text(app, "keys")
+        await pilot.press("enter")
+
+    play_with(ReviewSession(run, "ann", Order.FILE, shares=Shares(blind=1)), scene)
+    assert told(run) == [("i1", "correct", ("taste.sour", "looks.green"))]

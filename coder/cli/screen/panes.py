@@ -117,7 +117,8 @@ def _usable(session: ReviewSession) -> Iterator[tuple[Key, str, str]]:
             if key.action == "accept":
                 if not session.answerable:
                     continue
-                short = "keep" if item.revealed else short
+                kept = not session.several or set(session.selected) == set(item.own or ())
+                short = "keep" if item.revealed and kept else short
             if key.action == "take" and not (item.revealed and item.acceptable):
                 continue
             if key.action in _KEYS_OF_THE_MODEL and item.hidden:
@@ -209,8 +210,11 @@ def _verdict(
         yield from [*bar, "  ", *name] if narrow and item.own is None else [*name, "\n", *bar]
         yield from _compared(item)
     else:
-        yield ("Which of these fit?", HEAD)
-        yield from _compared(item)
+        if item.own is not None:
+            yield ("Suggested  ", HEAD)
+            yield names(session.codebook, item.suggested)
+            yield from _compared(item)
+        yield ("Which of these fit?\n", HEAD)
 
 
 def _compared(item: Item) -> Iterator[Part]:
