@@ -337,10 +337,23 @@ class Proposal(Record):
 # --- what people say ----------------------------------------------------------------------------
 
 
+class Mode(StrEnum):
+    """When a rater is shown the suggestion for an issue."""
+
+    ASSISTED = "assisted"
+    """From the start."""
+    BLIND_FIRST = "blind-first"
+    """Once their own code is on disk; they may then keep or change it."""
+    HOLDOUT = "holdout"
+    """Never."""
+
+
 class Label(Record):
     """A rater's own code, given without having seen the model's: the only independent judgement.
 
-    Empty ``codes`` means the rater found that no code fits.
+    Empty ``codes`` means the rater found that no code fits. ``withdrawn`` takes back the rater's
+    label of the issue; such a record has no codes. ``mode`` is ``None`` for a label that was not
+    given in a review; for ``queue``, ``chance`` and ``weight`` see :class:`Decision`.
     """
 
     kind: Literal["label"] = "label"
@@ -349,6 +362,12 @@ class Label(Record):
     codes: tuple[str, ...]
     memo: str = ""
     blind: Literal[True] = True
+    withdrawn: bool = False
+    mode: Mode | None = None
+    seconds: float = 0.0
+    queue: str = ""
+    chance: float = Field(default=1.0, gt=0, le=1)
+    weight: float = Field(default=1.0, gt=0)
     codebook_hash: str = ""
     source: str = ""
     at: datetime = Field(default_factory=now)
@@ -365,11 +384,23 @@ class Action(StrEnum):
     UNDO = "undo"
 
 
+class Change(StrEnum):
+    """What a memo asks of the codebook."""
+
+    NEW = "new"
+    """A code it does not have."""
+    SPLIT = "split"
+    MERGE = "merge"
+    RULE = "rule"
+    """A clearer definition, or what to include or exclude."""
+
+
 class Decision(Record):
-    """What a rater did after seeing a proposal. Never counted as agreement.
+    """What a rater did with an issue in a review. Never counted as agreement.
 
     ``undoes`` names the decision an ``undo`` takes back: an undo is a new record, nothing is
-    erased. ``chance`` is the probability with which the queue put this issue before the rater.
+    erased. ``chance`` is the probability with which the queue had put this issue before the rater
+    by then, ``weight`` how much likelier it was drawn at each step than an issue of weight 1.
     """
 
     kind: Literal["decision"] = "decision"
@@ -381,9 +412,40 @@ class Decision(Record):
     codes: tuple[str, ...] = ()
     memo: str = ""
     undoes: str = ""
+    mode: Mode = Mode.ASSISTED
+    seen: bool = True
+    """Whether the suggestion was on the screen; what is recorded before that may still be blind."""
+    shown: tuple[str, ...] | None = None
+    """The codes that were suggested; ``None`` when none were shown."""
+    before: tuple[str, ...] | None = None
+    """What the rater had answered before; ``None`` when they had not."""
+    change: Change | None = None
+    """What a memo asks of the codebook, about ``codes``."""
     seconds: float = 0.0
     queue: str = ""
     chance: float = Field(default=1.0, gt=0, le=1)
+    weight: float = Field(default=1.0, gt=0)
+    prompt: str = ""
+    """Name and hash of the prompt the suggestion was asked with; empty where no prompt was."""
+    codebook_hash: str = ""
+    at: datetime = Field(default_factory=now)
+
+
+class Adjudication(Record):
+    """A disagreement resolved: the code that was agreed on, and why.
+
+    ``judged`` is what each rater had said. ``blind`` tells whether all of that were blind labels;
+    what was resolved among assisted decisions is no independent judgement. ``withdrawn`` takes back
+    the resolution of the issue.
+    """
+
+    issue_id: str
+    by: str
+    codes: tuple[str, ...]
+    reason: str = ""
+    judged: dict[str, tuple[str, ...]]
+    blind: bool
+    withdrawn: bool = False
     codebook_hash: str = ""
     at: datetime = Field(default_factory=now)
 
@@ -440,6 +502,59 @@ class Calibration(Record):
     brier_before: float | None = None
     brier_after: float | None = None
     note: str = ""
+    at: datetime = Field(default_factory=now)
+
+
+class Assignment(Record):
+    """The issues one rater is to review, drawn at random; the last one of a rater is theirs.
+
+    ``share`` is the probability with which any issue of the run was drawn for this rater.
+    """
+
+    rater: str
+    issue_ids: tuple[str, ...]
+    share: float = Field(gt=0, le=1)
+    seed: int = 0
+    at: datetime = Field(default_factory=now)
+
+
+class CodeChange(Record):
+    """One difference between two versions of a codebook.
+
+    ``code`` is the old id, ``None`` for a code that was added; ``into`` are the new ids. Judgements
+    that used the code are carried over where ``into`` says which one is meant, else they are stale.
+    """
+
+    kind: Literal["added", "removed", "renamed", "merged", "split", "moved", "redefined"]
+    code: str | None
+    into: tuple[str, ...] = ()
+    note: str = ""
+
+
+class Migration(Record):
+    """A run goes on with another version of its codebook; ``file`` holds it, inside the run."""
+
+    from_hash: str
+    to_hash: str
+    to_version: str
+    file: str
+    changes: tuple[CodeChange, ...]
+    at: datetime = Field(default_factory=now)
+
+
+class Refit(Record):
+    """The embedded classifier fitted anew to what one rater has answered so far.
+
+    ``labels_hash`` is over those answers; suggestions made with it name it as their ``model``.
+    """
+
+    version: int = Field(ge=1)
+    rater: str
+    answers: int
+    labels_hash: str
+    codebook_hash: str
+    model: str
+    seconds: float = 0.0
     at: datetime = Field(default_factory=now)
 
 

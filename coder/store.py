@@ -8,7 +8,12 @@ runs/<name>/manifest.json        what it was made of; written once
             calls.jsonl          raw answers of a chat model, before they were parsed
             proposals.jsonl      what the model proposed
             labels/<rater>.jsonl     blind labels
-            decisions/<rater>.jsonl  decisions made after seeing a proposal
+            decisions/<rater>.jsonl  decisions made in a review
+            suggestions/<rater>.jsonl  what a rater was shown instead, learnt from their answers
+            refits/<rater>.jsonl     the classifiers those came from
+            assignments.jsonl    who is to review what
+            adjudications.jsonl  disagreements that were resolved
+            migrations.jsonl     later versions of the codebook, which are in codebooks/
             audit/<audit>/       what the model said when an audit asked again; no part of the run
             calibration.jsonl    what the model's confidences are worth, by people's labels
             report/              derived; can be made again at any time
@@ -33,6 +38,8 @@ from coder.journal import Journal, write_atomically
 from coder.records import (
     NONE_CODE,
     Action,
+    Adjudication,
+    Assignment,
     Calibration,
     Call,
     Codebook,
@@ -41,8 +48,11 @@ from coder.records import (
     Issue,
     Label,
     Manifest,
+    Migration,
+    Mode,
     Proposal,
     Record,
+    Refit,
     Reserved,
     content_hash,
 )
@@ -239,35 +249,57 @@ class Run:
     def decision_journal(self, rater: str) -> Journal[Decision]:
         return Journal(self.path / "decisions" / f"{self._rater_file(rater)}.jsonl", Decision)
 
+    def suggestion_journal(self, rater: str) -> Journal[Proposal]:
+        return Journal(self.path / "suggestions" / f"{self._rater_file(rater)}.jsonl", Proposal)
+
+    def refit_journal(self, rater: str) -> Journal[Refit]:
+        return Journal(self.path / "refits" / f"{self._rater_file(rater)}.jsonl", Refit)
+
+    @property
+    def assignments(self) -> Journal[Assignment]:
+        return Journal(self.path / "assignments.jsonl", Assignment)
+
+    @property
+    def adjudications(self) -> Journal[Adjudication]:
+        return Journal(self.path / "adjudications.jsonl", Adjudication)
+
+    @property
+    def migrations(self) -> Journal[Migration]:
+        return Journal(self.path / "migrations.jsonl", Migration)
+
     def add_labels(self, rater: str, labels: Iterable[Label]) -> AddedLabels:
         """Append a rater's blind labels, and say what became of each.
 
         A label that already stands is not written again. A label on an issue whose suggestion this
-        rater has already answered is not blind, whatever its file says: it is refused.
+        rater has already seen is not blind, whatever its file says: it is refused. After a blind
+        label of a review the suggestion comes at once, so it counts as seen.
         """
-        standing_labels = self.labels(rater)
-        seen = {decision.issue_id for decision in self.decision_journal(rater)}
-        added: list[Label] = []
-        unchanged: list[Label] = []
-        not_blind: list[Label] = []
-        changed = 0
-        for label in labels:
-            before = standing_labels.get(label.issue_id)
-            if label.issue_id in seen:
-                not_blind.append(label)
-            elif before and (before.codes, before.memo) == (label.codes, label.memo):
-                unchanged.append(label)
-            else:
-                changed += before is not None
-                added.append(label)
         journal = self.label_journal(rater)
+        # Held from the first look on: a review that writes meanwhile may show a suggestion.
         with journal.writing("coder label import"):
+            standing_labels = self.labels(rater)
+            seen = {decision.issue_id for decision in self.decision_journal(rater) if decision.seen}
+            seen |= {label.issue_id for label in journal if label.mode is Mode.BLIND_FIRST}
+            added: list[Label] = []
+            unchanged: list[Label] = []
+            not_blind: list[Label] = []
+            changed = 0
+            for label in labels:
+                before = standing_labels.get(label.issue_id)
+                if label.issue_id in seen:
+                    not_blind.append(label)
+                elif before and (before.codes, before.memo) == (label.codes, label.memo):
+                    unchanged.append(label)
+                else:
+                    changed += before is not None
+                    added.append(label)
             journal.append(added)
         return AddedLabels(tuple(added), changed, tuple(unchanged), tuple(not_blind))
 
     def labels(self, rater: str) -> dict[str, Label]:
-        """The rater's last blind label of each issue."""
-        return {label.issue_id: label for label in self.label_journal(rater)}
+        """The rater's last blind label of each issue, withdrawn ones taken back."""
+        latest = {label.issue_id: label for label in self.label_journal(rater)}
+        return {issue: label for issue, label in latest.items() if not label.withdrawn}
 
     def decisions(self, rater: str) -> dict[str, Decision]:
         """The rater's standing decision on each issue, undone ones taken back."""

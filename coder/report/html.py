@@ -53,7 +53,7 @@ def html(report: Report) -> str:
             ],
             listed=_listed(report),
             further_notes=_further_notes(report, blind),
-            accepted_figures=[(a.rater, "", a.acceptance) for a in report.acceptance],
+            accepted_figures=[(wording.accepter(a), "", a.acceptance) for a in report.acceptance],
         )
     )
 
