@@ -23,6 +23,7 @@ from coder.records import (
     Status,
 )
 from coder.report.acceptance import acceptance
+from coder.report.findings import Findings
 from coder.report.model import (
     Case,
     CodebookSummary,
@@ -93,6 +94,10 @@ class _Builder:
 
     def report(self) -> Report:
         pairs = tuple(self._pairs())
+        findings = Findings(
+            self.run, self.raters, self.model, self.proposals, self.shown, self.groups,
+            self.confidence, bool(calibrations(self.run)), self.draws, self.seed,
+        )  # fmt: skip
         return Report(
             run=self.run.manifest,
             codebook=_codebook(self.book),
@@ -115,6 +120,11 @@ class _Builder:
             ),
             codebook_changes=tuple(_changes(self.raters)),
             prevalence=tuple(self._prevalence()),
+            corrected=findings.corrected(),
+            trust=findings.trust(),
+            sway=findings.sway(),
+            stand_in=findings.stand_in(),
+            trends=findings.trends(),
             cases=tuple(self._cases(pairs)),
         )
 
