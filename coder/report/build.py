@@ -45,6 +45,7 @@ from coder.report.model import (
     Together,
     Why,
 )
+from coder.report.passes import people, same_person
 from coder.report.sides import Codes, Rater, Side, model_side, own_answer, raters, status_of
 from coder.report.spending import spending
 from coder.store import Run
@@ -169,6 +170,7 @@ class _Builder:
             right=right.name,
             kind=kind,
             level=level,
+            intra_rater=same_person(left.name, right.name),
             majority_agreement=_majority(theirs.values()) if kind == "blind" else None,
             subcategory_given_category=self._nested(ours, theirs) if level == "code" else None,
             excluded={why: excluded[why] for why in Why if excluded[why]},
@@ -194,7 +196,8 @@ class _Builder:
         )
 
     def _together(self) -> Iterator[Together]:
-        sides = [r.blind for r in self.raters if r.blind.answers]
+        blind = {r.name: r.blind for r in self.raters if r.blind.answers}
+        sides = [blind[name] for name in people(blind)]
         if len(sides) < 3:
             return
         for level in self.levels:

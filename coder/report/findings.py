@@ -13,6 +13,7 @@ from coder.records import Decision, Label, Proposal
 from coder.report.corrected import corrected
 from coder.report.levels import Levels
 from coder.report.model import Corrected, Level, StandIn, Sway, Trend, Trust, Why
+from coder.report.passes import people
 from coder.report.sides import Codes, Rater, Side
 from coder.report.sway import sway
 from coder.report.trend import trends
@@ -48,9 +49,14 @@ class Findings:
 
     @cached_property
     def _reference(self) -> Rater | None:
-        """The rater with most labels, the first by name on a tie."""
-        labelled = [rater for rater in self.raters if rater.blind.answers]
-        return max(labelled, key=lambda rater: len(rater.blind.answers), default=None)
+        """The person with most labels in their first pass, the first by name on a tie."""
+        return max(self._people.values(), key=lambda rater: len(rater.blind.answers), default=None)
+
+    @cached_property
+    def _people(self) -> dict[str, Rater]:
+        """The first pass of everyone who labelled."""
+        labelled = {rater.name: rater for rater in self.raters if rater.blind.answers}
+        return {name: labelled[name] for name in people(labelled)}
 
     def corrected(self) -> tuple[Corrected, ...]:
         rater = self._reference
@@ -91,14 +97,13 @@ class Findings:
         return tuple(one for one in found if one is not None)
 
     def stand_in(self) -> tuple[StandIn, ...]:
-        people = {r.name: r.blind.answers for r in self.raters if r.blind.answers}
-        if len(people) < 2:
+        if len(self._people) < 2:
             return ()
-        return tuple(self._stand_in(people, level) for level in self._levels.all)
+        return tuple(self._stand_in(level) for level in self._levels.all)
 
-    def _stand_in(self, people: Mapping[str, Mapping[str, Codes]], level: Level) -> StandIn:
+    def _stand_in(self, level: Level) -> StandIn:
         levels = self._levels
-        humans = {name: levels.told(level, answers) for name, answers in people.items()}
+        humans = {n: levels.told(level, r.blind.answers) for n, r in self._people.items()}
         model = levels.told(level, self.model.answers)
         test = alt_test(model, humans, epsilon=EPSILON)
         judged = set(chain.from_iterable(humans.values())) & model.keys()

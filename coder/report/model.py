@@ -149,7 +149,8 @@ class Pair(Record):
     In precision and recall the right side is the reference; in the confusion matrix the left side
     is in rows. Only blind pairs are agreement; an assisted pair shows what acceptance looks like
     when it is counted as if it were. ``majority_agreement`` is ``None`` for an assisted pair and
-    for one without issues.
+    for one without issues. ``intra_rater`` pairs are one person twice, see
+    :mod:`coder.report.passes`.
     """
 
     id: str
@@ -157,6 +158,7 @@ class Pair(Record):
     right: str
     kind: Kind
     level: Level
+    intra_rater: bool = False
     n: int
     percent_agreement: Estimate
     majority_agreement: Majority | None
@@ -176,7 +178,7 @@ class Pair(Record):
 
 
 class Together(Record):
-    """All raters' blind labels at once, when there are three raters or more."""
+    """All people's blind labels at once, of their first pass, when there are three or more."""
 
     level: Level
     agreement: ManyAgreement
