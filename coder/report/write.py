@@ -6,14 +6,16 @@ import json
 from pathlib import Path
 
 from coder.journal import write_atomically
+from coder.report import tidy
 from coder.report.html import html
+from coder.report.latex import latex
 from coder.report.markdown import markdown
 from coder.report.model import Report
 from coder.report.table import disagreements_csv
 
 
 def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
-    """Write ``folder``/report.html, .md, .json and disagreements.csv, and return their paths.
+    """Write the report into ``folder`` in every format, and return the paths, the page first.
 
     The same report gives the same bytes. Raises ``StorageError`` when the disk is full.
     """
@@ -22,6 +24,8 @@ def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
         "report.md": markdown(report),
         "report.json": to_json(report),
         "disagreements.csv": disagreements_csv(report),
+        "tables.tex": latex(report),
+        **{f"tables/{name}": text for name, text in tidy.tables(report).items()},
     }
     for name, text in texts.items():
         write_atomically(folder / name, text)
