@@ -15,11 +15,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from coder.changes import Stale
 from coder.confidence import calibrated, calibrations
 from coder.errors import UsageError
 from coder.queues import Entry, Order, Pile, arrange, chance
 from coder.records import Action, Cardinality, Code, Decision, Example, Issue, Proposal, Status
 from coder.store import Run
+from coder.versions import Versions
 
 PACE_FROM, PACE_OVER = 10, 20
 """How many of this session's last decisions the pace is taken from, at least and at most."""
@@ -27,11 +29,15 @@ PACE_FROM, PACE_OVER = 10, 20
 
 @dataclass(frozen=True)
 class Item:
-    """What is before the rater: an issue, the proposal for it, and how the queue came to it."""
+    """What is before the rater: an issue, the proposal for it, and how the queue came to it.
+
+    The proposal's codes are those of the codebook of now; where they are ``stale`` there are none.
+    """
 
     issue: Issue
     proposal: Proposal
     chance: float
+    stale: Stale | None = None
 
     @property
     def suggested(self) -> tuple[str, ...]:
@@ -41,7 +47,12 @@ class Item:
     @property
     def acceptable(self) -> bool:
         """Whether there is an answer to accept; a failed proposal is never a code."""
-        return self.proposal.status.answered
+        return self.proposal.status.answered and self.stale is None
+
+    @property
+    def state(self) -> str:
+        """How the model's attempt stands: ``stale``, or the status it ended in."""
+        return "stale" if self.stale else self.proposal.status.value
 
 
 @dataclass(frozen=True)
@@ -100,6 +111,7 @@ class ReviewSession:
         self.calibrated = bool(calibrations(run))
         self._clock = clock
         self._pile = Pile(run)
+        self._versions = Versions(run)
         self._queue = arrange(self._pile.entries, order, run.manifest.seed)
         self._entries = {entry.issue_id: entry for entry in self._queue}
         self._places = {entry.issue_id: at for at, entry in enumerate(self._queue, start=1)}
@@ -206,8 +218,7 @@ class ReviewSession:
         item = self._current()
         if not item.acceptable:
             raise UsageError(
-                f"there is nothing to accept: the model's answer is {item.proposal.status.value!r}",
-                self.way_out,
+                f"there is nothing to accept: the model's answer is {item.state!r}", self.way_out
             )
         return self._answer(Action.ACCEPT, item.suggested)
 
@@ -371,8 +382,9 @@ class ReviewSession:
 
     def _read(self, entry: Entry) -> Item:
         issue, proposal = self._pile.read(entry)
+        proposal, stale = self._versions.shown(proposal)
         place = self._places[entry.issue_id]
-        return Item(issue, proposal, chance(self.order, place, len(self._queue)))
+        return Item(issue, proposal, chance(self.order, place, len(self._queue)), stale)
 
     def _show(self, item: Item) -> None:
         self.item = item

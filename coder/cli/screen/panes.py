@@ -124,7 +124,7 @@ def answer(session: ReviewSession, narrow: bool) -> Content:
 def _verdict(session: ReviewSession, item: Item, narrow: bool) -> Iterator[Part]:
     missing = no_answer(item)
     if missing:
-        yield (f"No suggestion ({item.proposal.status.value})\n", "bold $text-error")
+        yield (f"No suggestion ({item.state})\n", "bold $text-error")
         yield f"{missing}\n"
         if item.proposal.error:
             yield (f"{clean(item.proposal.error)}\n", FAINT)
