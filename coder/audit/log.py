@@ -186,6 +186,9 @@ def _journals(run: Run) -> Iterator[Checked]:
     yield _journal(run, run.proposals, proposal)
     if run.calibrations.path.exists():
         yield _journal(run, run.calibrations, lambda _: iter(()))
+    naming = Journal(run.path / "suggest" / "calls.jsonl", Call)
+    if naming.path.exists():
+        yield _journal(run, naming, lambda record: unknown(record.issue_id))
     if run.migrations.path.exists():
         yield from _versions(run)
     for path in sorted(run.path.glob("labels/*.jsonl")):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coder.cli.codebook_suggest import suggest
 from coder.cli.codebook_versions import bump, diff, migrate
 
 if TYPE_CHECKING:
@@ -92,5 +93,5 @@ def _find(name: str | None) -> Path:
     return find("codebook", name or study.settings.codebook, ".yaml", study.root)
 
 
-for versions in (diff, bump, migrate):
-    command.add_command(versions)
+for part in (diff, bump, migrate, suggest):
+    command.add_command(part)
