@@ -222,8 +222,10 @@ def _validate(entries: list[_Entry], problems: list[Problem]) -> list[Code]:
         assert isinstance(replaced, tuple)
         for former in replaced:
             line = entry.lines["replaces"]
-            if not _ID.fullmatch(former) or former == NONE_CODE:
+            if not _ID.fullmatch(former):
                 problems.append(Problem(line, f"'replaces' lists ids of codes: {_bad_id(former)}"))
+            elif former == NONE_CODE:
+                problems.append(Problem(line, f"{NONE_CODE!r} is reserved: it is not replaced"))
             elif former == code_id:
                 problems.append(Problem(line, f"code {code_id!r} cannot replace itself"))
     for entry in entries:
