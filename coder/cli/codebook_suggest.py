@@ -127,7 +127,15 @@ def _write(path: Path, run: Run, candidates: list[Candidate]) -> None:
         f"# Candidate codes for {book.id} {book.version}, found by coder codebook suggest in run\n"
         f"# {run.name}. Entries for the list `codes`; to be defined before they are used.\n"
     )
-    body = yaml.safe_dump(
-        {"codes": entries(candidates)}, sort_keys=False, allow_unicode=True, width=96
-    )
+
+    class Indented(yaml.SafeDumper):
+        """Lists are indented, as in the shipped codebooks."""
+
+        def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+            super().increase_indent(flow, False)
+
+    body = yaml.dump(
+        {"codes": entries(candidates)}, Dumper=Indented, sort_keys=False, allow_unicode=True,
+        width=96,
+    )  # fmt: skip
     write_atomically(path, head + body)

@@ -152,7 +152,7 @@ def _question(study: Study, book: Codebook, issues: Sequence[Issue]) -> Question
 def _read(call: Call) -> Named:
     if call.raw_response is None:
         return Named()
-    found = find_object(read_raw(call.raw_response).text) or {}
+    found = find_object(read_raw(call.raw_response).text, ("name",)) or {}
     name, definition = (found.get(key) for key in ("name", "definition"))
     if not isinstance(name, str) or not isinstance(definition, str):
         return Named()
