@@ -19,7 +19,7 @@ from coder.changes import Diff, compare
 from coder.errors import CodebookError, InputError, UsageError
 from coder.journal import write_atomically
 from coder.records import NONE_CODE, Action, Change, Codebook, CodeChange, Decision, now
-from coder.resources import find
+from coder.resources import find, shipped
 from coder.store import Run
 from coder.study import Study
 
@@ -53,6 +53,12 @@ def bump(study: Study, path: Path, note: str = "") -> Bumped:
     The first time there is nothing to compare with: the codebook is kept as it is. Raises
     ``UsageError`` when nothing changed, ``CodebookError`` when its version cannot be raised.
     """
+    ours = shipped("codebook").resolve()
+    if path.resolve().parent == ours != (study.root / "codebook").resolve():
+        raise UsageError(
+            f"{path} comes with coder and is not yours to change",
+            f"copy it into {study.root / 'codebook'} and edit the copy",
+        )
     book = codebooks.load(path)
     if not _NUMBERED.fullmatch(book.version):
         raise CodebookError(

@@ -10,6 +10,7 @@ import pytest
 from coder import codebook as codebooks
 from coder.__main__ import run as coder
 from coder.records import Action, Change, Decision
+from coder.resources import shipped
 from coder.store import Run
 
 BOOK = """\
@@ -136,6 +137,12 @@ def test_a_version_that_is_no_number_cannot_be_raised(folder, capsys):
     edit(folder, "'1.2'", "draft")
     code, said = typed(capsys, "bump")
     assert code == 3 and "does not end in a number" in said
+
+
+def test_a_codebook_that_comes_with_coder_is_not_written_to(folder, capsys):
+    code, said = typed(capsys, "bump", "ptm-screening")
+    assert code == 2 and "copy it into" in said
+    assert not (shipped("codebook") / ".versions").exists()
 
 
 def test_diff_shows_texts_and_finds_kept_versions(folder, capsys):
