@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from coder import codebook as codebooks
@@ -38,7 +39,7 @@ class Versions:
     """The versions of one run's codebook, read once."""
 
     def __init__(self, run: Run) -> None:
-        self._run = run
+        self.codebook = run.codebook
         history = run.history
         self._hashes = [run.manifest.codebook_hash, *(step.to_hash for step in history)]
         self._steps = [carrier(step.changes) for step in history]
@@ -90,9 +91,14 @@ class Versions:
     def _instead(self, stale: Stale) -> Iterator[ScoredCode]:
         change = stale.change
         if change is not None:
-            leaves = {code.id for code in self._run.codebook.leaves}
+            leaves = {code.id for code in self.codebook.leaves}
             named = change.into or (change.code or "",)
             yield from (ScoredCode(code=code) for code in named if code in leaves)
+
+
+@lru_cache(maxsize=4)
+def _of(run: Run) -> Versions:
+    return Versions(run)
 
 
 def carry(run: Run, record: Judged | Proposal) -> Codes | Stale | None:
@@ -100,10 +106,10 @@ def carry(run: Run, record: Judged | Proposal) -> Codes | Stale | None:
     if isinstance(record, Proposal):
         if not record.status.answered:
             return None
-        return Versions(run).carry(tuple(scored.code for scored in record.codes))
+        return _of(run).carry(tuple(scored.code for scored in record.codes))
     if isinstance(record, Decision) and record.action in NO_ANSWER:
         return None
-    return Versions(run).carry(record.codes, record.codebook_hash)
+    return _of(run).carry(record.codes, record.codebook_hash)
 
 
 def stale(run: Run, record: Judged | Proposal) -> bool:

@@ -275,8 +275,7 @@ class _Builder:
         model = {
             i: codes
             for i, p in self.proposals.items()
-            if p.status.answered
-            and not isinstance(codes := proposed(p, self.versions, self.book), Why)
+            if p.status.answered and not isinstance(codes := proposed(p, self.versions), Why)
         }
         people = {r.name: r.blind.answers for r in self.raters if r.blind.answers}
         for level in self.levels:

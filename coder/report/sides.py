@@ -72,7 +72,7 @@ def model_side(run: Run, proposals: Mapping[str, Proposal]) -> Side:
         if not proposal.status.answered:
             left_out[issue_id] = Why(proposal.status.value)
             continue
-        found = proposed(proposal, versions, run.codebook)
+        found = proposed(proposal, versions)
         if isinstance(found, Why):
             left_out[issue_id] = found
         elif leaked(proposal, learnt):
@@ -104,12 +104,12 @@ def comparable(codes: Codes, book: Codebook) -> Codes | Why:
     return distinct
 
 
-def proposed(proposal: Proposal, versions: Versions, book: Codebook) -> Codes | Why:
+def proposed(proposal: Proposal, versions: Versions) -> Codes | Why:
     """What the model answered, in the codebook of now, or why that is nothing to compare."""
     carried = versions.carry(tuple(scored.code for scored in proposal.codes))
     if isinstance(carried, Stale):
         return Why.STALE
-    found = comparable(carried, book)
+    found = comparable(carried, versions.codebook)
     return Why.OFF_CODEBOOK if isinstance(found, Why) else found
 
 
@@ -118,12 +118,10 @@ def own_answer(codes: Codes) -> frozenset[str]:
     return frozenset(codes) - {NONE_CODE}
 
 
-def judged(
-    record: Label | Decision, codes: Codes, versions: Versions, book: Codebook
-) -> Codes | Why:
+def judged(record: Label | Decision, codes: Codes, versions: Versions) -> Codes | Why:
     """Like :func:`comparable`, for what a person said with some version of the codebook."""
     carried = versions.carry(codes, record.codebook_hash)
-    return Why.STALE if isinstance(carried, Stale) else comparable(carried, book)
+    return Why.STALE if isinstance(carried, Stale) else comparable(carried, versions.codebook)
 
 
 def _rater(run: Run, stem: str, proposals: Mapping[str, Proposal]) -> Rater:
@@ -132,12 +130,12 @@ def _rater(run: Run, stem: str, proposals: Mapping[str, Proposal]) -> Rater:
     log = list(run.decision_journal(stem))
     decisions = {i: decision for i, decision in standing(log).items() if i in run.issues}
     said = {
-        issue_id: judged(label, label.codes, versions, run.codebook)
+        issue_id: judged(label, label.codes, versions)
         for issue_id, label in labels.items()
         if issue_id in run.issues
     }
     done = {
-        issue_id: _decided(decision, proposals.get(decision.proposal_id), versions, run.codebook)
+        issue_id: _decided(decision, proposals.get(decision.proposal_id), versions)
         for issue_id, decision in decisions.items()
     }
     return Rater(
@@ -150,9 +148,7 @@ def _rater(run: Run, stem: str, proposals: Mapping[str, Proposal]) -> Rater:
     )
 
 
-def _decided(
-    decision: Decision, shown: Proposal | None, versions: Versions, book: Codebook
-) -> Codes | Why:
+def _decided(decision: Decision, shown: Proposal | None, versions: Versions) -> Codes | Why:
     if decision.action is Action.SKIP:
         return Why.SKIPPED
     if decision.action is Action.FLAG:
@@ -165,7 +161,7 @@ def _decided(
         if shown is None or not shown.status.answered:
             return Why.NOT_PROPOSED
         codes = tuple(scored.code for scored in shown.codes)
-    return judged(decision, codes, versions, book)
+    return judged(decision, codes, versions)
 
 
 def _side(name: str, found: Mapping[str, Codes | Why], absent: Why) -> Side:
