@@ -66,6 +66,20 @@ def start(
     return run, proposer
 
 
+def asked_with(study: Study, name: str, codebook_path: Path) -> Path:
+    """The codebook that issues of the run ``name`` are proposed under.
+
+    That is ``codebook_path`` unless the run went on to it from another version: its model is asked
+    with the one it began with, so that all proposals of a run are made alike.
+    """
+    run = Run.find(study.runs, name)
+    if run is None or not run.history:
+        return codebook_path
+    later = {step.to_hash for step in run.history}
+    known = codebooks.load(codebook_path).hash in later
+    return run.path / "codebook.yaml" if known else codebook_path
+
+
 def dry_run(
     study: Study,
     name: str,

@@ -121,6 +121,8 @@ class Code(Record):
     examples: tuple[str, ...] = ()
     parent: str | None = None
     source: str = ""
+    replaces: tuple[str, ...] = ()
+    """Ids of earlier versions that this code takes the place of."""
 
 
 class Cardinality(StrEnum):
@@ -161,7 +163,12 @@ class Codebook(Record):
 
     @cached_property
     def hash(self) -> str:
-        return content_hash("codebook.v1", self.model_dump(mode="json"))
+        fields = self.model_dump(mode="json")
+        for code in fields["codes"]:
+            if not code["replaces"]:
+                # Left out, so that codebooks from before there was such a field keep their hash.
+                del code["replaces"]
+        return content_hash("codebook.v1", fields)
 
     def changed(self, **fields: Any) -> Codebook:
         """A copy with other fields. Not by ``model_copy``, which keeps what is cached above."""

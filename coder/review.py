@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from coder.changes import Stale
 from coder.confidence import calibrated, calibrations
 from coder.errors import UsageError
 from coder.history import REVIEW, History, Step
@@ -37,6 +38,7 @@ from coder.records import (
     Proposal,
 )
 from coder.store import Run
+from coder.versions import Versions
 
 PACE_FROM, PACE_OVER = 10, 20
 """How many of this session's last decisions the pace is taken from, at least and at most."""
@@ -46,7 +48,8 @@ PACE_FROM, PACE_OVER = 10, 20
 class Item:
     """What is before the rater: an issue, the proposal for it, and how the queue came to it.
 
-    ``proposal`` is ``None`` while it is hidden, so that no front end can show what it must not.
+    ``proposal`` is ``None`` while it is hidden, so that no front end can show what it must not. Its
+    codes are those of the codebook of now; where they are ``stale`` there are none.
     """
 
     issue: Issue
@@ -55,7 +58,9 @@ class Item:
     chance: float
     mode: Mode = Mode.ASSISTED
     own: tuple[str, ...] | None = None
-    """The rater's blind label, once there is one."""
+    """The rater's blind label in the codebook of now, once there is one."""
+    stale: Stale | None = None
+    """Why the suggestion has no codes in the codebook of now; hidden as long as it is."""
 
     @property
     def suggested(self) -> tuple[str, ...]:
@@ -80,7 +85,14 @@ class Item:
     @property
     def acceptable(self) -> bool:
         """Whether there is an answer to accept; a failed proposal is never a code."""
-        return self.proposal is not None and self.proposal.status.answered
+        return self.proposal is not None and self.proposal.status.answered and self.stale is None
+
+    @property
+    def state(self) -> str:
+        """How the model's attempt stands: ``hidden``, ``stale``, or the status it ended in."""
+        if self.proposal is None:
+            return "hidden"
+        return "stale" if self.stale else self.proposal.status.value
 
 
 @dataclass(frozen=True)
@@ -149,6 +161,7 @@ class ReviewSession:
         self.calibrated = bool(calibrations(run))
         self._clock = clock
         self._pile = Pile(run)
+        self._versions = Versions(run)
         self._queue = arrange(self._pile.entries, order, run.manifest.seed)
         self._entries = {entry.issue_id: entry for entry in self._queue}
         self._places = {entry.issue_id: at for at, entry in enumerate(self._queue, start=1)}
@@ -300,8 +313,7 @@ class ReviewSession:
             raise UsageError("the suggestion is not shown", self.way_out)
         if not item.acceptable:
             raise UsageError(
-                f"there is nothing to accept: the model's answer is {item.proposal.status.value!r}",
-                self.way_out,
+                f"there is nothing to accept: the model's answer is {item.state!r}", self.way_out
             )
         return self._answer(Action.ACCEPT, item.suggested)
 
@@ -575,26 +587,38 @@ class ReviewSession:
     def _mode(self, issue_id: str) -> Mode:
         """How the issue is coded: as its label was, else as it is drawn; what was seen is seen."""
         label = self._history.labels.get(issue_id)
+        stands = self._own(issue_id) is not None
         if label is not None and label.mode is not None:
-            return label.mode
+            revealed = label.mode is Mode.BLIND_FIRST and not stands
+            return Mode.ASSISTED if revealed else label.mode
         drawn = self._shares.mode(self.rater, issue_id)
-        if issue_id in self._history.seen and not (label and drawn is Mode.BLIND_FIRST):
+        if issue_id in self._history.seen and not (stands and drawn is Mode.BLIND_FIRST):
             return Mode.ASSISTED
         return drawn
 
+    def _own(self, issue_id: str) -> tuple[str, ...] | None:
+        """The rater's label in the codebook of now, ``None`` if there is none or it is stale."""
+        label = self._history.labels.get(issue_id)
+        if label is None:
+            return None
+        carried = self._versions.carry(label.codes, label.codebook_hash)
+        return None if isinstance(carried, Stale) else carried
+
     def _read(self, entry: Entry) -> Item:
         issue, proposal = self._pile.read(entry)
+        proposal, stale = self._versions.shown(proposal)
         place = self._places[entry.issue_id]
-        label = self._history.labels.get(entry.issue_id)
+        own = self._own(entry.issue_id)
         mode = self._mode(entry.issue_id)
-        show = mode is Mode.ASSISTED or (mode is Mode.BLIND_FIRST and label is not None)
+        show = mode is Mode.ASSISTED or (mode is Mode.BLIND_FIRST and own is not None)
         return Item(
             issue,
             proposal if show else None,
             proposal.id,
             chance(self.order, place, len(self._queue)),
             mode,
-            label.codes if label else None,
+            own,
+            stale if show else None,
         )
 
     def _show(self, item: Item) -> None:

@@ -205,9 +205,21 @@ class Run:
             ) from None
 
     @cached_property
-    def codebook(self) -> Codebook:
-        """The codebook as it was when the run was made."""
+    def first_codebook(self) -> Codebook:
+        """The codebook the run was made with, which is the one its model knows."""
         return codebooks.load(self.path / "codebook.yaml")
+
+    @cached_property
+    def history(self) -> tuple[Migration, ...]:
+        """Every change to another version of the codebook, the first one first."""
+        return tuple(self.migrations)
+
+    @cached_property
+    def codebook(self) -> Codebook:
+        """The version people work with now."""
+        if not self.history:
+            return self.first_codebook
+        return codebooks.load(self.path / self.history[-1].file)
 
     @cached_property
     def issues(self) -> Mapping[str, Issue]:

@@ -27,6 +27,26 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
+BUGS = """\
+id: bugs
+name: Kinds of bugs
+version: "1"
+codes:
+- id: intrinsic
+  name: Intrinsic
+  definition: The fault is in the project's own code.
+- id: extrinsic
+  name: Extrinsic
+  definition: The fault is in a dependency, the platform or the environment.
+"""
+PLATFORM = """\
+- id: extrinsic.platform
+  name: Platform
+  definition: The fault is in the platform.
+  replaces: [extrinsic]
+"""
+
+
 def steps(page: Path) -> list[tuple[str, list[str]]]:
     """The commands of a page, each with the lines documented as its output."""
     found: list[tuple[str, list[str]]] = []
@@ -67,6 +87,12 @@ def prepared(tmp_path, monkeypatch, chat_server) -> Path:
     (folder / "labels.csv").write_text(
         "id,code\n" + "".join(f"{i},model-usage.api-calls\n" for i in ids)
     )
+    (folder / "codebook").mkdir()
+    (folder / "codebook" / "bugs.yaml").write_text(BUGS)
+    (folder / "bugs-2.yaml").write_text(
+        BUGS.replace('"1"', '"2"').replace("id: extrinsic", "id: extrinsic.dependency")
+        .replace("dependency\n", "dependency\n  replaces: [extrinsic]\n") + PLATFORM
+    )  # fmt: skip
     monkeypatch.setenv("CODER_MODEL__BASE_URL", chat_server)
     monkeypatch.setenv("OPENAI_API_KEY", "key-of-the-tests")
     monkeypatch.setenv("COLUMNS", "80")

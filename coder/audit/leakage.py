@@ -108,7 +108,7 @@ def _learnt_from(run: Run, examples: Mapping[str, Example]) -> set[str]:
     all it can hold, a chat model only ever sees what a request shows."""
     if run.manifest.model.get("kind") == "llm":
         return set()
-    return {i for i, example in examples.items() if can_hold(run.codebook, example.codes)}
+    return {i for i, example in examples.items() if can_hold(run.first_codebook, example.codes)}
 
 
 def _in_proposal(proposal: Proposal, twins: Iterable[str], must: set[str]) -> Iterator[Leak]:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from coder import codebook as codebooks
 from coder.errors import CoderError, RunError
 from coder.journal import Journal
 from coder.records import (
@@ -17,6 +18,7 @@ from coder.records import (
     Example,
     Issue,
     Label,
+    Migration,
     Proposal,
     Record,
     Reserved,
@@ -79,7 +81,7 @@ def _inputs(run: Run) -> Iterator[Checked]:
     made = run.manifest
 
     def codebook() -> str:
-        return run.codebook.hash
+        return run.first_codebook.hash
 
     def issues() -> str:
         return data_hash(Journal(run.path / "issues.jsonl", Issue))
@@ -103,13 +105,15 @@ def _inputs(run: Run) -> Iterator[Checked]:
         yield _same(run, file, partial(message, file), wanted)
 
 
-def _same(run: Run, file: str, find_hash: Callable[[], str], wanted: str) -> Checked:
-    """``file`` against the hash in the manifest."""
+def _same(
+    run: Run, file: str, find_hash: Callable[[], str], wanted: str, by: str = "the manifest"
+) -> Checked:
+    """``file`` against the hash in the manifest, or wherever else the run says what it is."""
     path = run.path / file
     found = ""
     try:
         found = find_hash()
-        wrong = "" if found == wanted else "is not what the manifest says the run was made with"
+        wrong = "" if found == wanted else f"is not what {by} says the run was made with"
     except (CoderError, OSError, UnicodeDecodeError) as error:
         wrong = str(error)
     if not path.exists():
@@ -182,6 +186,11 @@ def _journals(run: Run) -> Iterator[Checked]:
     yield _journal(run, run.proposals, proposal)
     if run.calibrations.path.exists():
         yield _journal(run, run.calibrations, lambda _: iter(()))
+    naming = Journal(run.path / "suggest" / "calls.jsonl", Call)
+    if naming.path.exists():
+        yield _journal(run, naming, lambda record: unknown(record.issue_id))
+    if run.migrations.path.exists():
+        yield from _versions(run)
     for path in sorted(run.path.glob("labels/*.jsonl")):
         yield _journal(run, Journal(path, Label), _by(path.stem, label))
     for path in sorted(run.path.glob("decisions/*.jsonl")):
@@ -199,6 +208,30 @@ def _journals(run: Run) -> Iterator[Checked]:
             yield _journal(run, calls, call)
         for path in sorted({*folder.glob("*.jsonl")} - {masked.path, calls.path}):
             yield _journal(run, Journal(path, Proposal), proposal)
+
+
+def _versions(run: Run) -> Iterator[Checked]:
+    """The versions the codebook went through, each file against the hash its migration names."""
+    wanted: dict[str, str] = {}
+    before = run.manifest.codebook_hash
+
+    def migration(record: Migration) -> Iterator[str]:
+        nonlocal before
+        if record.from_hash != before:
+            yield "does not go on from the version before it"
+        before = record.to_hash
+        expected = f"codebooks/{len(wanted) + 1}.yaml"
+        if record.file != expected:
+            yield f"names {record.file!r} as its codebook, not {expected!r}"
+        wanted[expected] = record.to_hash
+
+    yield _journal(run, run.migrations, migration)
+    for file, made in wanted.items():
+        yield _same(run, file, partial(_codebook_hash, run.path / file), made, "migrations.jsonl")
+
+
+def _codebook_hash(path: Path) -> str:
+    return codebooks.load(path).hash
 
 
 J = TypeVar("J", Label, Decision)

@@ -105,7 +105,8 @@ class Reasker:
         name = self._study.settings.model.name
         if then.get("name", name) != name:
             raise self._another("name", then["name"], name)
-        proposer = build_proposer(self._study, self.run.codebook, self.run.examples, self._caps)
+        book = self.run.first_codebook
+        proposer = build_proposer(self._study, book, self.run.examples, self._caps)
         today = proposer.describe()
         for key in sorted({*then, *today}):
             if then.get(key) != today.get(key):

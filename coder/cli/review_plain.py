@@ -275,7 +275,7 @@ class _Lines:
         assert proposal is not None
         missing = no_answer(item)
         if missing:
-            click.echo(f"no suggestion ({proposal.status.value}): {missing}")
+            click.echo(f"no suggestion ({item.state}): {missing}")
             if proposal.error:
                 click.echo(f"  {clean(proposal.error)}")
         else:

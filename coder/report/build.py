@@ -44,9 +44,19 @@ from coder.report.model import (
     Together,
     Why,
 )
-from coder.report.sides import Codes, Rater, Side, model_side, own_answer, raters, status_of
+from coder.report.sides import (
+    Codes,
+    Rater,
+    Side,
+    model_side,
+    own_answer,
+    proposed,
+    raters,
+    status_of,
+)
 from coder.report.spending import spending
 from coder.store import Run
+from coder.versions import Versions
 
 EXCERPT = 600
 """How many characters of an issue's text a disagreement shows."""
@@ -71,6 +81,7 @@ class _Builder:
         self.price = price
         self.run, self.draws, self.seed = run, draws, seed
         self.book = run.codebook
+        self.versions = Versions(run)
         self.confidence = calibrated(run)
         by_id: dict[str, Proposal] = {}
         latest: dict[str, Proposal] = {}
@@ -266,9 +277,9 @@ class _Builder:
     def _prevalence(self) -> Iterator[Prevalence]:
         # Counted over every answer, leaked ones too: this is what the model said, not how well.
         model = {
-            i: tuple(scored.code for scored in p.codes)
+            i: codes
             for i, p in self.proposals.items()
-            if p.status.answered and self.model.left_out.get(i) is not Why.OFF_CODEBOOK
+            if p.status.answered and not isinstance(codes := proposed(p, self.versions), Why)
         }
         people = {r.name: r.blind.answers for r in self.raters if r.blind.answers}
         for level in self.levels:
@@ -298,6 +309,8 @@ class _Builder:
         return scored.model_copy(update={"confidence": self.confidence(scored)})
 
     def _case(self, issue: Issue, proposal: Proposal | None) -> Case:
+        if proposal is not None:
+            proposal, _ = self.versions.shown(proposal)
         return Case(
             issue_id=issue.id,
             repo=issue.repo,

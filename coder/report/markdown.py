@@ -90,11 +90,22 @@ def _about(report: Report) -> Iterator[str]:
             f"- Model: {text(describe_model(run.model))}",
             *used,
             *([f"- Encoder: {text(str(encoder))}"] if encoder else ()),
-            f"- Codebook: {text(book.name)}, version {text(book.version)} (`{book.hash[:12]}`)",
+            f"- Codebook: {text(book.name)}, version {text(book.version)} (`{book.hash[:12]}`)"
+            + _earlier_version(report),
             f"- Run made: {run.created_at:%Y-%m-%d %H:%M} UTC, seed {run.seed}"
             + (f", issue-coder {text(version)}" if version else ""),
             f"- Issues: {', '.join(issues)} (`{run.data_hash[:12]}`)",
         )
+    )
+
+
+def _earlier_version(report: Report) -> str:
+    run = report.run
+    if run.codebook_hash == report.codebook.hash:
+        return ""
+    return (
+        f"; the model was asked with version {text(run.codebook_version)}, and answers from before "
+        "this version are carried over into it, except where they are stale"
     )
 
 

@@ -192,7 +192,7 @@ def _verdict(
     if item.own is not None and not missing and not session.several:
         yield ("Suggested  ", HEAD)
     if missing:
-        yield (f"No suggestion ({proposal.status.value})\n", "bold $text-error")
+        yield (f"No suggestion ({item.state})\n", "bold $text-error")
         yield f"{missing}\n"
         if proposal.error:
             yield (f"{clean(proposal.error)}\n", FAINT)
