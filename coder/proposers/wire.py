@@ -16,7 +16,7 @@ from typing import Generic, Self, TypeVar
 Q = TypeVar("Q")
 A = TypeVar("A")
 
-LOOKAHEAD = 16
+LOOKAHEAD = 64
 """Requests made ready beyond those in flight, so that no slot waits for the caller."""
 _CLOSING_SECONDS = 5.0
 _POLL_SECONDS = 0.5
