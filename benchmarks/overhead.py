@@ -26,19 +26,14 @@ from pathlib import Path
 LATENCY = 0.2
 CONCURRENCY = 64
 CLIENTS = Path(__file__).with_name("overhead_clients.py")
-PEERS = {
-    "autolabel": "refuel-autolabel",
-    "gabriel": "openai-gabriel",
-    "codebook-lab": "codebook-lab",
-    "jev-col": "jev-col",
-}
+PEERS = {"jev-col": "jev-col"}
 """What each is installed as."""
 PEER_ISSUES = 500
-"""Fewer, as some ask for one answer after the other."""
+"""Fewer, as some ask for few answers at a time, whatever they are told."""
 PEER_SECONDS = 300
 
 ANSWER = {"sentences": [1], "rationale": "It says so.", "codes": [{"code": "cat", "confidence": 1}],
-          "runners_up": [], "label": "cat", "cat": True, "dog": False}  # fmt: skip
+          "runners_up": [], "cat": True, "dog": False}  # fmt: skip
 COMPLETION = {
     "id": "c", "object": "chat.completion", "created": 1, "model": "m",
     "choices": [{"index": 0, "finish_reason": "stop",
@@ -47,20 +42,32 @@ COMPLETION = {
 }  # fmt: skip
 
 
-def serve(port: Connection) -> None:
-    body = json.dumps(COMPLETION).encode()
-    head = (
-        f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-    )
+def response(path: bytes, asked: bytes) -> bytes:
+    """What each protocol calls an answer: chat completions, or the one that jev-col speaks."""
+    if b"systemone" not in path:
+        return COMPLETED
+    answers = {question: {"noul": 0.9} for question in json.loads(asked)["questions"]}
+    return whole({"model": "m", "answers": answers, "usage": {"input_tokens": 500}})
 
+
+def whole(payload: object) -> bytes:
+    body = json.dumps(payload).encode()
+    head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+    return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+
+
+COMPLETED = whole(COMPLETION)
+
+
+def serve(port: Connection) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
-                asked = (await reader.readuntil(b"\r\n\r\n")).lower()
-                length = int(asked.split(b"content-length:")[1].split(b"\r\n")[0])
-                await reader.readexactly(length)
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+                asked = await reader.readexactly(length)
                 await asyncio.sleep(LATENCY)
-                writer.write(head.encode() + body)
+                writer.write(response(head.split(b" ", 2)[1], asked))
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 

@@ -12,10 +12,13 @@ import asyncio
 import json
 import os
 import resource
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from csv import DictReader
+from csv import writer as csv_writer
 from pathlib import Path
 
 Ask = Callable[[], int]
@@ -106,7 +109,34 @@ def coder(url: str, count: int, slots: int, folder: Path) -> Ask:
     )  # fmt: skip
 
 
-CLIENTS = {"floor": floor, "openai": openai, "langchain": langchain, "coder": coder}
+def jev_col(url: str, count: int, slots: int, folder: Path) -> Ask:
+    """Its command, in a process of its own: start-up is part of the asking. It speaks a protocol of
+    its own, which the server knows too."""
+    with (folder / "issues.csv").open("w", newline="") as file:
+        csv_writer(file).writerows([["text"], *([text(number)] for number in range(count))])
+    column = {"name": "cat", "kind": "binary", "definition": "It is about a cat."}
+    book = {"version": 1, "inputs": ["text"], "columns": [column]}
+    (folder / "book.json").write_text(json.dumps(book))
+    own = {"JEV_GLINER_URL": url + "/systemone", "HOME": str(folder)}
+    command = [sys.executable, "-m", "jcol", "run", "issues.csv", "--codebook", "book.json",
+               "--output", "coded.csv", "--api", "gliner", "--concurrency", str(slots), "--quiet",
+               "--no-cache"]  # fmt: skip
+
+    def ask() -> int:
+        subprocess.run(command, check=True, env=os.environ | own, stdout=subprocess.DEVNULL)
+        with (folder / "coded.csv").open(newline="") as file:
+            return sum(bool(row["cat"]) for row in DictReader(file))
+
+    return ask
+
+
+CLIENTS = {
+    "floor": floor,
+    "openai": openai,
+    "langchain": langchain,
+    "coder": coder,
+    "jev-col": jev_col,
+}
 
 
 def used() -> float:
@@ -123,7 +153,8 @@ def main(name: str, url: str, count: int, slots: int) -> None:
         ready, before = time.perf_counter(), used()
         answered = ask()
         ended, after = time.perf_counter(), used()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    kinds = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
+    peak = max(resource.getrusage(kind).ru_maxrss for kind in kinds) / 1024
     found = {"answered": answered, "seconds": ended - ready, "processor": after - before,
              "start": ready - began, "peak": peak}  # fmt: skip
     print(json.dumps(found))
