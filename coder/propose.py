@@ -186,9 +186,9 @@ def propose(run: Run, proposer: Proposer, on_proposal: OnProposal) -> Counter[St
     with run.proposing():
 
         def ask(issues: Sequence[Issue]) -> Iterator[Proposal]:
-            for proposal in proposer.propose(issues, run.calls.append):
-                run.proposals.append([proposal])
-                yield proposal
+            for proposals in proposer.in_groups(issues, run.calls.append):
+                run.proposals.append(proposals)
+                yield from proposals
 
         def report(proposal: Proposal) -> None:
             counts[proposal.status] += 1

@@ -15,7 +15,7 @@ from typing import Any, Self
 from coder import prompts
 from coder.errors import RunError, UsageError
 from coder.proposers.budget import TokenCounter, open_counter
-from coder.proposers.condense import Condensed, condense
+from coder.proposers.condense import Condensed, condense, fits
 from coder.proposers.preview import Parts
 from coder.proposers.question import Question
 from coder.proposers.scheme import Scheme, everything
@@ -190,18 +190,20 @@ class Composer:
         texts = [issue.text, *(example.text + example.memo for example in shown)]
         word = prompts.nonce(self.settings.seed, issue.hash, texts)
 
-        def room() -> int:
-            frame = self.prompt.user((), word, definitions, shown)
-            return self._room - self.counter.count(frame)
+        def frame() -> str:
+            return self.prompt.user((), word, definitions, shown)
 
+        around, count = frame(), self.counter.count
         # The issue comes first: what was retrieved gives way, the last first.
-        while room() < MIN_ISSUE_TOKENS and (shown or definitions):
+        while (shown or definitions) and not fits([around], count, self._room - MIN_ISSUE_TOKENS):
             (shown or definitions).pop()
+            around = frame()
         if self._study.shuffle is not None:
             order = random.Random(f"{self._study.shuffle} {issue.hash}")
             order.shuffle(shown)
             order.shuffle(definitions)
-        condensed = condense(issue, self.counter.count, room())
+            around = frame()
+        condensed = condense(issue, count, self._room, around)
         passages = condensed.passages
         if redactor is not None:
             hidden = known_in(issue)

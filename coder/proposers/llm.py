@@ -37,6 +37,9 @@ from coder.study import Study
 
 T = TypeVar("T")
 
+GROUP = 64
+"""So many proposals at most wait for each other to be written."""
+
 
 @dataclass(frozen=True)
 class Step(Generic[T]):
@@ -163,10 +166,17 @@ class LLMProposer(Proposer):
         Raises ``ModelError`` when asking on is of no use (a refused key, no server) and
         ``LimitReached`` at a cap; what was answered until then has been saved.
         """
+        for proposals in self.in_groups(issues, save_calls):
+            yield from proposals
+
+    def in_groups(
+        self, issues: Iterable[Issue], save_calls: SaveCalls
+    ) -> Iterator[Sequence[Proposal]]:
+        """See :meth:`propose`; a group is what was answered while the last one was looked after."""
         wire = Wire(self._connected, self._settings.model.concurrency)
-        issues = iter(issues)
-        first = list(islice(issues, 1))
-        talks = ((issue, self._strategy.talk(issue)) for issue in chain(first, issues))
+        pending = iter(issues)
+        first = list(islice(pending, 1))
+        talks = ((issue, self._strategy.talk(issue)) for issue in chain(first, pending))
 
         def save_and_remember(calls: Iterable[Call]) -> None:
             calls = list(calls)
@@ -192,17 +202,24 @@ class LLMProposer(Proposer):
         talks: Iterator[tuple[Issue, Talk[T]]],
         wire: Wire[Step[T], Call],
         save_calls: SaveCalls,
-    ) -> Iterator[T]:
+    ) -> Iterator[Sequence[T]]:
         """Lead many talks at once, and give what each comes to."""
         waiting: deque[Step[T]] = deque()
+        ended: list[T] = []
         limit: LimitReached | None = None
         while True:
             while limit is None and wire.room and (step := self._next(waiting, talks)):
                 known = self._answered.get(step.key) or self._cached(step, save_calls)
                 if known is None:
                     wire.send(step)
-                else:
-                    yield from self._go_on(step, known, waiting)
+                    continue
+                ended += self._go_on(step, known, waiting)
+                if len(ended) >= GROUP:
+                    yield ended
+                    ended = []
+            if ended:
+                yield ended
+                ended = []
             if not wire.busy:
                 break
             try:
@@ -214,7 +231,10 @@ class LLMProposer(Proposer):
             self._save([call for _, call in received], save_calls)
             wire.acknowledge()
             for step, call in received:
-                yield from self._go_on(step, call, waiting)
+                ended += self._go_on(step, call, waiting)
+            if ended:
+                yield ended
+                ended = []
         if limit is not None:
             raise limit
 
@@ -229,7 +249,7 @@ class LLMProposer(Proposer):
         question = next(talk)
         return Step(issue, talk, question, self._key(question))
 
-    def _go_on(self, step: Step[T], call: Call, waiting: deque[Step[T]]) -> Iterator[T]:
+    def _go_on(self, step: Step[T], call: Call, waiting: deque[Step[T]]) -> list[T]:
         """Tell a talk its answer: it asks on, or it has come to its end."""
         calls = (*step.calls, call)
         try:
@@ -238,10 +258,10 @@ class LLMProposer(Proposer):
             if calls[-1].error:
                 # It may be asked again in this session, and must not pay for the rest again.
                 self._remember(calls)
-            yield end.value
-        else:
-            key = self._key(question)
-            waiting.append(replace(step, question=question, key=key, calls=calls))
+            return [end.value]
+        key = self._key(question)
+        waiting.append(replace(step, question=question, key=key, calls=calls))
+        return []
 
     def _save(self, calls: Sequence[Call], save_calls: SaveCalls) -> None:
         save_calls(calls)

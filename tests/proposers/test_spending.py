@@ -162,6 +162,19 @@ def test_an_answer_without_a_count_is_counted_at_its_worst_case(folder):
     assert (spent_by(calls).calls, spent_by(calls).estimated) == (1, 1)
 
 
+def test_a_request_whose_connection_breaks_counts(folder):
+    def script(_body, number):
+        if not number:
+            raise ConnectionResetError
+        return completion()
+
+    server, calls = FaultServer(script), []
+    with server.running():
+        session(folder, server, calls, Caps(), [issue()])
+    assert calls[0].usage is not None and calls[0].attempts == 2
+    assert calls[0].estimated.output_tokens == 800
+
+
 def test_a_request_under_way_at_a_stop_counts(folder):
     server, calls = FaultServer(lambda _b, n: Reply(body=completion().body, delay=30 * n)), []
     proposer = LLMProposer.open(study(folder, server.base_url, timeout=60), book(), [])
