@@ -145,7 +145,7 @@ class Composer:
         Raises ``RunError`` when what the run was made with is not here any more.
         """
         made = manifest.model
-        composer = cls.open(_as_made(study, manifest), codebook, examples)
+        composer = cls.open(as_made(study, manifest), codebook, examples)
         for key, here in composer.describe().items():
             if made.get("kind") == "llm" and made.get(key) != here:
                 raise RunError(
@@ -305,16 +305,20 @@ def asked_how(settings: ModelSettings) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value != getattr(usual, name)}
 
 
-def _as_made(study: Study, manifest: Manifest) -> Study:
-    """``study``, set as it was when the run was made, as far as that decides the messages."""
+def as_made(study: Study, manifest: Manifest) -> Study:
+    """``study``, set as it was when the run was made, as far as that decides what is asked. Only
+    where to ask is left as it is: a key must not go to an address that a file names."""
     made, settings = manifest.model, study.settings
     model: dict[str, Any] = {}
     retrieval: dict[str, Any] = {}
     if made.get("kind") == "llm":
         model = {key: made[key] for key in ("name", "context_tokens", "prompt") if key in made}
+        asked = made.get("parameters", {})
         for key in ("max_tokens", "max_completion_tokens"):
-            if key in made.get("parameters", {}):
-                model["max_output_tokens"] = made["parameters"][key]
+            if key in asked:
+                model["max_output_tokens"] = asked[key]
+        if "temperature" in asked:
+            model["temperature"] = asked["temperature"]
         model |= {name: made.get(name, getattr(ModelSettings(), name)) for name in HOW}
         keys = ("neighbours", "definitions", "diversity", "per_repository")
         retrieval = {key: made[key] for key in keys if key in made}
@@ -325,4 +329,4 @@ def _as_made(study: Study, manifest: Manifest) -> Study:
         "model": settings.model.model_copy(update=model),
         "retrieval": settings.retrieval.model_copy(update=retrieval),
     }
-    return Study(study.root, settings.model_copy(update=changed))
+    return Study(study.root, settings.model_copy(update=changed), study.cache)
