@@ -41,6 +41,8 @@ EXAMPLE_CHARACTERS = 600
 """How much of a similar labelled issue is shown."""
 MIN_ISSUE_TOKENS = 200
 """With less room than this for the issue itself, coding it would be a pretence."""
+LIMITS = ("max_tokens", "max_completion_tokens")
+"""What servers call the most that an answer may have."""
 _FRAMING_TOKENS = 64
 """What a server's chat template adds around the messages, rounded up."""
 
@@ -261,8 +263,13 @@ class Composer:
         turns = sum(self.counter.at_most(text) + _FRAMING_TOKENS for _, text in rest)
         return Usage(
             input_tokens=prefix + _FRAMING_TOKENS + turns,
-            output_tokens=self.settings.model.max_output_tokens,
+            output_tokens=self.longest(question),
         )
+
+    def longest(self, question: Question) -> int:
+        """How many tokens the answer to ``question`` may have."""
+        limits = (question.changes.get(key) for key in LIMITS)
+        return min((n for n in limits if n), default=self.settings.model.max_output_tokens)
 
 
 def _detailed(codebook: Codebook, definitions: int) -> bool:
@@ -314,7 +321,7 @@ def as_made(study: Study, manifest: Manifest) -> Study:
     if made.get("kind") == "llm":
         model = {key: made[key] for key in ("name", "context_tokens", "prompt") if key in made}
         asked = made.get("parameters", {})
-        for key in ("max_tokens", "max_completion_tokens"):
+        for key in LIMITS:
             if key in asked:
                 model["max_output_tokens"] = asked[key]
         if "temperature" in asked:

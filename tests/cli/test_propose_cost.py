@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 
 import pytest
 from support.fault_server import FaultServer, completion, in_turn
@@ -78,6 +79,29 @@ def test_a_dry_run_of_a_run_under_way_speaks_of_the_rest(folder, server, capsys)
     assert propose("--dry-run") == 0
     assert files(folder) == before and len(server.requests) == 4
     assert "Issues pending: 2." in capsys.readouterr().out
+
+
+def test_a_dry_run_counts_what_other_runs_of_the_study_have_answered(folder, server, capsys):
+    propose("--max-calls", "4")
+    before = files(folder)
+    another = ["propose", "issues.jsonl", "--run", "b", "--model", "openai:m", "--dry-run"]
+    assert coder(another) == 0
+    said = capsys.readouterr().out
+    assert "Issues pending: 6." in said and "4 of those have their answer on disk" in said
+    assert "Calls: 2;" in said
+    assert coder([*another, "--no-cache"]) == 0
+    assert "Calls: 6;" in capsys.readouterr().out
+    # While another process has the file open, too.
+    with sqlite3.connect(folder / "runs" / ".cache" / "answers.sqlite") as writer:
+        writer.execute("INSERT INTO answers VALUES ('k', 'raw', 'stop')")
+        writer.commit()
+        between = files(folder)
+        assert coder(another) == 0
+        assert "Calls: 2;" in capsys.readouterr().out
+        assert [path for path, _ in between] == [path for path, _ in files(folder)]
+    writer.close()
+    assert [path for path, _ in files(folder)] == [path for path, _ in before]
+    assert len(server.requests) == 4
 
 
 def test_a_dry_run_of_many_issues_measures_a_sample(folder, capsys):
