@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -259,27 +258,6 @@ def test_a_failure_is_asked_again(tmp_path):
         (proposal,) = resumed.propose([issue()], saved.extend)
     assert (failed.status, proposal.status) == (Status.FAILED, Status.OK)
     assert len({call.id for call in saved}) == 2
-
-
-def test_under_many_faults_every_issue_ends_with_a_status(tmp_path):
-    chance = random.Random(0)
-    faults = [
-        refusal(429, retry_after="0.01"), refusal(500, retry_after="0.01"), completion(""),
-        Reply(body=completion().body, cut=True), completion({"codes": ["zebra"]}),
-        completion("{", finish="length"), completion(None, refusal="no"), completion(usage=7),
-    ]  # fmt: skip
-    lock = threading.Lock()
-
-    def script(_body, _number):
-        with lock:
-            return chance.choice(faults) if chance.random() < 0.3 else completion()
-
-    issues = [issue(n) for n in range(200)]
-    proposals, calls = ask(tmp_path, FaultServer(script), issues, concurrency=16)
-    assert sorted(p.issue_id for p in proposals) == sorted(i.id for i in issues)
-    saved = {call.id for call in calls}
-    assert all(set(p.call_ids) <= saved for p in proposals)
-    assert sum(p.status is Status.OK for p in proposals) > 140
 
 
 def test_every_exception_of_the_client_is_mapped():
