@@ -15,6 +15,7 @@ from collections.abc import (
 )
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from time import perf_counter
 from typing import Any, Generic, Self, TypeVar
 
@@ -183,8 +184,9 @@ class LLMProposer(Proposer):
         ``LimitReached`` at a cap; what was answered until then has been saved.
         """
         wire = Wire(self._connected, self._settings.model.concurrency)
-        pending = list(issues)
-        talks = ((issue, self._strategy.talk(issue)) for issue in pending)
+        issues = iter(issues)
+        first = list(islice(issues, 1))
+        talks = ((issue, self._strategy.talk(issue)) for issue in chain(first, issues))
 
         def save_and_remember(calls: Iterable[Call]) -> None:
             calls = list(calls)
@@ -194,7 +196,7 @@ class LLMProposer(Proposer):
 
         try:
             with wire:
-                opening = self._strategy.opening() if pending else iter(())
+                opening = self._strategy.opening() if first else iter(())
                 deque(self._drive(opening, wire, save_and_remember), maxlen=0)
                 yield from self._drive(talks, wire, save_calls)
         except Fatal as error:
