@@ -108,7 +108,7 @@ class LLMProposer(Proposer):
         return {
             "kind": "llm",
             "name": self._settings.model.name,
-            "base_url": self._chat.endpoint.public_url,
+            "base_url": self._chat.endpoint.identity,
             "parameters": self._asked,
             "schema_hash": content_hash("schema.v2", schemas),
             "systems": {file: hash_of(text) for file, text in self.texts().items()},
@@ -290,7 +290,7 @@ class LLMProposer(Proposer):
         """The hash of everything that changes the answer."""
         chat = self._chat.endpoint
         (_, system), *rest = question.messages
-        asked = [chat.setting, chat.public_url, self._asked, question.schema]
+        asked = [chat.setting, chat.identity, self._asked, question.schema]
         drawn = [dict(question.changes), question.sample]
         return content_hash("request.v2", [asked, drawn, hash_of(system), rest])
 

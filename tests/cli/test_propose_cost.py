@@ -104,6 +104,29 @@ def test_a_dry_run_counts_what_other_runs_of_the_study_have_answered(folder, ser
     assert len(server.requests) == 4
 
 
+def test_a_server_on_this_machine_is_the_same_on_another_port(folder, server, capsys, monkeypatch):
+    propose("--max-calls", "4")
+    with FaultServer(in_turn(completion())).running() as moved:
+        monkeypatch.setenv(
+            "CODER_MODEL__BASE_URL", moved.base_url.replace("127.0.0.1", "localhost")
+        )
+        # A run made before the port was left out names it.
+        path = folder / "runs" / "r" / "manifest.json"
+        made = json.loads(path.read_text())
+        assert made["model"]["base_url"] == "http://localhost/v1"
+        made["model"]["base_url"] = server.base_url
+        path.write_text(json.dumps(made))
+        assert propose() == 0
+        assert (len(server.requests), len(moved.requests)) == (4, 2)
+        assert coder(["audit", "order", "r", "--permute", "1", "--sample", "1"]) == 0
+        capsys.readouterr()
+        assert coder(["propose", "issues.jsonl", "--run", "b", "--model", "openai:m"]) == 0
+        assert "Answers that other runs of the study had paid for: 6." in capsys.readouterr().out
+    monkeypatch.setenv("CODER_MODEL__BASE_URL", "http://10.0.0.1:8080/v1")
+    assert propose() == 4
+    assert "made with another model (base_url: 'http://localhost/v1'" in capsys.readouterr().err
+
+
 def test_a_dry_run_of_many_issues_measures_a_sample(folder, capsys):
     save_issues(folder, 250)
     assert propose("--dry-run") == 0

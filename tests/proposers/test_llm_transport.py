@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from asking import ask, book, issue, study
 from support.fault_server import FaultServer, Reply, completion, in_turn, refusal, user_text
 
 from coder.errors import ModelError
+from coder.proposers.chat import check_model
 from coder.proposers.failures import Failure, failure
 from coder.proposers.llm import LLMProposer
 from coder.records import Status
@@ -126,6 +128,15 @@ def test_what_is_missing_is_one_line_with_a_hint(name, words, hint, tmp_path, mo
     with pytest.raises(ModelError, match=words) as stopped:
         LLMProposer.open(study(tmp_path, "", name=name), book(), [])
     assert hint in stopped.value.hint
+
+
+def test_openais_protocol_needs_no_package_of_langchains(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "langchain_openai", None)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    for name in ("openai:gpt-4.1-mini", "azure:mine"):
+        monkeypatch.setenv("AZURE_OPENAI_API_KEY", KEY)
+        monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://mine.openai.azure.com")
+        assert "not contacted" in check_model(study(tmp_path, "", name=name))
 
 
 def rejects(*words: str):
