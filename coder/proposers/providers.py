@@ -110,7 +110,7 @@ def endpoint(study: Study) -> Endpoint:
     if not colon or not name:
         raise ModelError(f"{model.name!r} is not a model", f"write provider:model, {_EXAMPLE}")
     provider = ALIASES.get(prefix, prefix)
-    if model.base_url and urlsplit(model.base_url).scheme not in ("http", "https"):
+    if model.base_url and not _is_address(model.base_url):
         raise ModelError(
             f"base_url {model.base_url!r} is not an address",
             "write it with http:// or https://, for example http://localhost:8080/v1",
@@ -132,6 +132,16 @@ def endpoint(study: Study) -> Endpoint:
         )
     version = _plain(study, "OPENAI_API_VERSION") or "2024-10-21"
     return Endpoint(model.name, provider, name, address, key, version)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    plain = text.isprintable() and " " not in text
+    return whole and plain and parts.scheme in ("http", "https")
 
 
 def _key(study: Study, provider: str) -> SecretStr | None:

@@ -73,23 +73,41 @@ def test_no_credit_is_not_a_rate_limit(tmp_path):
     assert len(server.requests) == 1
 
 
-def test_no_server_is_one_line_and_soon(tmp_path):
+def test_no_server_is_one_line(tmp_path):
     proposer = LLMProposer.open(study(tmp_path, "http://127.0.0.1:9/v1"), book(), [])
-    began = time.monotonic()
     with pytest.raises(ModelError, match="no connection") as stopped:
         list(proposer.propose([issue()], print))
     assert "is a server running there" in stopped.value.hint
-    assert time.monotonic() - began < 3
 
 
-@pytest.mark.parametrize("reply", [Reply(delay=3), Reply(body=completion().body, drip=0.05)])
+@pytest.mark.parametrize("reply", [Reply(delay=30), Reply(body=completion().body, drip=0.05)])
 def test_a_slow_answer_ends_at_the_time_limit(reply, tmp_path):
     server = FaultServer(in_turn(reply))
-    began = time.monotonic()
     (proposal,), (call,) = ask(tmp_path, server, timeout=0.5, retries=1)
     assert proposal.status is Status.FAILED
     assert "time limit" in call.error and call.raw_response is None
-    assert len(server.requests) == 2 and time.monotonic() - began < 5
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_server_cannot_send_texts_on_to_another(status, tmp_path):
+    other = FaultServer(in_turn(completion()))
+    with other.running():
+        server = FaultServer(in_turn(Reply(status, "", {"location": other.base_url + "/x"})))
+        with pytest.raises(ModelError, match="points to another address"):
+            ask(tmp_path, server)
+    assert other.requests == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["localhost:8080/v1", "ftp://a/v1", "http://", "http:///v1", "http://a b/v1", "http://[::1/v1",
+     "http://localhost:80a0/v1", "http://localhost:99999/v1", "http://a\x1b[31m.com/v1"],
+)  # fmt: skip
+def test_what_is_no_address_is_one_line_with_a_hint(address, tmp_path):
+    with pytest.raises(ModelError, match="is not an address") as stopped:
+        LLMProposer.open(study(tmp_path, address), book(), [])
+    assert "http://localhost:8080/v1" in stopped.value.hint
 
 
 def test_the_key_goes_to_the_server_and_nowhere_else(tmp_path, monkeypatch):
@@ -212,7 +230,7 @@ def test_every_call_is_saved_before_its_proposal_is_made(tmp_path):
             assert set(proposal.call_ids) <= {call.id for call in saved}
 
 
-def test_stopping_is_quick_and_keeps_what_was_answered(tmp_path):
+def test_stopping_waits_for_nobody_and_keeps_what_was_answered(tmp_path):
     server = FaultServer(lambda _b, n: Reply(body=completion().body, delay=0 if n < 3 else 30))
     proposer = LLMProposer.open(study(tmp_path, server.base_url, timeout=60), book(), [])
     saved = []
@@ -222,9 +240,7 @@ def test_stopping_is_quick_and_keeps_what_was_answered(tmp_path):
         deadline = time.monotonic() + 5
         while len(server.requests) < 7 and time.monotonic() < deadline:
             time.sleep(0.02)
-        began = time.monotonic()
         stream.close()
-        assert time.monotonic() - began < 2
     assert len([call for call in saved if call.raw_response]) == 3
     assert not [t for t in threading.enumerate() if t.name == "coder-network"]
 
