@@ -390,6 +390,8 @@ def _client(to: Endpoint, settings: ModelSettings) -> openai.AsyncOpenAI:
         timeout=settings.timeout,
         # A proxy set for the outside world must not stand before a server on this machine.
         trust_env=not to.is_loopback,
+        # A server that texts may go to must not send them on to another.
+        follow_redirects=False,
     )
     if to.provider == "azure_openai":
         return openai.AsyncAzureOpenAI(

@@ -84,13 +84,16 @@ def failure(error: BaseException, secret: str = "") -> Failure:
         timed_out = any("Timeout" in name for name in names)
         why = f"the answer cannot be read ({type(error).__name__}: {message})"
         if timed_out:
-            why = "no answer within the time limit"
+            why = "no answer within the time limit (model.timeout)"
         elif any(part in name for name in names for part in _BROKEN):
             why = f"the connection failed: {_root(error, secret)}"
         unreachable = _refused(names)
         return Transient(why, unreachable=unreachable, lost=not unreachable, overloaded=timed_out)
     if status == 429 and "insufficient_quota" in message:
         return Fatal("the account has no credit (429)")
+    if status < 400:
+        # Not followed: nobody has agreed that texts go there.
+        return Fatal(f"the server points to another address ({status})")
     if status in _FATAL:
         # Not the server's own words: they may repeat part of the key.
         return Fatal(f"{_FATAL[status]} ({status})")
@@ -117,7 +120,7 @@ def _status(error: BaseException) -> int | None:
         status = getattr(source, "status_code", None)
         if isinstance(status, int):
             # A body that cannot be read under a status of success is a bad answer, not a refusal.
-            return status if status >= 400 else None
+            return status if status >= 300 else None
     return None
 
 

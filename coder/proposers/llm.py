@@ -23,7 +23,7 @@ from coder.errors import LimitReached
 from coder.proposers.answers import Answers
 from coder.proposers.base import Proposer, SaveCalls
 from coder.proposers.chat import Chat, stop_message
-from coder.proposers.compose import Composer, asked_how, hash_of
+from coder.proposers.compose import Composed, Composer, asked_how, hash_of
 from coder.proposers.failures import Failure, Fatal, Filtered
 from coder.proposers.preview import Parts, Preview, draw, total_parts
 from coder.proposers.prices import Price, find_price
@@ -111,7 +111,7 @@ class LLMProposer(Proposer):
         return {
             "kind": "llm",
             "name": self._settings.model.name,
-            "base_url": self._chat.endpoint.public_url,
+            "base_url": self._chat.endpoint.identity,
             "parameters": self._asked,
             "schema_hash": content_hash("schema.v2", schemas),
             "systems": {file: hash_of(text) for file, text in self.texts().items()},
@@ -144,21 +144,41 @@ class LLMProposer(Proposer):
         """What asking about ``issues`` will take, by a sample of them. Contacts nobody."""
         measured: list[Parts] = []
         drawn = draw(issues, self._settings.seed)
+        opening = {issue.id: talk for issue, talk in self._strategy.opening()}
+        longest = self._settings.model.max_output_tokens
         for issue in drawn:
-            first = next(self._strategy.talk(issue))
-            if self._key(first) not in self._answered:
-                expected = self._strategy.expected(issue)
-                measured.append(total_parts([made.parts for made in expected]))
+            talk = opening.get(issue.id) or self._strategy.talk(issue)
+            question = next(talk)
+            longest = self._composer.longest(question)
+            if left := self._left(issue, talk, question):
+                measured.append(total_parts([made.parts for made in left]))
+        if self._answers is not None:
+            self._answers.close()
         return Preview(
             model=self._settings.model.name,
             pending=len(issues),
             on_disk=len(drawn) - len(measured),
             measured=tuple(measured),
-            max_output_tokens=self._settings.model.max_output_tokens,
+            max_output_tokens=longest,
             counted_by=self._composer.counter.name,
             exact=self._composer.counter.exact,
             price=self._price,
         )
+
+    def _left(self, issue: Issue, talk: Talk[Any], question: Question) -> Sequence[Composed]:
+        """What is still to be asked about ``issue``, by the answers there are."""
+        answered = 0
+        try:
+            while True:
+                step = Step(issue, talk, question, self._key(question))
+                known = self._answered.get(step.key) or self._cached(step, lambda _: None)
+                if known is None:
+                    return self._strategy.expected(issue)[answered:]
+                # Repairs and words to go on from are further messages, and come on top.
+                answered += len(question.messages) == 2
+                question = talk.send(known)
+        except StopIteration:
+            return ()
 
     def propose(self, issues: Iterable[Issue], save_calls: SaveCalls) -> Iterator[Proposal]:
         """One proposal for each issue, as answers come in. Every call is saved before it is read.
@@ -290,7 +310,7 @@ class LLMProposer(Proposer):
         """The hash of everything that changes the answer."""
         chat = self._chat.endpoint
         (_, system), *rest = question.messages
-        asked = [chat.setting, chat.public_url, self._asked, question.schema]
+        asked = [chat.setting, chat.identity, self._asked, question.schema]
         drawn = [dict(question.changes), question.sample]
         return content_hash("request.v2", [asked, drawn, hash_of(system), rest])
 
