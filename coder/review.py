@@ -17,8 +17,9 @@ from dataclasses import dataclass
 
 from coder.confidence import calibrated, calibrations
 from coder.errors import UsageError
-from coder.queues import Entry, Order, Pile, arrange, chance
+from coder.queues import EVERYTHING, Entry, Only, Order, Pile, Queue
 from coder.records import Action, Cardinality, Code, Decision, Example, Issue, Proposal, Status
+from coder.sampling import Draw
 from coder.store import Run
 
 PACE_FROM, PACE_OVER = 10, 20
@@ -31,7 +32,7 @@ class Item:
 
     issue: Issue
     proposal: Proposal
-    chance: float
+    draw: Draw
 
     @property
     def suggested(self) -> tuple[str, ...]:
@@ -78,6 +79,9 @@ class ReviewSession:
 
     A skip only postpones: the issue comes back after all others, once in this session and again in
     the next. A flag is an answer ("to be discussed") and takes the issue out of the queue.
+
+    An issue belongs to the queue that put it before the rater first, also when they answer it anew
+    after an undo or in another queue.
     """
 
     def __init__(
@@ -85,11 +89,12 @@ class ReviewSession:
         run: Run,
         rater: str,
         order: Order = Order.RANDOM,
+        only: Only = EVERYTHING,
+        against: Run | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.run = run
         self.rater = rater
-        self.order = order
         self.codebook = run.codebook
         self.journal = run.decision_journal(rater)
         self.item: Item | None = None
@@ -100,9 +105,9 @@ class ReviewSession:
         self.calibrated = bool(calibrations(run))
         self._clock = clock
         self._pile = Pile(run)
-        self._queue = arrange(self._pile.entries, order, run.manifest.seed)
-        self._entries = {entry.issue_id: entry for entry in self._queue}
-        self._places = {entry.issue_id: at for at, entry in enumerate(self._queue, start=1)}
+        self._entries = {entry.issue_id: entry for entry in self._pile.entries}
+        self._met: dict[str, Draw] = {}
+        """How each issue came before the rater first, in that order."""
         self._written: dict[str, Decision] = {}
         """Every record that stands, memos too, in the order they were made."""
         self._stacks: dict[str, list[Decision]] = {}
@@ -112,6 +117,8 @@ class ReviewSession:
         self._since = clock()
         for decision in self.journal:
             self._take_in(decision)
+        self.queue = Queue(run, rater, self._pile, self._met, order, only, against)
+        self._queued = {entry.issue_id for entry in self.queue.entries}
         self._advance()
 
     # --- what to show ---------------------------------------------------------------------------
@@ -166,19 +173,20 @@ class ReviewSession:
 
     @property
     def progress(self) -> Progress:
-        actions = [stack[-1].action for stack in self._standing().values()]
+        standing = self._standing().items()
+        actions = [stack[-1].action for issue, stack in standing if not self._waits(issue)]
         postponed = actions.count(Action.SKIP)
         recent = self._paces[-PACE_OVER:]
         return Progress(
             done=len(actions) - postponed,
             postponed=postponed,
-            total=len(self._queue),
+            total=len(self._queued),
             pace=statistics.median(recent) if len(recent) >= PACE_FROM else None,
         )
 
     @property
     def tally(self) -> Counter[Action]:
-        """How many issues of the run stand answered in each way, over all sessions."""
+        """How many issues of the queue stand answered in each way, over all sessions."""
         return Counter(stack[-1].action for stack in self._standing().values())
 
     def neighbours(self) -> Iterator[tuple[Example, float]]:
@@ -297,7 +305,12 @@ class ReviewSession:
         return decision.issue_id in self._entries
 
     def _standing(self) -> dict[str, list[Decision]]:
-        return {issue: stack for issue, stack in self._stacks.items() if issue in self._entries}
+        return {issue: stack for issue, stack in self._stacks.items() if issue in self._queued}
+
+    def _waits(self, issue_id: str) -> bool:
+        """Whether the queue still has to show the issue."""
+        stack = self._stacks.get(issue_id)
+        return not stack or (self.queue.again and stack[-1].id not in self._today)
 
     def _answer(self, action: Action, codes: tuple[str, ...]) -> Decision:
         decision = self._write(self._current(), action, codes)
@@ -324,8 +337,9 @@ class ReviewSession:
             memo=memo,
             undoes=undoes,
             seconds=round(self._clock() - self._since, 2),
-            queue=self.order.value,
-            chance=item.chance,
+            queue=item.draw.queue,
+            chance=item.draw.chance,
+            weight=item.draw.weight,
             codebook_hash=self.codebook.hash,
         )
         self.journal.append([decision])
@@ -336,6 +350,8 @@ class ReviewSession:
 
     def _take_in(self, decision: Decision) -> None:
         """Bring the state up to date with one record, read or just written."""
+        draw = Draw(decision.queue, decision.chance, decision.weight)
+        self._met.setdefault(decision.issue_id, draw)
         stack = self._stacks.setdefault(decision.issue_id, [])
         if decision.action is Action.UNDO:
             self._written.pop(decision.undoes, None)
@@ -348,7 +364,7 @@ class ReviewSession:
             del self._stacks[decision.issue_id]
 
     def _advance(self) -> None:
-        entry = next((e for e in self._queue if e.issue_id not in self._stacks), None)
+        entry = self.queue.following(self._waits)
         if entry is None:
             entry = next(self._postponed(), None)
         if entry is None:
@@ -363,7 +379,7 @@ class ReviewSession:
             again = [d for d in stack if d.action is Action.SKIP]
             if (
                 decision.action is Action.SKIP
-                and self._shown(decision)
+                and decision.issue_id in self._queued
                 and stack[-1].id == decision.id
                 and not (len(again) > 1 and decision.id in self._today)
             ):
@@ -371,8 +387,8 @@ class ReviewSession:
 
     def _read(self, entry: Entry) -> Item:
         issue, proposal = self._pile.read(entry)
-        place = self._places[entry.issue_id]
-        return Item(issue, proposal, chance(self.order, place, len(self._queue)))
+        draw = self._met.get(entry.issue_id) or self.queue.draw(entry.issue_id)
+        return Item(issue, proposal, draw)
 
     def _show(self, item: Item) -> None:
         self.item = item

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-_ORDERS = ("random", "uncertain", "file")
+if TYPE_CHECKING:
+    from coder.store import Run
+
+_ORDERS = ("random", "uncertain", "disagreement", "novel", "file")
 
 
 @click.command("review")
@@ -19,9 +23,24 @@ _ORDERS = ("random", "uncertain", "file")
     type=click.Choice(_ORDERS),
     default="random",
     show_default=True,
-    help="Only random allows estimates about the issues you do not review.",
+    help="Which issues first; random and uncertain allow estimates about the others.",
 )
-def command(name: str, rater: str, plain: bool, order: str) -> None:
+@click.option("--against", metavar="RUN", help="The other run, for --order disagreement.")
+@click.option("--code", metavar="CODE", help="Only issues the model gave this code or category.")
+@click.option("--repo", help="Only issues of this repository.")
+@click.option("--flagged", type=click.Choice(("me", "anyone")), help="Only issues flagged by whom.")
+@click.option("--stale", is_flag=True, help="Only answers you gave with another codebook.")
+def command(
+    name: str,
+    rater: str,
+    plain: bool,
+    order: str,
+    against: str | None,
+    code: str | None,
+    repo: str | None,
+    flagged: Literal["me", "anyone"] | None,
+    stale: bool,
+) -> None:
     """Go through proposals one by one.
 
     Accept, correct, skip or flag each.
@@ -30,15 +49,26 @@ def command(name: str, rater: str, plain: bool, order: str) -> None:
     stopped. Without a terminal to draw on, --plain is used by itself.
     """
     from coder.cli.review_words import summary
-    from coder.queues import Order
+    from coder.codebook import resolver
+    from coder.queues import Only, Order
     from coder.review import ReviewSession
     from coder.store import Run
     from coder.study import Study
 
-    run = Run.open(Study.open().runs, name)
+    runs = Study.open().runs
+    run = Run.open(runs, name)
+    only = Only(
+        code=resolver(run.codebook)(code) if code else "",
+        repo=repo or "",
+        flagged=flagged or "",
+        stale=stale,
+    )
+    other = Run.open(runs, against) if against else None
     session_file = run.decision_journal(rater)
+    if order == Order.NOVEL:
+        _say_once(run)
     with session_file.writing("coder review"):
-        session = ReviewSession(run, rater, Order(order))
+        session = ReviewSession(run, rater, Order(order), only, other)
         if plain or not _can_draw():
             from coder.cli.review_plain import review_plain
 
@@ -53,3 +83,11 @@ def command(name: str, rater: str, plain: bool, order: str) -> None:
 def _can_draw() -> bool:
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     return is_terminal and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def _say_once(run: Run) -> None:
+    """Before the words of all issues are compared, which takes seconds for many thousands."""
+    from coder.queues import novelty_file
+
+    if not novelty_file(run).exists():
+        click.echo("Comparing the words of all issues; kept for the next time.", err=True)
