@@ -21,7 +21,9 @@ from coder.records import (
     NONE_CODE,
     Action,
     Codebook,
+    Decision,
     Issue,
+    Label,
     Proposal,
     ScoredCode,
     Status,
@@ -132,7 +134,7 @@ class Queue:
         against: Run | None,
     ) -> None:
         if against is not None and order is not Order.DISAGREEMENT:
-            raise UsageError("--against says nothing about this order", "--order disagreement")
+            raise UsageError("--against is for another order", "add --order disagreement")
         part = part_of(run, rater)
         self.name = name_of(run, order, only, part, against)
         self.again = bool(only.flagged) or only.stale
@@ -219,8 +221,14 @@ def name_of(
 
 def part_of(run: Run, rater: str) -> Part | None:
     """The rater's last assignment; ``None`` for a rater with none, who may review everything."""
-    theirs = [assignment for assignment in run.assignments if assignment.rater == rater]
+    known = list(run.assignments)
+    theirs = [assignment for assignment in known if assignment.rater == rater]
     if not theirs:
+        for other in known:
+            if other.rater.casefold() == rater.casefold():
+                raise UsageError(
+                    f"issues are assigned to {other.rater!r}", "spell the name that way"
+                )
         return None
     return Part(frozenset(theirs[-1].issue_ids), theirs[-1].share, len(theirs))
 
@@ -237,12 +245,19 @@ def stale(run: Run, record: UnderCodebook) -> bool:
     return bool(record.codebook_hash) and record.codebook_hash != run.codebook.hash
 
 
-def stale_issues(run: Run, rater: str) -> set[str]:
-    """The issues whose last answer by this rater is stale."""
-    answered = {i: d for i, d in run.decisions(rater).items() if d.action is not Action.SKIP}
+def stale_issues(
+    run: Run, decisions: Mapping[str, Decision], labels: Mapping[str, Label]
+) -> set[str]:
+    """The issues whose answer is stale, of a rater's standing decisions and labels: the decision,
+    or the label where there is no decision."""
+    answered = {i: d for i, d in decisions.items() if d.action is not Action.SKIP}
     found = {i for i, decision in answered.items() if stale(run, decision)}
-    labels = run.labels(rater).items()
-    return found | {i for i, label in labels if i not in answered and stale(run, label)}
+    return found | {i for i, la in labels.items() if i not in answered and stale(run, la)}
+
+
+def issue_ids(run: Run) -> list[str]:
+    """The ids of a run's issues, in order."""
+    return [str(fields["id"]) for _, fields in _scan(run.path / "issues.jsonl", Issue)]
 
 
 def novelty_file(run: Run) -> Path:
@@ -273,7 +288,7 @@ def _limited(run: Run, rater: str, entries: list[Entry], only: Only) -> list[Ent
         flagged = _flagged(run, rater, only.flagged)
         entries = [entry for entry in entries if entry.issue_id in flagged]
     if only.stale:
-        old = stale_issues(run, rater)
+        old = stale_issues(run, run.decisions(rater), run.labels(rater))
         entries = [entry for entry in entries if entry.issue_id in old]
     return entries
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 from coder.errors import CoderError, RunError
 from coder.journal import Journal
 from coder.records import (
+    Assignment,
     Call,
     Decision,
     Example,
@@ -165,6 +166,10 @@ def _journals(run: Run) -> Iterator[Checked]:
     def label(record: Label) -> Iterator[str]:
         yield from unknown(record.issue_id)
 
+    def assignment(record: Assignment) -> Iterator[str]:
+        for issue_id in record.issue_ids:
+            yield from unknown(issue_id)
+
     def decider() -> Callable[[Decision], Iterator[str]]:
         before: dict[str, str] = {}
 
@@ -182,6 +187,8 @@ def _journals(run: Run) -> Iterator[Checked]:
     yield _journal(run, run.proposals, proposal)
     if run.calibrations.path.exists():
         yield _journal(run, run.calibrations, lambda _: iter(()))
+    if run.assignments.path.exists():
+        yield _journal(run, run.assignments, assignment)
     for path in sorted(run.path.glob("labels/*.jsonl")):
         yield _journal(run, Journal(path, Label), _by(path.stem, label))
     for path in sorted(run.path.glob("decisions/*.jsonl")):
