@@ -167,6 +167,8 @@ def test_flagged_issues_come_again_until_they_are_answered(tmp_path: Path) -> No
     everyones = session_of(run, order=Order.FILE, only=Only(flagged="anyone"))
     assert shown(everyones) == ["i2", "i3"]
     assert told(run)[-1].queue == "file flagged=anyone"
+    with pytest.raises(UsageError):
+        session_of(run, only=Only(flagged="anyone"))
 
 
 def test_stale_answers_come_again_and_a_skip_leaves_them_standing(tmp_path: Path) -> None:

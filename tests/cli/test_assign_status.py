@@ -172,13 +172,18 @@ def test_status_counts_what_each_has_done_and_left(run: Run) -> None:
         id="o", issue_id="i40", proposal_id="p-i40", rater="cem", action=Action.ACCEPT,
         codes=("taste.sour",), codebook_hash="0" * 64, seconds=120,
     )  # fmt: skip
-    run.decision_journal("ann").append([change])
+    outside = next(issue for issue in run.issues if issue not in parts(run)["ann"])
+    also = old.model_copy(
+        update={"id": "a", "issue_id": outside, "rater": "ann", "seconds": 0,
+                "codebook_hash": run.codebook.hash}
+    )  # fmt: skip
+    run.decision_journal("ann").append([change, also])
     run.decision_journal("cem").append([old])
     label(run, "bea", i1="taste.sour")
     output = coder("status", "trial").output
     found = rows(output)
     # Blind, assisted, flagged, skipped, memos, changes, stale.
-    assert ["ann", "0", "2", "1", "1", "1", "1", "0"] in found
+    assert ["ann", "0", "3", "1", "1", "1", "1", "0"] in found
     assert ["bea", "1", *["0"] * 6] in found
     assert ["cem", "0", "1", "0", "0", "0", "0", "1"] in found
     # Assigned, done, left, an issue, time left.
