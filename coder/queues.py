@@ -161,7 +161,7 @@ class Queue:
             by_id = {entry.issue_id: entry for entry in entries}
             entries = [by_id[issue_id] for issue_id in sampling.shuffled(by_id, seed, salt)]
         if order is Order.DISAGREEMENT:
-            apart = _runs_apart(run, against) if against else _raters_apart(run, rater)
+            apart = _runs_apart(run, pile, against) if against else _raters_apart(run, rater)
             entries.sort(key=lambda entry: -apart.get(entry.issue_id, 0))
         self.entries = tuple(entries)
         elsewhere = {issue_id for _, stint in earlier for issue_id in stint}
@@ -338,10 +338,10 @@ def _raters_apart(run: Run, rater: str) -> dict[str, int]:
     }
 
 
-def _runs_apart(run: Run, against: Run) -> dict[str, int]:
+def _runs_apart(run: Run, pile: Pile, against: Run) -> dict[str, int]:
     """How far the proposals of two runs are apart, by issue."""
     there = {str(f["issue_id"]): _codes(f) for _, f in _scan(against.proposals.path, Proposal)}
-    here = {str(f["issue_id"]): _codes(f) for _, f in _scan(run.proposals.path, Proposal)}
+    here = {entry.issue_id: entry.codes for entry in pile.entries}
     if here.keys().isdisjoint(there):
         raise UsageError(
             f"runs {run.name!r} and {against.name!r} have no proposals for the same issue",
