@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -140,6 +139,7 @@ class Queue:
         self.again = bool(only.flagged) or only.stale
         """Whether issues come that the rater has answered."""
         self._run, self._order = run, order
+        self._novelty: Novelty | None = None
         entries = [e for e in pile.entries if part is None or e.issue_id in part.issue_ids]
         entries = _limited(run, rater, entries, only)
         if not entries:
@@ -181,19 +181,24 @@ class Queue:
 
     def following(self, waits: Callable[[str], bool]) -> Entry | None:
         """The next issue among those that wait for an answer; ``None`` at the end."""
-        waiting = (entry for entry in self.entries if waits(entry.issue_id))
-        if self._order is not Order.NOVEL:
-            return next(waiting, None)
-        among = {entry.row: entry for entry in waiting}
-        seen = [entry.row for entry in self.entries if entry.row not in among]
-        row = self._novelty.least_like(seen, list(among))
-        return None if row is None else among[row]
+        if self._order is Order.NOVEL:
+            if self._novelty is None:
+                self._novelty = self._novelty_of(waits)
+            while (at := self._novelty.least_like_seen()) is not None:
+                if waits(self.entries[at].issue_id):
+                    return self.entries[at]
+                self._novelty.see([at])
+        return next((entry for entry in self.entries if waits(entry.issue_id)), None)
 
-    @cached_property
-    def _novelty(self) -> Novelty:
+    def _novelty_of(self, waits: Callable[[str], bool]) -> Novelty:
+        """The queue's issues, those that do not wait for an answer being seen already."""
         from coder.retrieval.novelty import Novelty, vectors_at
 
-        return Novelty(vectors_at(novelty_file(self._run), lambda: _texts(self._run)))
+        vectors = vectors_at(novelty_file(self._run), lambda: _texts(self._run))
+        novelty = Novelty(vectors[[entry.row for entry in self.entries]])
+        entries = enumerate(self.entries)
+        novelty.see([at for at, entry in entries if not waits(entry.issue_id)])
+        return novelty
 
 
 def name_of(

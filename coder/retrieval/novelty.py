@@ -28,22 +28,27 @@ class Novelty:
     def __init__(self, vectors: Vectors) -> None:
         self._vectors = vectors
         self._nearest = np.full(len(vectors), -np.inf, dtype=np.float32)
-        self._seen = np.zeros(len(vectors), dtype=np.bool_)
+        """Infinite for what was seen: it is not chosen again."""
 
-    def least_like(self, seen: Sequence[int], among: Sequence[int]) -> int | None:
-        """The row of ``among`` whose nearest seen row is farthest away; the first of several.
+    def see(self, rows: Sequence[int]) -> None:
+        """Take rows out of the choice, and keep away from them from now on."""
+        for start in range(0, len(rows), 256):
+            batch = rows[start : start + 256]
+            if len(batch) == 1:
+                # Not by BLAS, whose threads wait for each other for as long as the machine is busy.
+                nearest = np.einsum("ij,j->i", self._vectors, self._vectors[batch[0]])
+            else:
+                nearest = (self._vectors @ self._vectors[batch].T).max(axis=1)
+            np.maximum(self._nearest, nearest, out=self._nearest)
+        self._nearest[list(rows)] = np.inf
 
-        Rows seen in an earlier call stay seen. ``None`` when there is no row to choose from.
-        """
-        if not len(among):
+    def least_like_seen(self) -> int | None:
+        """The row not seen whose nearest seen row is farthest away, the first of several; ``None``
+        when all are seen."""
+        if not len(self._nearest):
             return None
-        new = [row for row in seen if not self._seen[row]]
-        for start in range(0, len(new), 256):
-            batch = new[start : start + 256]
-            alike = self._vectors @ self._vectors[batch].T
-            np.maximum(self._nearest, alike.max(axis=1), out=self._nearest)
-        self._seen[new] = True
-        return among[int(np.argmin(self._nearest[among]))]
+        row = int(np.argmin(self._nearest))
+        return None if np.isposinf(self._nearest[row]) else row
 
 
 def vectors_at(path: Path, texts: Callable[[], Iterable[str]]) -> Vectors:
