@@ -79,20 +79,23 @@ def child(runs: Path, name: str, keys: int) -> None:
     print(json.dumps([*opened, taken]))
 
 
-async def on_screen(session: ReviewSession, keys: int) -> tuple[list[float], float]:
-    """Milliseconds from each Enter until the screen has settled, and keys for each decision."""
+async def on_screen(session: ReviewSession, keys: int) -> tuple[list[float], list[float], float]:
+    """Milliseconds from each Enter until the screen has settled, by the clock and of the processor,
+    and keys for each decision."""
     app = ReviewApp(session)
     taken: list[float] = []
+    cpu: list[float] = []
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         while len(taken) < keys:
             if not session.answerable:
                 session.skip()
                 continue
-            started = time.perf_counter()
+            started, cpu_started = time.perf_counter(), time.process_time()
             await pilot.press("enter")
             taken.append(1000 * (time.perf_counter() - started))
-    return taken, keys / session.tally[Action.ACCEPT]
+            cpu.append(1000 * (time.process_time() - cpu_started))
+    return taken, cpu, keys / session.tally[Action.ACCEPT]
 
 
 def measured(runs: Path, name: str, keys: int) -> list[list[float]]:
@@ -185,9 +188,10 @@ def decide(
 
 
 def command(*words: str) -> float:
-    started = time.perf_counter()
+    """Seconds of processor that a command takes, with the start of Python."""
+    before = sum(os.times()[2:4])
     subprocess.run([sys.executable, "-m", "coder", *words], check=True, capture_output=True)
-    return time.perf_counter() - started
+    return sum(os.times()[2:4]) - before
 
 
 def main(data: Path, keys: int) -> None:
@@ -211,14 +215,15 @@ def main(data: Path, keys: int) -> None:
                 flush=True,
             )
         for name in ("random", "--order novel"):
-            taken, each = asyncio.run(on_screen(open_queue(runs, name), keys))
+            taken, cpu, each = asyncio.run(on_screen(open_queue(runs, name), keys))
             print(
-                f"on the screen, {name}: {statistics.median(taken):.0f} ms a key, 95% below "
-                f"{most(taken):.0f} ms; {each:.2f} keys a decision where the suggestion is right"
+                f"on the screen, {name}: {statistics.median(taken):.0f} ms a key, of which the "
+                f"processor {statistics.median(cpu):.0f} (95% below {most(cpu):.0f}); "
+                f"{each:.2f} keys a decision where the suggestion is right"
             )
             run.decision_journal("new").path.unlink()
-        print(f"coder status: {command('status', 'a'):.1f} s, start of Python and all")
-        print(f"coder assign: {command('assign', 'a', '--raters', 'x,y,z'):.1f} s, likewise")
+        print(f"coder status: {command('status', 'a'):.1f} s of processor")
+        print(f"coder assign: {command('assign', 'a', '--raters', 'x,y,z'):.1f} s of processor")
 
 
 if __name__ == "__main__":
