@@ -23,7 +23,7 @@ from coder.errors import UsageError
 from coder.history import REVIEW, History, Step
 from coder.keymap import KEYS, spelled
 from coder.modes import Shares
-from coder.queues import Entry, Order, Pile, arrange, chance
+from coder.queues import EVERYTHING, Entry, Only, Order, Pile, Queue
 from coder.records import (
     Action,
     Cardinality,
@@ -37,6 +37,7 @@ from coder.records import (
     Mode,
     Proposal,
 )
+from coder.sampling import Draw
 from coder.store import Run
 from coder.versions import Versions
 
@@ -55,7 +56,7 @@ class Item:
     issue: Issue
     proposal: Proposal | None
     proposal_id: str
-    chance: float
+    draw: Draw
     mode: Mode = Mode.ASSISTED
     own: tuple[str, ...] | None = None
     """The rater's blind label in the codebook of now, once there is one."""
@@ -130,6 +131,9 @@ class ReviewSession:
 
     A skip only postpones: the issue comes back after all others, once in this session and again in
     the next. A flag is an answer ("to be discussed") and takes the issue out of the queue.
+
+    An issue belongs to the queue that put it before the rater first, also when they answer it anew
+    after an undo or in another queue.
     """
 
     def __init__(
@@ -137,13 +141,14 @@ class ReviewSession:
         run: Run,
         rater: str,
         order: Order = Order.RANDOM,
+        only: Only = EVERYTHING,
+        against: Run | None = None,
         clock: Callable[[], float] = time.monotonic,
         shares: Shares = Shares(),  # noqa: B008  (frozen)
         keys: Mapping[str, str] = KEYS,
     ) -> None:
         self.run = run
         self.rater = rater
-        self.order = order
         self.codebook = run.codebook
         self.journal = run.decision_journal(rater)
         self.label_journal = run.label_journal(rater)
@@ -162,11 +167,11 @@ class ReviewSession:
         self._clock = clock
         self._pile = Pile(run)
         self._versions = Versions(run)
-        self._queue = arrange(self._pile.entries, order, run.manifest.seed)
-        self._entries = {entry.issue_id: entry for entry in self._queue}
-        self._places = {entry.issue_id: at for at, entry in enumerate(self._queue, start=1)}
+        self._entries = {entry.issue_id: entry for entry in self._pile.entries}
         self._shares = shares
         self._today: set[str] = set()
+        self._labelled: set[str] = set()
+        """Issues labelled in this session."""
         self._kept: set[str] = set()
         """Issues whose label an undo has just been told to stay."""
         self._paces: list[float] = []
@@ -174,6 +179,14 @@ class ReviewSession:
         """Seconds spent on the item before its suggestion was shown."""
         self._since = clock()
         self._history = History(self.label_journal, self.journal)
+        self.queue = Queue(run, rater, self._pile, self._history.met, order, only, against)
+        self._queued = {entry.issue_id for entry in self.queue.entries}
+        if self.queue.tells and (shares.blind or shares.holdout):
+            raise UsageError(
+                f"the queue {self.queue.name!r} tells of the model's answers, "
+                "so no label given in it would be blind",
+                "review in another order, or hide nothing: --blind-share 0 --holdout 0",
+            )
         self._advance()
 
     # --- what to show ---------------------------------------------------------------------------
@@ -262,26 +275,27 @@ class ReviewSession:
 
     @property
     def progress(self) -> Progress:
-        actions = [stack[-1].action for stack in self._standing().values()]
+        standing = self._standing().items()
+        actions = [stack[-1].action for issue, stack in standing if not self._waits(issue)]
         postponed = actions.count(Action.SKIP)
         recent = self._paces[-PACE_OVER:]
         return Progress(
             done=len(actions) - postponed + self.unaided,
             postponed=postponed,
-            total=len(self._queue),
+            total=len(self._queued),
             pace=statistics.median(recent) if len(recent) >= PACE_FROM else None,
         )
 
     @property
     def tally(self) -> Counter[Action]:
-        """How many issues of the run stand answered in each way, over all sessions."""
+        """How many issues of the queue stand answered in each way, over all sessions."""
         return Counter(stack[-1].action for stack in self._standing().values())
 
     @property
     def unaided(self) -> int:
-        """How many issues of the run stand answered by a label alone, without a suggestion."""
+        """How many issues of the queue stand answered by a label alone, without a suggestion."""
         alone = (i for i in self._history.labels if i not in self._history.answers)
-        return sum(issue in self._entries and self._answered(issue) for issue in alone)
+        return sum(issue in self._queued and not self._waits(issue) for issue in alone)
 
     def neighbours(self) -> Iterator[tuple[Example, float]]:
         """The labelled issues the suggestion leans on with their scores, the highest first."""
@@ -428,7 +442,17 @@ class ReviewSession:
 
     def _standing(self) -> dict[str, list[Decision]]:
         answers = self._history.answers
-        return {issue: stack for issue, stack in answers.items() if issue in self._entries}
+        return {issue: stack for issue, stack in answers.items() if issue in self._queued}
+
+    def _waits(self, issue_id: str) -> bool:
+        """Whether the queue still has to show the issue: it has no answer (a skip is one, and so is
+        a label that no suggestion follows), or is to be answered again and was not today."""
+        stack = self._history.answers.get(issue_id)
+        unaided = issue_id in self._history.labels and self._mode(issue_id) is Mode.HOLDOUT
+        if not self.queue.again:
+            return not (stack or unaided)
+        answered = stack is not None and stack[-1].id in self._today
+        return not (answered or (unaided and issue_id in self._labelled))
 
     def _keep(self, item: Item) -> Decision:
         """Stay with the blind label, the suggestion seen."""
@@ -533,6 +557,7 @@ class ReviewSession:
         )
         self.label_journal.append([label])
         self._history.add_label(label)
+        self._labelled.add(label.issue_id)
         self._since = self._clock()
         return label
 
@@ -540,8 +565,9 @@ class ReviewSession:
         """When and how the issue came before the rater: the same for labels and decisions."""
         return {
             "seconds": round(self._clock() - self._since, 2),
-            "queue": self.order.value,
-            "chance": item.chance,
+            "queue": item.draw.queue,
+            "chance": item.draw.chance,
+            "weight": item.draw.weight,
             "codebook_hash": self.codebook.hash,
             "at": self._history.next_moment(),
         }
@@ -549,7 +575,7 @@ class ReviewSession:
     def _advance(self) -> None:
         entry = next(self._pending(), None)
         if entry is None:
-            entry = next((e for e in self._queue if not self._answered(e.issue_id)), None)
+            entry = self.queue.following(self._waits)
         if entry is None:
             entry = next(self._postponed(), None)
         if entry is None:
@@ -561,7 +587,7 @@ class ReviewSession:
         """Issues that were labelled blind first and wait for the answer after the suggestion."""
         for issue_id, label in self._history.labels.items():
             waits = label.mode is Mode.BLIND_FIRST and issue_id not in self._history.answers
-            if waits and issue_id in self._entries:
+            if waits and issue_id in self._queued:
                 yield self._entries[issue_id]
 
     def _postponed(self) -> Iterator[Entry]:
@@ -571,23 +597,18 @@ class ReviewSession:
             again = [d for d in stack if d.action is Action.SKIP]
             if (
                 decision.action is Action.SKIP
-                and decision.issue_id in self._entries
+                and decision.issue_id in self._queued
                 and stack[-1].id == decision.id
                 and not (len(again) > 1 and decision.id in self._today)
             ):
                 yield self._entries[decision.issue_id]
 
-    def _answered(self, issue_id: str) -> bool:
-        """Whether the issue needs no answer now: it has one, a skip included, or a label that is
-        never followed by a suggestion."""
-        if issue_id in self._history.answers:
-            return True
-        return issue_id in self._history.labels and self._mode(issue_id) is Mode.HOLDOUT
-
     def _mode(self, issue_id: str) -> Mode:
         """How the issue is coded: as its label was, else as it is drawn; what was seen is seen."""
         label = self._history.labels.get(issue_id)
         stands = self._own(issue_id) is not None
+        if self.queue.tells and not stands:
+            return Mode.ASSISTED
         if label is not None and label.mode is not None:
             revealed = label.mode is Mode.BLIND_FIRST and not stands
             return Mode.ASSISTED if revealed else label.mode
@@ -607,7 +628,6 @@ class ReviewSession:
     def _read(self, entry: Entry) -> Item:
         issue, proposal = self._pile.read(entry)
         proposal, stale = self._versions.shown(proposal)
-        place = self._places[entry.issue_id]
         own = self._own(entry.issue_id)
         mode = self._mode(entry.issue_id)
         show = mode is Mode.ASSISTED or (mode is Mode.BLIND_FIRST and own is not None)
@@ -615,7 +635,7 @@ class ReviewSession:
             issue,
             proposal if show else None,
             proposal.id,
-            chance(self.order, place, len(self._queue)),
+            self._history.met.get(entry.issue_id) or self.queue.draw(entry.issue_id),
             mode,
             own,
             stale if show else None,

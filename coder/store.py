@@ -326,7 +326,8 @@ class Run:
 def standing(decisions: Iterable[Decision]) -> dict[str, Decision]:
     """The decision that stands for each issue: the last one that no later record took back.
 
-    Memos are notes beside a decision and never replace one.
+    Memos are notes beside a decision and never replace one. Nor does a skip: who puts off an issue
+    that came again has not taken back what they said before.
     """
     stacks: dict[str, list[Decision]] = {}
     for decision in decisions:
@@ -335,7 +336,11 @@ def standing(decisions: Iterable[Decision]) -> dict[str, Decision]:
             stacks[decision.issue_id] = [d for d in stack if d.id != decision.undoes]
         elif decision.action is not Action.MEMO:
             stack.append(decision)
-    return {issue: stack[-1] for issue, stack in stacks.items() if stack}
+    return {
+        issue: next((d for d in reversed(stack) if d.action is not Action.SKIP), stack[-1])
+        for issue, stack in stacks.items()
+        if stack
+    }
 
 
 def check_name(name: str, what: str) -> str:

@@ -13,6 +13,7 @@ from coder import codebook as codebooks
 from coder.errors import CoderError, RunError
 from coder.journal import Journal
 from coder.records import (
+    Assignment,
     Call,
     Decision,
     Example,
@@ -169,6 +170,10 @@ def _journals(run: Run) -> Iterator[Checked]:
     def label(record: Label) -> Iterator[str]:
         yield from unknown(record.issue_id)
 
+    def assignment(record: Assignment) -> Iterator[str]:
+        for issue_id in record.issue_ids:
+            yield from unknown(issue_id)
+
     def decider() -> Callable[[Decision], Iterator[str]]:
         before: dict[str, str] = {}
 
@@ -191,6 +196,8 @@ def _journals(run: Run) -> Iterator[Checked]:
         yield _journal(run, naming, lambda record: unknown(record.issue_id))
     if run.migrations.path.exists():
         yield from _versions(run)
+    if run.assignments.path.exists():
+        yield _journal(run, run.assignments, assignment)
     for path in sorted(run.path.glob("labels/*.jsonl")):
         yield _journal(run, Journal(path, Label), _by(path.stem, label))
     for path in sorted(run.path.glob("decisions/*.jsonl")):
