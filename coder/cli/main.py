@@ -16,6 +16,8 @@ VERBS = {
     "propose": "coder.cli.propose",
     "label": "coder.cli.label",
     "review": "coder.cli.review",
+    "adjudicate": "coder.cli.adjudicate",
+    "merge": "coder.cli.merge",
     "calibrate": "coder.cli.calibrate",
     "report": "coder.cli.report",
     "audit": "coder.cli.audit",

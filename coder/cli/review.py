@@ -39,7 +39,7 @@ def command(name: str, rater: str, plain: bool, order: str) -> None:
     session_file = run.decision_journal(rater)
     with session_file.writing("coder review"):
         session = ReviewSession(run, rater, Order(order))
-        if plain or not _can_draw():
+        if plain or not can_draw():
             from coder.cli.review_plain import review_plain
 
             review_plain(session)
@@ -50,6 +50,6 @@ def command(name: str, rater: str, plain: bool, order: str) -> None:
     click.echo(summary(session))
 
 
-def _can_draw() -> bool:
+def can_draw() -> bool:
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     return is_terminal and os.environ.get("TERM", "dumb") != "dumb"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from coder.records import (
     NONE_CODE,
     Action,
+    Adjudication,
     Cardinality,
     Codebook,
     Decision,
@@ -106,7 +107,7 @@ def own_answer(codes: Codes) -> frozenset[str]:
     return frozenset(codes) - {NONE_CODE}
 
 
-def judged(record: Label | Decision, codes: Codes, book: Codebook) -> Codes | Why:
+def judged(record: Label | Decision | Adjudication, codes: Codes, book: Codebook) -> Codes | Why:
     """Like :func:`comparable`, for what a person said with some version of the codebook."""
     if record.codebook_hash and record.codebook_hash != book.hash:
         return Why.STALE
