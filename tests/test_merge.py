@@ -340,7 +340,7 @@ def stands(run: Run) -> object:
     )
 
 
-@settings(max_examples=60, deadline=None, phases=(Phase.generate,))
+@settings(max_examples=30, deadline=None, phases=(Phase.generate,))
 @given(
     before=STEPS,
     after=STEPS,
@@ -371,7 +371,7 @@ def test_however_copies_are_merged_all_is_there_whole_and_the_same_stands(
         assert [contents(run) for run in runs] == state
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(before=STEPS, after=STEPS)
 def test_without_being_told_to_nothing_of_either_copy_is_overwritten(
     before: list[Step], after: list[Step]
