@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -286,6 +287,58 @@ def test_a_run_that_is_being_reviewed_is_left_alone(tmp_path: Path) -> None:
         pytest.raises(RunError, match="is being written"),
     ):
         merge(mine, theirs.path)
+
+
+def test_ended_at_any_write_every_file_is_whole_and_the_next_merge_finishes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, theirs = copies(tmp_path)
+    for run, at in ((mine, 1), (theirs, 2)):
+        label(run, "ann", "i1", "looks", at=at)
+        label(run, "bea", "i2", "looks", at=3 - at)
+        decide(run, "ann", "i2", "looks", at=3 - at)
+        resolve(run, f"i{at}", "looks", at=at)
+    label(mine, "cy", "i1", "looks", at=9)
+    decide(theirs, "cy", "i1", "looks", at=1)
+    label(theirs, "dan", "i1", "looks", at=9)
+    decide(mine, "dan", "i1", "looks", at=1)
+    label(theirs, "eve", "i1", "looks", at=1)
+    clean = Run(tmp_path / "clean" / mine.name)
+    shutil.copytree(mine.path, clean.path)
+    merge(clean, theirs.path, take_both=True)
+    assert sorted(clean.raters()) == ["ann", "bea", "cy", "dan", "eve"]
+    assert (clean.labels("cy"), clean.labels("dan")) == ({}, {})
+    writes = 0
+    while True:
+        writes += 1
+        cut = Run(tmp_path / f"cut{writes}" / mine.name)
+        shutil.copytree(mine.path, cut.path)
+        if not ended_at(writes, monkeypatch, cut, theirs):
+            break
+        assert whole(cut)
+        for file, content in contents(mine).items():
+            assert contents(cut)[file].startswith(content)
+        merge(cut, theirs.path, take_both=True)
+        assert contents(cut) == contents(clean)
+    assert writes > 8
+
+
+def ended_at(write: int, monkeypatch: pytest.MonkeyPatch, run: Run, theirs: Run) -> bool:
+    """Whether a merge was ended at its so manieth write, once the bytes were handed over."""
+    left = [write]
+
+    def fsync(_: int) -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", fsync)
+        try:
+            merge(run, theirs.path, take_both=True)
+        except KeyboardInterrupt:
+            return True
+    return False
 
 
 # --- any history --------------------------------------------------------------------------------
