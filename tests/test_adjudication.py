@@ -181,6 +181,7 @@ def test_assisted_answers_only_on_request_and_never_as_blind(tmp_path: Path) -> 
         for issue, action, codes in (
             ("i2", Action.ACCEPT, ("taste.sour",)),
             ("i1", Action.FLAG, ()),
+            ("i3", Action.ACCEPT, ("taste.sour",)),
         )
     )  # fmt: skip
     assert open_session(run).progress.total == 2
@@ -191,7 +192,9 @@ def test_assisted_answers_only_on_request_and_never_as_blind(tmp_path: Path) -> 
     record = session.resolve(["looks"])
     assert (record.issue_id, record.blind) == ("i2", False)
     assert set(record.judged) == {"ann", "bea", "cy"}
-    assert open_session(run).progress.done == 1
+    assert not session.resolve(["looks"]).blind
+    assert session.dispute is None
+    assert shown(open_session(run)) == "i3"
 
 
 def test_a_changed_answer_brings_the_issue_up_again_and_a_new_rater_does_not(
