@@ -18,6 +18,9 @@ The map, from the ground up; imports run downwards only:
     store         the run folder
     proposers/    issue -> proposal: the embedded classifier, any chat model
     propose       makes or resumes a run
+    history       what a rater has done, from both of their files
+    modes         whose suggestion is hidden until, or for ever
+    keymap        the review's keys
     review        the state machine of a review
     merge         takes another copy of a run into this one
     audit/        what a run's files prove, and what its model says when asked again

@@ -29,6 +29,7 @@ from coder.records import (
     Decision,
     Label,
     Migration,
+    Mode,
     Proposal,
     Record,
     Refit,
@@ -383,19 +384,22 @@ def _withdraw(plans: Iterable[_Plan]) -> Iterator[tuple[str, str]]:
         if not plan.pair.file.startswith("labels/") or plan.pair.clash:
             continue
         labels, looked = plan.pair, looks[plan.pair.rater]
-        seen: dict[str, list[Decision]] = {}
+        seen: dict[str, list[Decision | Label]] = {}
         for decision in (*looked.mine.records, *looked.theirs.records):
             if decision.seen:
                 seen.setdefault(decision.issue_id, []).append(decision)
-        copies = ((labels.mine, looked.mine), (labels.theirs, looked.theirs))
+        for label in (*labels.mine.records, *labels.theirs.records):
+            if label.mode is Mode.BLIND_FIRST:  # the suggestion came at once after it
+                seen.setdefault(label.issue_id, []).append(label)
+        copies = tuple(
+            (said.contents, said.contents | done.contents)
+            for said, done in ((labels.mine, looked.mine), (labels.theirs, looked.theirs))
+        )
         latest = {label.issue_id: label for label in plan.records}
         for issue_id, label in latest.items():
-            before = [d.to_json() for d in seen.get(issue_id, ()) if d.at < label.at]
+            before = [look.to_json() for look in seen.get(issue_id, ()) if look.at < label.at]
             apart = any(
-                not any(
-                    label.to_json() in said.contents and look in done.contents
-                    for said, done in copies
-                )
+                not any(label.to_json() in said and look in known for said, known in copies)
                 for look in before
             )
             if apart and not label.withdrawn:

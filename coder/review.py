@@ -1,9 +1,10 @@
 """The review as a state machine without a terminal: one item, one answer, one record on disk.
 
-Every front end drives a :class:`ReviewSession`. An answer is appended to the rater's decision
-journal, and synced, before the session moves on; so what a front end has shown as answered is on
-disk. Everything the session knows is derived from that journal, which makes a restart nothing
-special. Blind labels are never written here: the rater has seen the suggestion.
+Every front end drives a :class:`ReviewSession`. An answer is appended to one of the rater's two
+journals, and synced, before the session moves on; so what a front end has shown as answered is on
+disk. Everything the session knows is derived from those journals, which makes a restart nothing
+special. What is answered before the suggestion was on the screen is a blind label, what is answered
+after it a decision; an item whose suggestion is hidden does not hold it.
 """
 
 from __future__ import annotations
@@ -12,13 +13,29 @@ import statistics
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from coder.confidence import calibrated, calibrations
 from coder.errors import UsageError
+from coder.history import REVIEW, History, Step
+from coder.keymap import KEYS, spelled
+from coder.modes import Shares
 from coder.queues import Entry, Order, Pile, arrange, chance
-from coder.records import Action, Cardinality, Code, Decision, Example, Issue, Proposal, Status
+from coder.records import (
+    Action,
+    Cardinality,
+    Change,
+    Code,
+    Decision,
+    Evidence,
+    Example,
+    Issue,
+    Label,
+    Mode,
+    Proposal,
+)
 from coder.store import Run
 
 PACE_FROM, PACE_OVER = 10, 20
@@ -27,31 +44,54 @@ PACE_FROM, PACE_OVER = 10, 20
 
 @dataclass(frozen=True)
 class Item:
-    """What is before the rater: an issue, the proposal for it, and how the queue came to it."""
+    """What is before the rater: an issue, the proposal for it, and how the queue came to it.
+
+    ``proposal`` is ``None`` while it is hidden, so that no front end can show what it must not.
+    """
 
     issue: Issue
-    proposal: Proposal
+    proposal: Proposal | None
+    proposal_id: str
     chance: float
+    mode: Mode = Mode.ASSISTED
+    own: tuple[str, ...] | None = None
+    """The rater's blind label, once there is one."""
 
     @property
     def suggested(self) -> tuple[str, ...]:
-        """The proposed codes: empty when no code fits, and when the model gave no answer."""
-        return tuple(scored.code for scored in self.proposal.codes)
+        """The proposed codes: empty when no code fits, when the model gave no answer, and when
+        nothing may be shown."""
+        return tuple(scored.code for scored in self.proposal.codes) if self.proposal else ()
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        return self.proposal.evidence if self.proposal else ()
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the rater must answer first."""
+        return self.proposal is None
+
+    @property
+    def revealed(self) -> bool:
+        """Whether the suggestion stands beside an answer the rater gave without it."""
+        return self.mode is Mode.BLIND_FIRST and self.own is not None
 
     @property
     def acceptable(self) -> bool:
         """Whether there is an answer to accept; a failed proposal is never a code."""
-        return self.proposal.status.answered
+        return self.proposal is not None and self.proposal.status.answered
 
 
 @dataclass(frozen=True)
 class Option:
-    """A code one digit away; ``number`` counts from 1."""
+    """A code one digit away; ``number`` counts from 1. ``opens``: it stands for its subcodes."""
 
     number: int
     code: Code
     confidence: float | None
     selected: bool
+    opens: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,9 +112,9 @@ class ReviewSession:
     """One rater going through one run.
 
     ``item`` is what to show now, ``None`` at the end. The answers (``enter``, ``pick``, ``choose``,
-    ``reject``, ``skip``, ``flag``) return the record they wrote and move on. Answers that are not
-    possible raise ``UsageError`` and change nothing; a full disk raises ``StorageError`` and the
-    item stays.
+    ``reject``, ``skip``, ``flag``) return the record they wrote and move on; a blind label of a
+    blind-first issue moves on to the same issue with its suggestion. Answers that are not possible
+    raise ``UsageError`` and change nothing; a full disk raises ``StorageError`` and the item stays.
 
     A skip only postpones: the issue comes back after all others, once in this session and again in
     the next. A flag is an answer ("to be discussed") and takes the issue out of the queue.
@@ -86,13 +126,22 @@ class ReviewSession:
         rater: str,
         order: Order = Order.RANDOM,
         clock: Callable[[], float] = time.monotonic,
+        shares: Shares = Shares(),  # noqa: B008  (frozen)
+        keys: Mapping[str, str] = KEYS,
     ) -> None:
         self.run = run
         self.rater = rater
         self.order = order
         self.codebook = run.codebook
         self.journal = run.decision_journal(rater)
+        self.label_journal = run.label_journal(rater)
+        made = run.manifest.model
+        self._prompt = f"{made.get('prompt', '')} {made.get('prompt_hash', '')[:8]}".strip()
+        self.keys = keys
+        """The key of each action, for what is said about them."""
         self.item: Item | None = None
+        self.branch: str | None = None
+        """The category whose subcodes the digits stand for, while a suggestion is hidden."""
         self.selected: tuple[str, ...] = ()
         """The codes chosen so far, where the codebook allows several."""
         self.confidence = calibrated(run)
@@ -103,15 +152,15 @@ class ReviewSession:
         self._queue = arrange(self._pile.entries, order, run.manifest.seed)
         self._entries = {entry.issue_id: entry for entry in self._queue}
         self._places = {entry.issue_id: at for at, entry in enumerate(self._queue, start=1)}
-        self._written: dict[str, Decision] = {}
-        """Every record that stands, memos too, in the order they were made."""
-        self._stacks: dict[str, list[Decision]] = {}
-        """Each issue's standing answers, the last on top."""
+        self._shares = shares
         self._today: set[str] = set()
+        self._kept: set[str] = set()
+        """Issues whose label an undo has just been told to stay."""
         self._paces: list[float] = []
+        self._spent = 0.0
+        """Seconds spent on the item before its suggestion was shown."""
         self._since = clock()
-        for decision in self.journal:
-            self._take_in(decision)
+        self._history = History(self.label_journal, self.journal)
         self._advance()
 
     # --- what to show ---------------------------------------------------------------------------
@@ -126,6 +175,8 @@ class ReviewSession:
         if self.item is None:
             return ()
         proposal = self.item.proposal
+        if proposal is None:
+            return self._of_codebook()
         scored = {s.code: self.confidence(s) for s in (*proposal.codes, *proposal.runners_up)}
         first = self.item.suggested if self.several else ()
         runners_up = [s.code for s in proposal.runners_up if s.code not in self.item.suggested]
@@ -137,32 +188,64 @@ class ReviewSession:
             for number, code in enumerate(known, start=1)
         )
 
+    def _of_codebook(self) -> tuple[Option, ...]:
+        """The codebook's own order, a level at a time, which says nothing about the issue."""
+        level = self.codebook.children.get(self.branch, ())
+        marked = [self.codebook.by_id[code] for code in self.selected]
+        codes = [*level, *(code for code in marked if code not in level)]
+        return tuple(
+            Option(
+                number,
+                code,
+                confidence=None,
+                selected=code.id in self.selected,
+                opens=code in level and code.id in self.codebook.children,
+            )
+            for number, code in enumerate(codes, start=1)
+        )
+
     @property
     def way_out(self) -> str:
         """What to do where there is nothing to accept, as a phrase for people."""
-        other = "n when none fits" if self.codebook.allow_none else "skip with s"
-        return f"choose a code with /, or {other}"
+        none, skip = self.key("none"), self.key("skip")
+        other = f"{none} when none fits" if self.codebook.allow_none else f"skip with {skip}"
+        return f"choose a code with {self.key('find')}, or {other}"
 
     @property
     def answerable(self) -> bool:
         """Whether ``enter`` has something to take."""
-        return self.item is not None and (self.item.acceptable or bool(self.selected))
+        if self.item is None:
+            return False
+        return self.item.acceptable or self.item.revealed or bool(self.selected)
 
     @property
-    def last(self) -> Decision | None:
-        """The answer or memo that ``undo`` would take back."""
-        return next((d for d in reversed(self._written.values()) if self._shown(d)), None)
-
-    @property
-    def memos(self) -> tuple[str, ...]:
-        """The rater's memos on the issue shown, oldest first."""
+    def about(self) -> tuple[str, ...]:
+        """The codes that are before the rater: what is marked, else the rater's and the model's."""
         if self.item is None:
             return ()
-        return tuple(
-            decision.memo
-            for decision in self._written.values()
-            if decision.action is Action.MEMO and decision.issue_id == self.item.issue.id
+        return self.selected or tuple(dict.fromkeys((*(self.item.own or ()), *self.item.suggested)))
+
+    @property
+    def last(self) -> Step | None:
+        """What ``undo`` would take back, or say that it stays."""
+        return next(
+            (
+                step
+                for step in reversed(self._history.steps.values())
+                if step.issue_id in self._entries
+                and not (step.fixed and step.issue_id in self._kept)
+            ),
+            None,
         )
+
+    @property
+    def memos(self) -> tuple[Decision, ...]:
+        """The rater's memos on the issue shown, oldest first."""
+        return () if self.item is None else self._history.memos(self.item.issue.id)
+
+    def key(self, action: str) -> str:
+        """The key of an action as people read it."""
+        return spelled(self.keys[action])
 
     @property
     def progress(self) -> Progress:
@@ -170,7 +253,7 @@ class ReviewSession:
         postponed = actions.count(Action.SKIP)
         recent = self._paces[-PACE_OVER:]
         return Progress(
-            done=len(actions) - postponed,
+            done=len(actions) - postponed + self.unaided,
             postponed=postponed,
             total=len(self._queue),
             pace=statistics.median(recent) if len(recent) >= PACE_FROM else None,
@@ -181,9 +264,15 @@ class ReviewSession:
         """How many issues of the run stand answered in each way, over all sessions."""
         return Counter(stack[-1].action for stack in self._standing().values())
 
+    @property
+    def unaided(self) -> int:
+        """How many issues of the run stand answered by a label alone, without a suggestion."""
+        alone = (i for i in self._history.labels if i not in self._history.answers)
+        return sum(issue in self._entries and self._answered(issue) for issue in alone)
+
     def neighbours(self) -> Iterator[tuple[Example, float]]:
         """The labelled issues the suggestion leans on with their scores, the highest first."""
-        if self.item is None:
+        if self.item is None or self.item.proposal is None:
             return
         examples = {example.issue.id: example for example in self.run.examples}
         for near in sorted(self.item.proposal.retrieved, key=lambda near: -near.score):
@@ -194,16 +283,21 @@ class ReviewSession:
 
     # --- answers --------------------------------------------------------------------------------
 
-    def enter(self) -> Decision:
-        """Accept what is shown: the suggestion, or the selection where several codes may be."""
+    def enter(self) -> Decision | Label:
+        """Take what is shown: the codes marked where several may be; the rater's own code where it
+        stands beside the suggestion; else the suggestion."""
         item = self._current()
-        if self.several and (self.selected or item.suggested):
+        if item.revealed and not (self.several and self.selected):
+            return self._keep(item)
+        if item.hidden or (self.several and (self.selected or item.suggested)):
             return self.choose(self.selected)
         return self.accept()
 
     def accept(self) -> Decision:
         """Agree with the suggestion, which may be that no code fits."""
         item = self._current()
+        if item.proposal is None:
+            raise UsageError("the suggestion is not shown", self.way_out)
         if not item.acceptable:
             raise UsageError(
                 f"there is nothing to accept: the model's answer is {item.proposal.status.value!r}",
@@ -211,20 +305,26 @@ class ReviewSession:
             )
         return self._answer(Action.ACCEPT, item.suggested)
 
-    def pick(self, code: str) -> Decision | None:
+    def open(self, code: str | None) -> None:
+        """Let the digits stand for the subcodes of ``code``, or for the categories."""
+        self.branch = code
+
+    def pick(self, code: str) -> Decision | Label | None:
         """Answer with ``code``, or, where several codes may be, put it in or take it out."""
         if not self.several:
             return self.choose((code,))
         self._current()
         self._require_known(code)
+        self.branch = None
         if code in self.selected:
             self.selected = tuple(other for other in self.selected if other != code)
         else:
             self.selected = (*self.selected, code)
         return None
 
-    def choose(self, codes: Iterable[str]) -> Decision:
-        """Answer with ``codes``: a correction, or an acceptance when they are the suggested ones.
+    def choose(self, codes: Iterable[str]) -> Decision | Label:
+        """Answer with ``codes``: a label while the suggestion is hidden, else a correction, or an
+        acceptance when they are the suggested ones.
 
         Raises ``UsageError`` for codes the codebook does not have, none, or too many.
         """
@@ -239,19 +339,20 @@ class ReviewSession:
                 f"codebook {self.codebook.id!r} allows one code per {self.codebook.unit}",
                 "choose one, or set cardinality: multiple in the codebook and make a new run",
             )
-        agrees = item.proposal.status is Status.OK and wanted == set(item.suggested)
         ordered = tuple(code.id for code in self.codebook.codes if code.id in wanted)
-        return self._answer(Action.ACCEPT if agrees else Action.CORRECT, ordered)
+        return self._label(item, ordered) if item.hidden else self._judge(item, ordered)
 
-    def reject(self) -> Decision:
+    def reject(self) -> Decision | Label:
         """Answer that no code fits."""
-        self._current()
+        item = self._current()
         if not self.codebook.allow_none:
             raise UsageError(
                 f"codebook {self.codebook.id!r} does not allow 'none fits'",
                 self.way_out,
             )
-        return self._answer(Action.REJECT, ())
+        if item.hidden:
+            return self._label(item, ())
+        return self._judge(item, ()) if item.revealed else self._answer(Action.REJECT, ())
 
     def skip(self) -> Decision:
         return self._answer(Action.SKIP, ())
@@ -261,48 +362,78 @@ class ReviewSession:
 
     def memo(self, text: str) -> Decision:
         """Add a note to the issue shown, which stays. Raises ``UsageError`` for an empty note."""
+        item = self._current()
         if not text.strip():
-            raise UsageError("an empty memo was not kept", "write m and then the note")
-        return self._write(self._current(), Action.MEMO, memo=text.strip())
+            hint = f"write {self.key('memo')} and then the note"
+            raise UsageError("an empty memo was not kept", hint)
+        return self._write(item, Action.MEMO, memo=text.strip())
 
-    def undo(self) -> Decision | None:
-        """Take back the last record that stands and show its issue again; ``None`` if none is left.
+    def propose(self, change: Change, text: str) -> Decision:
+        """Note what should change in the codebook, about the codes before the rater."""
+        item = self._current()
+        if not text.strip():
+            raise UsageError(
+                "a change without a word about it was not kept", "say what should change"
+            )
+        return self._write(item, Action.MEMO, self.about, memo=text.strip(), change=change)
 
-        Reaches back through earlier sessions. The record stays in the file; a new one names it.
+    def undo(self) -> Decision | Label | None:
+        """Take back what was done last and show its issue again; ``None`` if nothing is left.
+
+        Reaches back through earlier sessions, over labels and decisions alike. The record stays in
+        its file; a new one takes it back. A label whose suggestion was shown after it stays:
+        ``UsageError`` says so once, and the next undo goes on to what was before it.
         """
         last = self.last
         if last is None:
             return None
+        if last.fixed:
+            self._kept.add(last.issue_id)
+            raise UsageError(
+                "your own label stays, because its suggestion was shown after it",
+                f"{self.key('undo')} again for what was before it",
+            )
         here = self.item is not None and self.item.issue.id == last.issue_id
-        item = self._read(self._entries[last.issue_id])
-        record = self._write(item, Action.UNDO, undoes=last.id)
-        if not (here and last.action is Action.MEMO):
-            self._show(item)
+        record = self._withdraw(last) if last.kind == "label" else self._take_back(last)
+        if not (here and last.kind == "memo"):
+            self._show(self._read(self._entries[last.issue_id]))
         return record
 
     # --- inside ---------------------------------------------------------------------------------
 
     def _current(self) -> Item:
         if self.item is None:
-            raise UsageError("every issue is reviewed", "undo with u, or quit with q")
+            undo, leave = self.key("undo"), self.key("quit")
+            raise UsageError("every issue is reviewed", f"undo with {undo}, or quit with {leave}")
         return self.item
 
     def _require_known(self, code: str) -> None:
         if code not in self.codebook.by_id:
             raise UsageError(
-                f"{code!r} is not a code of codebook {self.codebook.id!r}", "find one with /"
+                f"{code!r} is not a code of codebook {self.codebook.id!r}",
+                f"find one with {self.key('find')}",
             )
 
-    def _shown(self, decision: Decision) -> bool:
-        return decision.issue_id in self._entries
-
     def _standing(self) -> dict[str, list[Decision]]:
-        return {issue: stack for issue, stack in self._stacks.items() if issue in self._entries}
+        answers = self._history.answers
+        return {issue: stack for issue, stack in answers.items() if issue in self._entries}
+
+    def _keep(self, item: Item) -> Decision:
+        """Stay with the blind label, the suggestion seen."""
+        if self.several and item.own:
+            raise UsageError("no code is chosen", self.way_out)
+        return self._judge(item, item.own or ())
+
+    def _judge(self, item: Item, codes: tuple[str, ...]) -> Decision:
+        """Answer with ``codes``; the action says how they compare with the suggestion."""
+        if item.acceptable and set(codes) == set(item.suggested):
+            return self._answer(Action.ACCEPT, codes)
+        return self._answer(Action.CORRECT if codes else Action.REJECT, codes)
 
     def _answer(self, action: Action, codes: tuple[str, ...]) -> Decision:
         decision = self._write(self._current(), action, codes)
         if action is not Action.SKIP:
-            self._paces.append(decision.seconds)
+            self._paces.append(decision.seconds + self._spent)
         self._advance()
         return decision
 
@@ -312,43 +443,101 @@ class ReviewSession:
         action: Action,
         codes: tuple[str, ...] = (),
         memo: str = "",
-        undoes: str = "",
+        change: Change | None = None,
     ) -> Decision:
         decision = Decision(
             id=uuid.uuid4().hex,
             issue_id=item.issue.id,
-            proposal_id=item.proposal.id,
+            proposal_id=item.proposal_id,
             rater=self.rater,
             action=action,
             codes=codes,
             memo=memo,
-            undoes=undoes,
-            seconds=round(self._clock() - self._since, 2),
-            queue=self.order.value,
-            chance=item.chance,
-            codebook_hash=self.codebook.hash,
+            mode=item.mode,
+            seen=not item.hidden,
+            shown=item.suggested if item.acceptable else None,
+            before=self._history.answered(item.issue.id),
+            change=change,
+            prompt=self._prompt,
+            **self._circumstances(item),
         )
+        return self._append(decision)
+
+    def _take_back(self, last: Step) -> Decision:
+        """Write that a decision no longer stands; it was seen, or not, as that decision was."""
+        undone = self._history.decisions[last.decision]
+        return self._append(
+            Decision(
+                id=uuid.uuid4().hex,
+                issue_id=undone.issue_id,
+                proposal_id=undone.proposal_id,
+                rater=self.rater,
+                action=Action.UNDO,
+                undoes=undone.id,
+                mode=undone.mode,
+                seen=undone.seen,
+                shown=undone.shown,
+                before=self._history.answered(undone.issue_id),
+                prompt=undone.prompt,
+                **self._circumstances(self._read(self._entries[undone.issue_id])),
+            )
+        )
+
+    def _append(self, decision: Decision) -> Decision:
         self.journal.append([decision])
         self._today.add(decision.id)
-        self._take_in(decision)
+        self._history.add_decision(decision)
         self._since = self._clock()
+        if decision.action is not Action.UNDO:
+            self._kept.clear()
         return decision
 
-    def _take_in(self, decision: Decision) -> None:
-        """Bring the state up to date with one record, read or just written."""
-        stack = self._stacks.setdefault(decision.issue_id, [])
-        if decision.action is Action.UNDO:
-            self._written.pop(decision.undoes, None)
-            stack[:] = [earlier for earlier in stack if earlier.id != decision.undoes]
+    def _label(self, item: Item, codes: tuple[str, ...]) -> Label:
+        """Write what the rater says before anything is shown, and only then show what comes."""
+        memo = "\n".join(memo.memo for memo in self.memos if memo.change is None)
+        label = self._append_label(item, codes, memo=memo, mode=item.mode)
+        self._kept.clear()
+        if item.mode is Mode.BLIND_FIRST:
+            self._show(self._read(self._entries[item.issue.id]))
+            self._spent = label.seconds
         else:
-            self._written[decision.id] = decision
-            if decision.action is not Action.MEMO:
-                stack.append(decision)
-        if not stack:
-            del self._stacks[decision.issue_id]
+            self._paces.append(label.seconds)
+            self._advance()
+        return label
+
+    def _withdraw(self, last: Step) -> Label:
+        item = self._read(self._entries[last.issue_id])
+        mode = self._history.labels[last.issue_id].mode
+        return self._append_label(item, (), withdrawn=True, mode=mode)
+
+    def _append_label(self, item: Item, codes: tuple[str, ...], **fields: Any) -> Label:
+        label = Label(
+            issue_id=item.issue.id,
+            rater=self.rater,
+            codes=codes,
+            source=REVIEW,
+            **self._circumstances(item),
+            **fields,
+        )
+        self.label_journal.append([label])
+        self._history.add_label(label)
+        self._since = self._clock()
+        return label
+
+    def _circumstances(self, item: Item) -> dict[str, Any]:
+        """When and how the issue came before the rater: the same for labels and decisions."""
+        return {
+            "seconds": round(self._clock() - self._since, 2),
+            "queue": self.order.value,
+            "chance": item.chance,
+            "codebook_hash": self.codebook.hash,
+            "at": self._history.next_moment(),
+        }
 
     def _advance(self) -> None:
-        entry = next((e for e in self._queue if e.issue_id not in self._stacks), None)
+        entry = next(self._pending(), None)
+        if entry is None:
+            entry = next((e for e in self._queue if not self._answered(e.issue_id)), None)
         if entry is None:
             entry = next(self._postponed(), None)
         if entry is None:
@@ -356,25 +545,63 @@ class ReviewSession:
         else:
             self._show(self._read(entry))
 
+    def _pending(self) -> Iterator[Entry]:
+        """Issues that were labelled blind first and wait for the answer after the suggestion."""
+        for issue_id, label in self._history.labels.items():
+            waits = label.mode is Mode.BLIND_FIRST and issue_id not in self._history.answers
+            if waits and issue_id in self._entries:
+                yield self._entries[issue_id]
+
     def _postponed(self) -> Iterator[Entry]:
         """Skipped issues in the order of their skips, without those skipped again today."""
-        for decision in self._written.values():
-            stack = self._stacks.get(decision.issue_id, [])
+        for decision in self._history.decisions.values():
+            stack = self._history.answers.get(decision.issue_id, [])
             again = [d for d in stack if d.action is Action.SKIP]
             if (
                 decision.action is Action.SKIP
-                and self._shown(decision)
+                and decision.issue_id in self._entries
                 and stack[-1].id == decision.id
                 and not (len(again) > 1 and decision.id in self._today)
             ):
                 yield self._entries[decision.issue_id]
 
+    def _answered(self, issue_id: str) -> bool:
+        """Whether the issue needs no answer now: it has one, a skip included, or a label that is
+        never followed by a suggestion."""
+        if issue_id in self._history.answers:
+            return True
+        return issue_id in self._history.labels and self._mode(issue_id) is Mode.HOLDOUT
+
+    def _mode(self, issue_id: str) -> Mode:
+        """How the issue is coded: as its label was, else as it is drawn; what was seen is seen."""
+        label = self._history.labels.get(issue_id)
+        if label is not None and label.mode is not None:
+            return label.mode
+        drawn = self._shares.mode(self.rater, issue_id)
+        if issue_id in self._history.seen and not (label and drawn is Mode.BLIND_FIRST):
+            return Mode.ASSISTED
+        return drawn
+
     def _read(self, entry: Entry) -> Item:
         issue, proposal = self._pile.read(entry)
         place = self._places[entry.issue_id]
-        return Item(issue, proposal, chance(self.order, place, len(self._queue)))
+        label = self._history.labels.get(entry.issue_id)
+        mode = self._mode(entry.issue_id)
+        show = mode is Mode.ASSISTED or (mode is Mode.BLIND_FIRST and label is not None)
+        return Item(
+            issue,
+            proposal if show else None,
+            proposal.id,
+            chance(self.order, place, len(self._queue)),
+            mode,
+            label.codes if label else None,
+        )
 
     def _show(self, item: Item) -> None:
         self.item = item
-        self.selected = item.suggested if self.several else ()
+        self.branch = None
+        self.selected = ()
+        if self.several:
+            self.selected = (item.own or ()) if item.revealed else item.suggested
+        self._spent = 0.0
         self._since = self._clock()

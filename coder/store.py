@@ -49,6 +49,7 @@ from coder.records import (
     Label,
     Manifest,
     Migration,
+    Mode,
     Proposal,
     Record,
     Refit,
@@ -270,10 +271,14 @@ class Run:
         """Append a rater's blind labels, and say what became of each.
 
         A label that already stands is not written again. A label on an issue whose suggestion this
-        rater has already answered is not blind, whatever its file says: it is refused.
+        rater has already seen is not blind, whatever its file says: it is refused. After a blind
+        label of a review the suggestion comes at once, so it counts as seen.
         """
         standing_labels = self.labels(rater)
         seen = {decision.issue_id for decision in self.decision_journal(rater) if decision.seen}
+        seen |= {
+            label.issue_id for label in self.label_journal(rater) if label.mode is Mode.BLIND_FIRST
+        }
         added: list[Label] = []
         unchanged: list[Label] = []
         not_blind: list[Label] = []

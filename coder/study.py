@@ -76,6 +76,15 @@ class ReportSettings(_Section):
     draws: int = Field(default=2000, ge=100)
 
 
+class ReviewSettings(_Section):
+    """The shares of issues, drawn for each rater, that are coded without having the suggestion."""
+
+    blind_share: float = Field(default=0.0, ge=0, le=1)
+    """Coded first, and compared with the suggestion then."""
+    holdout: float = Field(default=0.0, ge=0, le=1)
+    """Coded without ever seeing it."""
+
+
 class Settings(BaseSettings):
     """Everything a study can set. The environment spells a key ``CODER_MODEL__BASE_URL``."""
 
@@ -88,7 +97,10 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = None
     model: ModelSettings = ModelSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
+    review: ReviewSettings = ReviewSettings()
     report: ReportSettings = ReportSettings()
+    keys: dict[str, str] = {}
+    """Keys of the review that are not as they come; see :mod:`coder.keymap`."""
 
     @classmethod
     def settings_customise_sources(

@@ -17,7 +17,7 @@ from support.runs import make_issue, make_proposal, make_run
 from coder.audit.log import check_log
 from coder.errors import CoderError, RunError, UsageError
 from coder.merge import Merged, What, merge
-from coder.records import Action, Adjudication, Assignment, Decision, Label
+from coder.records import Action, Adjudication, Assignment, Decision, Label, Mode
 from coder.store import Run
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -183,6 +183,20 @@ def test_a_label_given_after_its_suggestion_was_seen_in_the_other_copy_is_withdr
     assert merge(here, there.path).not_blind == (("ann", "i1"),)
     assert here.labels("ann") == {}
     assert whole(here)
+
+
+def test_after_a_blind_first_label_in_the_other_copy_the_next_one_is_not_blind(
+    tmp_path: Path,
+) -> None:
+    mine, theirs = copies(tmp_path)
+    label(mine, "ann", "i1", "looks", at=5)
+    first = label(theirs, "ann", "i2", "looks", at=1)
+    blind_first = first.model_copy(update={"issue_id": "i1", "mode": Mode.BLIND_FIRST})
+    theirs.label_journal("ann").append([blind_first])
+    assert merge(mine, theirs.path, take_both=True).not_blind == (("ann", "i1"),)
+    assert list(mine.labels("ann")) == ["i2"]
+    merge(theirs, mine.path, take_both=True)
+    assert list(theirs.labels("ann")) == ["i2"]
 
 
 def test_a_name_in_other_letters_is_a_conflict(tmp_path: Path) -> None:
@@ -358,9 +372,9 @@ WAYS = [(0, 1), (0, 2), (1, 0), (2, 0), (1, 2), (2, 1)]
 CODES = ("looks", "taste", "taste.sour", "looks.green")
 
 
-def play(runs: Sequence[Run], steps: Sequence[Step]) -> None:
+def play(runs: Sequence[Run], steps: Sequence[Step], since: int = 0) -> None:
     """What people do in three copies, one step a second; each copy goes its own way."""
-    for at, (copy, rater, what, number, code) in enumerate(steps, start=1):
+    for at, (copy, rater, what, number, code) in enumerate(steps, start=since + 1):
         run, issue = runs[copy], f"i{number}"
         if what == "label":
             label(run, rater, issue, CODES[code], at=at)
@@ -409,7 +423,7 @@ def test_however_copies_are_merged_all_is_there_whole_and_the_same_stands(
         for name in ("b", "c"):
             shutil.copytree(first.path, Path(folder) / name / first.name)
             runs.append(Run(Path(folder) / name / first.name))
-        play(runs, after)
+        play(runs, after, len(before))
         everything = set().union(*map(said, runs))
         for _ in range(3):
             for into, source in order:
@@ -434,7 +448,7 @@ def test_without_being_told_to_nothing_of_either_copy_is_overwritten(
         play([mine] * 3, before)
         shutil.copytree(mine.path, Path(folder) / "b" / mine.name)
         theirs = Run(Path(folder) / "b" / mine.name)
-        play([mine, theirs, theirs], after)
+        play([mine, theirs, theirs], after, len(before))
         ours, others = contents(mine), contents(theirs)
         merged = merge(mine, theirs.path)
         now = contents(mine)

@@ -154,7 +154,7 @@ def test_memo_stays_on_its_issue_and_an_empty_one_is_refused(tmp_path: Path) -> 
     session = open_session(run)
     session.memo(" look again ")
     assert shown(session) == "i1"
-    assert open_session(run).memos == ("look again",)
+    assert [memo.memo for memo in open_session(run).memos] == ["look again"]
     with pytest.raises(UsageError):
         session.memo("  ")
 

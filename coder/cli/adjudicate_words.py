@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from coder.adjudication import AdjudicationSession, Dispute
-from coder.cli.review_words import Key, names
+from coder.cli.review_words import names
 from coder.cli.terminal import plain
 from coder.records import Adjudication
 from coder.report.resolved import Answer
@@ -11,6 +13,16 @@ from coder.report.wording import WHY, plural
 
 NAMED = 5
 """How many issues of each kind that is set aside are named; all are counted."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key; ``short`` is for the key bar, ``long`` for the help."""
+
+    key: str
+    short: str
+    long: str
+
 
 _KEYS = (
     Key("1-9", "theirs", "take that rater's answer"),

@@ -82,7 +82,10 @@ def show(report: Report) -> None:
             console.print(line)
     if report.acceptance:
         console.print(_acceptance(report))
-        _notes(wording.footnotes((a.rater, "", a.acceptance) for a in report.acceptance))
+        figures = ((wording.accepter(a), "", a.acceptance) for a in report.acceptance)
+        _notes(wording.footnotes(figures))
+    if changes := wording.changes(report):
+        console.print(safe(changes))
     if headline := sentences.headline(report):
         console.print(_per_code(headline, names))
         _notes(wording.code_notes(report, headline))
@@ -161,6 +164,7 @@ def _left_out(pairs: Sequence[Pair]) -> Iterator[str]:
 
 def _acceptance(report: Report) -> Table:
     from coder.cli.terminal import safe
+    from coder.report import wording
 
     table = _table(
         "Acceptance of proposals (assisted: not agreement)",
@@ -168,7 +172,8 @@ def _acceptance(report: Report) -> Table:
     )  # fmt: skip
     for a in report.acceptance:
         counts = (a.accept, a.correct, a.reject, a.skip, a.flag)
-        table.add_row(safe(a.rater), *(f"{n:,}" for n in counts), _marked(a.acceptance))
+        who = safe(wording.accepter(a))
+        table.add_row(who, *(f"{n:,}" for n in counts), _marked(a.acceptance))
     return table
 
 

@@ -21,7 +21,18 @@ _ORDERS = ("random", "uncertain", "file")
     show_default=True,
     help="Only random allows estimates about the issues you do not review.",
 )
-def command(name: str, rater: str, plain: bool, order: str) -> None:
+@click.option("--blind", is_flag=True, help="Code every issue before its suggestion is shown.")
+@click.option("--blind-share", type=float, help="The same for this share of issues.  [0 to 1]")
+@click.option("--holdout", type=float, help="Show no suggestion for this share.  [0 to 1]")
+def command(
+    name: str,
+    rater: str,
+    plain: bool,
+    order: str,
+    blind: bool,
+    blind_share: float | None,
+    holdout: float | None,
+) -> None:
     """Go through proposals one by one.
 
     Accept, correct, skip or flag each.
@@ -30,15 +41,25 @@ def command(name: str, rater: str, plain: bool, order: str) -> None:
     stopped. Without a terminal to draw on, --plain is used by itself.
     """
     from coder.cli.review_words import summary
+    from coder.errors import UsageError
+    from coder.keymap import keymap
+    from coder.modes import Shares, salt
     from coder.queues import Order
     from coder.review import ReviewSession
     from coder.store import Run
     from coder.study import Study
 
-    run = Run.open(Study.open().runs, name)
-    session_file = run.decision_journal(rater)
-    with session_file.writing("coder review"):
-        session = ReviewSession(run, rater, Order(order))
+    if blind and blind_share is not None:
+        raise UsageError("--blind and --blind-share exclude each other", "give one of them")
+    share = 1.0 if blind else blind_share
+    study = Study.open(review={"blind_share": share, "holdout": holdout})
+    settings = study.settings.review
+    keys = keymap(study.settings.keys)
+    run = Run.open(study.runs, name)
+    shares = Shares(settings.blind_share, settings.holdout, salt(run.manifest))
+    decisions, labels = run.decision_journal(rater), run.label_journal(rater)
+    with decisions.writing("coder review"), labels.writing("coder review"):
+        session = ReviewSession(run, rater, Order(order), shares=shares, keys=keys)
         if plain or not can_draw():
             from coder.cli.review_plain import review_plain
 

@@ -13,13 +13,21 @@ import click
 from coder.cli.browser import open_page
 from coder.cli.issue_view import clean, pieces
 from coder.cli.review_words import (
+    ALONE,
+    CHANGES,
+    DIFFER,
+    NOT_YET,
     addressed,
+    compared,
     keys,
+    memo_of,
     names,
     no_answer,
     pace,
     percent,
     said,
+    said_blind,
+    spelling,
     sure,
     taken_back,
     unread,
@@ -29,7 +37,8 @@ from coder.cli.terminal import plain
 from coder.codebook import UnknownCode, resolver
 from coder.errors import UsageError
 from coder.finder import find_codes
-from coder.records import Decision
+from coder.keymap import letters
+from coder.records import Change, Decision, Label
 from coder.review import Item, ReviewSession
 
 _FOUND = 9
@@ -47,6 +56,8 @@ class _Lines:
     def __init__(self, session: ReviewSession) -> None:
         self._session = session
         self._book = session.codebook
+        self._actions = {letter: action for action, letter in letters(session.keys).items()}
+        self._letters = spelling(session, lines=True)
         self._found: tuple[str, ...] = ()
         """What the last search listed; while it is not empty, digits mean these."""
 
@@ -54,7 +65,7 @@ class _Lines:
         self._show()
         while True:
             line = self._read("> ")
-            if line is None or line == "q":
+            if line is None or self._actions.get(line) == "quit":
                 return
             try:
                 self._obey(line)
@@ -72,47 +83,68 @@ class _Lines:
 
     def _obey(self, line: str) -> None:
         found, self._found = self._found, ()
-        letter, words = line[:1], line[1:].strip()
-        if found and (not line or line.replace(" ", "").isdecimal()):
+        action, words = self._actions.get(line[:1], ""), line[1:].strip()
+        if found and (not line or _numbers(line)):
             self._take(line, found)
+        elif not line and self._session.branch is not None:
+            self._session.open(None)
+            self._options()
         elif not line:
             self._done(self._session.enter())
-        elif line.replace(" ", "").isdecimal():
-            self._take(line, tuple(option.code.id for option in self._session.options))
-        elif letter == "/":
+        elif _numbers(line) and line not in self._actions:
+            self._digits(line)
+        elif action == "find":
             self._find(words)
-        elif letter == "m":
+        elif action == "memo":
             text = words or self._read("memo: ") or ""
             click.echo(said(self._book, self._session.memo(text)))
+        elif action == "change":
+            self._change(words or self._read(f"{', '.join(Change)}, and what: ") or "")
         elif words:
-            click.echo(f"{plain(line)!r} is no command; ? lists them. Nothing was changed.")
+            self._unknown(line)
         else:
-            self._letter(letter)
+            self._act(action, line)
 
-    def _letter(self, letter: str) -> None:
+    def _act(self, action: str, line: str) -> None:
         session = self._session
-        match letter:
-            case "n":
+        match action:
+            case "accept":
+                self._done(session.enter())
+            case "take":
+                self._done(session.accept())
+            case "none":
                 self._done(session.reject())
-            case "s":
+            case "skip":
                 self._done(session.skip())
-            case "f":
+            case "flag":
                 self._done(session.flag())
-            case "u":
+            case "undo":
                 self._undo()
-            case "l":
+            case "labelled":
                 self._neighbours()
-            case "e":
+            case "evidence":
                 self._evidence()
-            case "x":
+            case "unfold":
                 self._show(unfolded=True)
-            case "o":
+            case "open":
                 click.echo(open_page(session.item.issue.url if session.item else ""))
-            case "?":
+            case "help":
                 for key in keys(self._book):
-                    click.echo(f"{key.key:>5}  {key.long}")
+                    if key.action in self._letters:
+                        click.echo(f"{self._letters[key.action]:>5}  {key.long}")
             case _:
-                click.echo(f"{plain(letter)!r} is no command; ? lists them. Nothing was changed.")
+                self._unknown(line)
+
+    def _unknown(self, line: str) -> None:
+        shown = self._letters.get("help", "?")
+        click.echo(f"{plain(line)!r} is no command; {shown} lists them. Nothing was changed.")
+
+    def _change(self, line: str) -> None:
+        kind, _, text = line.partition(" ")
+        if kind not in list(Change):
+            kinds = "; ".join(f"{change}: {words}" for change, words in CHANGES.items())
+            raise UsageError(f"{plain(kind)!r} is no kind of change", kinds)
+        click.echo(said(self._book, self._session.propose(Change(kind), text)))
 
     def _undo(self) -> None:
         last = self._session.last
@@ -120,33 +152,63 @@ class _Lines:
             click.echo("there is nothing to undo")
             return
         self._session.undo()
-        click.echo(taken_back(last))
+        click.echo(taken_back(self._session, last))
         self._show()
 
-    def _done(self, decision: Decision) -> None:
-        click.echo(said(self._book, decision))
-        self._show()
+    def _done(self, record: Decision | Label) -> None:
+        if isinstance(record, Decision):
+            click.echo(said(self._book, record))
+            self._show()
+            return
+        click.echo(said_blind(self._book, record))
+        item = self._session.item
+        if item is not None and item.issue.id == record.issue_id:
+            self._answer(item)
+        else:
+            self._show()
+
+    def _digits(self, line: str) -> None:
+        """Answer with numbered codes; a code that opens is followed by one of its own."""
+        item = self._session.item
+        if item is None or not item.hidden:
+            self._take(line, tuple(option.code.id for option in self._session.options))
+            return
+        for number in map(int, line.split()):
+            options = self._session.options
+            if not 1 <= number <= len(options):
+                raise UsageError(f"there is no number {number} here", self._session.way_out)
+            option = options[number - 1]
+            if option.opens:
+                self._session.open(option.code.id)
+            elif self._pick(option.code.id):
+                return
+        if self._session.branch is not None:
+            self._options()
+            click.echo("a number takes that code; an empty line goes back")
 
     def _take(self, line: str, codes: tuple[str, ...]) -> None:
         """Answer with the numbered codes; an empty line after a search goes back."""
         if not line:
-            click.echo("nothing chosen; an empty line now accepts the suggestion")
+            accepts = self._session.item is not None and self._session.item.acceptable
+            click.echo("nothing chosen" + "; an empty line now accepts the suggestion" * accepts)
             return
         numbers = [int(number) for number in line.split()]
         wrong = next((number for number in numbers if not 1 <= number <= len(codes)), None)
         if wrong is not None:
-            raise UsageError(f"there is no number {wrong} here", "find a code with /")
+            raise UsageError(f"there is no number {wrong} here", self._session.way_out)
         if len(numbers) > 1 and not self._session.several:
             self._session.choose(codes[number - 1] for number in numbers)
         for number in numbers:
             self._pick(codes[number - 1])
 
-    def _pick(self, code: str) -> None:
-        decision = self._session.pick(code)
-        if decision is not None:
-            self._done(decision)
-        else:
-            click.echo(f"marked: {self._marked()}. An empty line takes these.")
+    def _pick(self, code: str) -> bool:
+        """Whether that answered the issue; otherwise the code is marked, or no longer."""
+        record = self._session.pick(code)
+        if record is not None:
+            self._done(record)
+            return True
+        click.echo(f"marked: {self._marked()}. An empty line takes these.")
+        return False
 
     def _marked(self) -> str:
         return names(self._book, self._session.selected) if self._session.selected else "nothing"
@@ -163,7 +225,8 @@ class _Lines:
         matches = find_codes(self._book, words)
         shown = matches if not words else matches[:_FOUND]
         if not shown:
-            click.echo(f"nothing matches {plain(words)!r}; / alone lists all")
+            alone = self._letters["find"]
+            click.echo(f"nothing matches {plain(words)!r}; {alone} alone lists all")
             return
         self._found = tuple(match.id for match in shown)
         for number, match in enumerate(shown, start=1):
@@ -175,22 +238,41 @@ class _Lines:
     def _show(self, unfolded: bool = False) -> None:
         item = self._session.item
         if item is None:
-            click.echo("every issue is reviewed: u takes back the last answer, q ends")
+            undo, leave = self._letters.get("undo"), self._letters.get("quit")
+            click.echo(f"every issue is reviewed: {undo} takes back the last answer, {leave} ends")
             return
         progress = self._session.progress
         about = ", ".join(part for part in (f"{progress.done} done", pace(progress)) if part)
         issue = item.issue
         click.echo(f"\n=== {progress.done + 1} of {progress.total} ({about})")
         click.echo(plain(f"{where(issue)} {issue.url}").rstrip())
-        shown = pieces(issue, item.proposal.evidence, unfolded)
+        shown = pieces(issue, item.evidence, unfolded)
         click.echo("".join(f"«{p.text}»" if p.evidence else p.text for p in shown))
+        self._answer(item)
+
+    def _answer(self, item: Item) -> None:
+        """What there is to say to the issue: whose code is asked for, or what was suggested."""
         click.echo("---")
-        self._suggestion(item)
+        if item.own is not None:
+            click.echo(f"your label: {names(self._book, item.own)}")
+        if item.proposal is None:
+            click.echo(ALONE)
+        else:
+            self._suggestion(item)
+        warning = addressed(item.issue, self._book)
+        if warning:
+            click.echo(warning)
+        self._options()
+        if item.revealed:
+            take = f", {self._letters.get('take', 't')} takes the suggestion"
+            rest = take if compared(item) == DIFFER else ""
+            click.echo(f"{compared(item)} An empty line keeps your code{rest}.".lstrip())
         for memo in self._session.memos:
-            click.echo(f"memo: {plain(memo)}")
+            click.echo(": ".join(memo_of(self._book, memo)))
 
     def _suggestion(self, item: Item) -> None:
         proposal = item.proposal
+        assert proposal is not None
         missing = no_answer(item)
         if missing:
             click.echo(f"no suggestion ({proposal.status.value}): {missing}")
@@ -212,21 +294,29 @@ class _Lines:
                 click.echo(f"  exclude: {plain(rule)}")
         if proposal.rationale:
             click.echo(f"why: {clean(proposal.rationale)}")
-        for warning in (unread(item), addressed(item.issue, self._book)):
-            if warning:
-                click.echo(warning)
+        if unread(item):
+            click.echo(unread(item))
         self._evidence()
+
+    def _options(self) -> None:
         for option in self._session.options:
             mark = ("[x] " if option.selected else "[ ] ") if self._session.several else ""
             name = names(self._book, (option.code.id,))
-            click.echo(f"{option.number:>3}  {mark}{name} {percent(option.confidence)}".rstrip())
+            more = "..." if option.opens else percent(option.confidence)
+            click.echo(f"{option.number:>3}  {'' if option.opens else mark}{name} {more}".rstrip())
 
     def _evidence(self) -> None:
-        for quote in self._session.item.proposal.evidence if self._session.item else ():
+        item = self._session.item
+        if item is not None and item.hidden:
+            click.echo(NOT_YET)
+        for quote in item.evidence if item else ():
             found = "quote" if quote.verified else "quote NOT in the text"
             click.echo(f"{found}: {clean(quote.quote)}")
 
     def _neighbours(self) -> None:
+        if self._session.item is not None and self._session.item.hidden:
+            click.echo(NOT_YET)
+            return
         none = True
         for example, score in self._session.neighbours():
             none = False
@@ -235,3 +325,7 @@ class _Lines:
             click.echo(f"{score:.2f}  {names(self._book, example.codes)}: {title}")
         if none:
             click.echo("the suggestion leans on no labelled issue")
+
+
+def _numbers(line: str) -> bool:
+    return line.replace(" ", "").isdecimal()

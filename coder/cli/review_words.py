@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from coder.cli.terminal import plain
+from coder.history import Step
 from coder.injection import suspicious
-from coder.records import Action, Codebook, Decision, Issue, Status
+from coder.keymap import letters
+from coder.records import Action, Change, Codebook, Decision, Issue, Label, Mode, Status
 from coder.review import Item, Progress, ReviewSession
 
 QUOTED = 80
@@ -17,29 +19,46 @@ QUOTED = 80
 
 @dataclass(frozen=True)
 class Key:
-    """One letter of the review; ``short`` is for the key bar, ``long`` for the help."""
+    """What one key of the review does; ``short`` is for the key bar, ``long`` for the help."""
 
-    key: str
+    action: str
     short: str
     long: str
 
 
+PICK = "pick"
+"""The digits, which no study gives to anything else."""
+
 KEYS = (
-    Key("Enter", "accept", "accept the suggestion (or the codes marked), go on"),
-    Key("1-9", "other", "take that code instead; where several may fit: mark it"),
-    Key("/", "find", "find any code by its name, id or definition"),
-    Key("n", "none", "none fits"),
-    Key("s", "skip", "decide later; it comes back after all others"),
-    Key("f", "flag", "put aside for discussion; counts as answered"),
-    Key("m", "memo", "write a note about this issue"),
-    Key("u", "undo", "take back the last answer or memo, again for more"),
-    Key("l", "labelled", "the labelled issues the suggestion leans on"),
-    Key("e", "evidence", "go to the next marked quote"),
-    Key("x", "unfold", "show what is folded, or fold it again"),
-    Key("o", "open", "open the issue's page in a browser"),
-    Key("?", "help", "show this"),
-    Key("q", "quit", "stop; the same command goes on from here"),
+    Key("accept", "accept", "accept the suggestion (or the codes marked), go on"),
+    Key("take", "take", "after your own code: take the suggestion instead"),
+    Key(PICK, "other", "take that code instead; where several may fit: mark it"),
+    Key("find", "find", "find any code by its name, id or definition"),
+    Key("none", "none", "none fits"),
+    Key("skip", "skip", "decide later; it comes back after all others"),
+    Key("flag", "flag", "put aside for discussion; counts as answered"),
+    Key("memo", "memo", "write a note about this issue"),
+    Key("change", "codebook", "propose a change of the codebook: a new code, a clearer rule"),
+    Key("undo", "undo", "take back the last answer or memo, again for more"),
+    Key("labelled", "labelled", "the labelled issues the suggestion leans on"),
+    Key("evidence", "evidence", "go to the next marked quote"),
+    Key("unfold", "unfold", "show what is folded, or fold it again"),
+    Key("open", "open", "open the issue's page in a browser"),
+    Key("help", "help", "show this"),
+    Key("quit", "quit", "stop; the same command goes on from here"),
 )
+
+CHANGES: Mapping[Change, str] = {
+    Change.NEW: "a code that is missing",
+    Change.SPLIT: "split a code in two",
+    Change.MERGE: "merge codes",
+    Change.RULE: "a clearer definition or rule",
+}
+
+ALONE = "Code this one yourself; no suggestion is shown."
+NOT_YET = "nothing of the model is shown before your own code"
+DIFFER = "You and the suggestion differ."
+AGREE = "The suggestion is the same."
 
 _DONE = {
     Action.ACCEPT: "accepted",
@@ -58,8 +77,16 @@ _NO_ANSWER = {
 
 
 def keys(codebook: Codebook) -> tuple[Key, ...]:
-    """The letters that do something with this codebook."""
-    return tuple(key for key in KEYS if key.key != "n" or codebook.allow_none)
+    """The keys that do something with this codebook."""
+    return tuple(key for key in KEYS if key.action != "none" or codebook.allow_none)
+
+
+def spelling(session: ReviewSession, lines: bool = False) -> dict[str, str]:
+    """Each action's key as people read it; ``lines``: where a line of text is what is typed."""
+    found = {action: session.key(action) for action in session.keys}
+    if lines:
+        found = {"accept": "Enter", **letters(session.keys)}
+    return {PICK: "1-9", **found}
 
 
 def names(codebook: Codebook, codes: Sequence[str]) -> str:
@@ -70,12 +97,12 @@ def names(codebook: Codebook, codes: Sequence[str]) -> str:
 
 def no_answer(item: Item) -> str:
     """Why there is no suggestion; empty when there is one."""
-    return _NO_ANSWER.get(item.proposal.status, "")
+    return _NO_ANSWER.get(item.proposal.status, "") if item.proposal else ""
 
 
 def unread(item: Item) -> str:
     """What the model was not shown of the issue, or nothing."""
-    lines = item.proposal.left_out
+    lines = item.proposal.left_out if item.proposal else 0
     return f"The model was not shown {lines:,} lines of this issue." if lines else ""
 
 
@@ -93,23 +120,51 @@ def addressed(issue: Issue, codebook: Codebook) -> str:
 
 def said(codebook: Codebook, decision: Decision) -> str:
     """One line on the answer or memo just written down."""
-    if decision.action in (Action.ACCEPT, Action.CORRECT):
-        broad = any(code in codebook.children for code in decision.codes)
-        only = " (category only)" if broad else ""
-        return f"{_DONE[decision.action]}: {names(codebook, decision.codes)}{only}"
+    if decision.action in (Action.ACCEPT, Action.CORRECT, Action.REJECT):
+        how = _DONE[decision.action]
+        if decision.mode is Mode.BLIND_FIRST and decision.before == decision.codes:
+            how = "agreed" if decision.action is Action.ACCEPT else "kept yours"
+        elif decision.action is Action.REJECT:
+            return "noted: none fits"
+        return f"{how}: {_codes(codebook, decision.codes)}"
     return {
-        Action.MEMO: "memo kept",
-        Action.REJECT: "noted: none fits",
+        Action.MEMO: "change of the codebook proposed" if decision.change else "memo kept",
         Action.SKIP: "skipped for now",
         Action.FLAG: "flagged for discussion",
     }[decision.action]
 
 
-def taken_back(decision: Decision) -> str:
-    """One line on the answer or memo just undone."""
-    if decision.action is Action.MEMO:
-        return "memo taken back; u for what was before it"
-    return "answer taken back; answer again, or u for the one before"
+def said_blind(codebook: Codebook, label: Label) -> str:
+    """One line on the label just written down."""
+    return f"labelled: {_codes(codebook, label.codes)}"
+
+
+def _codes(codebook: Codebook, codes: Sequence[str]) -> str:
+    broad = any(code in codebook.children for code in codes)
+    return names(codebook, codes) + (" (category only)" if broad else "")
+
+
+def memo_of(codebook: Codebook, decision: Decision) -> tuple[str, str]:
+    """What kind of memo it is, and its text."""
+    if decision.change is None:
+        return "memo", plain(decision.memo)
+    about = f" ({names(codebook, decision.codes)})" if decision.codes else ""
+    return "codebook", f"{CHANGES[decision.change]}{about}: {plain(decision.memo)}"
+
+
+def compared(item: Item) -> str:
+    """How the rater's own code and the suggestion compare; empty where nothing is to compare."""
+    if item.own is None or not item.acceptable:
+        return ""
+    return AGREE if set(item.own) == set(item.suggested) else DIFFER
+
+
+def taken_back(session: ReviewSession, step: Step) -> str:
+    """One line on what was just undone."""
+    again = session.key("undo")
+    if step.kind == "memo":
+        return f"memo taken back; {again} for what was before it"
+    return f"answer taken back; answer again, or {again} for the one before"
 
 
 def where(issue: Issue) -> str:
@@ -150,11 +205,12 @@ def summary(session: ReviewSession) -> str:
     """What stands after the session, where it is, and what to type next."""
     progress, tally = session.progress, session.tally
     counts = ", ".join(f"{tally[action]} {word}" for action, word in _DONE.items())
+    alone = f", {session.unaided} coded without a suggestion" if session.unaided else ""
     later = f"; {progress.postponed} skipped for later" if progress.postponed else ""
-    path = session.journal.path
-    stored = f"stored in {plain(str(path))}" if path.exists() else "nothing stored"
+    files = [journal.path for journal in (session.label_journal, session.journal)]
+    stored = " and ".join(plain(str(path)) for path in files if path.exists())
     return (
-        f"{progress.done} of {progress.total} reviewed: {counts}{later}\n"
-        f"{stored}\n"
+        f"{progress.done} of {progress.total} reviewed: {counts}{alone}{later}\n"
+        f"{'stored in ' + stored if stored else 'nothing stored'}\n"
         f"next: coder report {session.run.name}"
     )

@@ -10,23 +10,27 @@ import numpy as np
 from coder.agreement import Statistic, bootstrap
 from coder.agreement.arrays import ratio
 from coder.agreement.encode import group_numbers
-from coder.records import Action, Estimate
+from coder.records import Action, Estimate, Mode
 from coder.report.model import Acceptance, Why
 from coder.report.sides import Rater
 
 
-def acceptance(rater: Rater, groups: Mapping[str, str], *, draws: int, seed: int) -> Acceptance:
+def acceptance(
+    rater: Rater, mode: Mode, groups: Mapping[str, str], *, draws: int, seed: int
+) -> Acceptance:
     """One rater's decisions by action, and the share of answers that were accepted as proposed.
 
+    Only those of one ``mode``: who has answered blind before is swayed less than who has not.
     ``groups`` gives each issue's repository. Decisions made with another codebook are counted in
     ``set_aside`` and nowhere else.
     """
+    decisions = {i: d for i, d in rater.decisions.items() if d.mode is mode}
     aside = {
         i: why
         for i, why in rater.assisted.left_out.items()
-        if why not in (Why.SKIPPED, Why.FLAGGED)
+        if i in decisions and why not in (Why.SKIPPED, Why.FLAGGED)
     }
-    standing = {i: d.action for i, d in rater.decisions.items() if i not in aside}
+    standing = {i: d.action for i, d in decisions.items() if i not in aside}
     actions = Counter(standing.values())
     reasons: Counter[Why] = Counter(aside.values())
     answered = {
@@ -36,13 +40,14 @@ def acceptance(rater: Rater, groups: Mapping[str, str], *, draws: int, seed: int
     }
     return Acceptance(
         rater=rater.name,
-        decisions=len(rater.decisions),
+        mode=mode,
+        decisions=len(decisions),
         accept=actions[Action.ACCEPT],
         correct=actions[Action.CORRECT],
         reject=actions[Action.REJECT],
         skip=actions[Action.SKIP],
         flag=actions[Action.FLAG],
-        memos=sum(len(notes) for notes in rater.memos.values()),
+        memos=sum(memo.mode is mode for memo in rater.memos),
         set_aside={why: reasons[why] for why in Why if reasons[why]},
         acceptance=_share(answered, groups or None, draws=draws, seed=seed),
     )

@@ -17,6 +17,7 @@ from coder.records import (
     Codebook,
     Decision,
     Issue,
+    Mode,
     Proposal,
     ScoredCode,
     Status,
@@ -36,6 +37,7 @@ from coder.report.model import (
     Nested,
     Pair,
     Prevalence,
+    ProposedChange,
     RaterCoverage,
     Report,
     Resampling,
@@ -110,10 +112,12 @@ class _Builder:
             pairs=pairs,
             together=tuple(self._together()),
             acceptance=tuple(
-                acceptance(rater, self.groups, draws=self.draws, seed=self.seed)
+                acceptance(rater, mode, self.groups, draws=self.draws, seed=self.seed)
                 for rater in self.raters
-                if rater.decisions or rater.memos
+                for mode in Mode
+                if any(d.mode is mode for d in (*rater.decisions.values(), *rater.memos))
             ),
+            codebook_changes=tuple(_changes(self.raters)),
             prevalence=tuple(self._prevalence()),
             cases=tuple(self._cases(pairs)),
         )
@@ -351,6 +355,18 @@ def _sources(rater: Rater) -> set[str]:
     return {label.source for label in rater.labels.values()} - {""}
 
 
+def _changes(raters: Iterable[Rater]) -> Iterator[ProposedChange]:
+    for memo in (memo for rater in raters for memo in rater.memos):
+        if memo.change is not None:
+            yield ProposedChange(
+                rater=memo.rater,
+                issue_id=memo.issue_id,
+                change=memo.change,
+                codes=memo.codes,
+                memo=memo.memo,
+            )
+
+
 def _shown(decisions: Mapping[str, Decision], by_id: Mapping[str, Proposal]) -> dict[str, Proposal]:
     return {i: by_id[d.proposal_id] for i, d in decisions.items() if d.proposal_id in by_id}
 
@@ -365,7 +381,7 @@ def _judgements(rater: Rater, issue_id: str) -> Iterator[Judgement]:
         )
     decision = rater.decisions.get(issue_id)
     memos = [decision.memo] if decision and decision.memo else []
-    memos += rater.memos.get(issue_id, ())
+    memos += rater.notes(issue_id)
     if decision or memos:
         yield Judgement(
             rater=rater.name,

@@ -54,7 +54,7 @@ def html(report: Report) -> str:
             resolved=[pair for pair in report.pairs if pair.kind == "resolved"],
             listed=_listed(report),
             further_notes=_further_notes(report, blind),
-            accepted_figures=[(a.rater, "", a.acceptance) for a in report.acceptance],
+            accepted_figures=[(wording.accepter(a), "", a.acceptance) for a in report.acceptance],
         )
     )
 

@@ -20,12 +20,14 @@ from coder.report.sentences import (
 from coder.report.wording import (
     ACCEPTANCE,
     BASELINE,
+    CHANGES,
     DISAGREEMENTS,
     NOT_INDEPENDENT,
     READING_GUIDE,
     STATUS,
     UNCORRECTED,
     Names,
+    accepter,
     adjudicated,
     code_notes,
     confidence,
@@ -67,6 +69,7 @@ def markdown(report: Report) -> str:
         f"{text(interval_note(report))}\n\n{text(READING_GUIDE)}",
         *_resolved(report, names),
         *_acceptance(report),
+        *_changes(report, names),
         "## Prevalence (uncorrected)",
         UNCORRECTED,
         *_prevalence(report, names),
@@ -234,13 +237,31 @@ def _acceptance(report: Report) -> Iterator[str]:
         ("rater", "accept", "correct", "reject", "skip", "flag", "accepted", "set aside"),
         [
             (
-                text(a.rater), *(f"{n:,}" for n in (a.accept, a.correct, a.reject, a.skip, a.flag)),
+                text(accepter(a)),
+                *(f"{n:,}" for n in (a.accept, a.correct, a.reject, a.skip, a.flag)),
                 text(figure(a.acceptance)), reasons(a.set_aside) or "–",
             )
             for a in report.acceptance
         ],
     )  # fmt: skip
-    yield from _bullets(footnotes((a.rater, "", a.acceptance) for a in report.acceptance))
+    yield from _bullets(footnotes((accepter(a), "", a.acceptance) for a in report.acceptance))
+
+
+def _changes(report: Report, names: Names) -> Iterator[str]:
+    if not report.codebook_changes:
+        return
+    yield "## Changes of the codebook proposed while coding"
+    yield _table(
+        ("rater", "issue", "what", "about", "why"),
+        [
+            (
+                text(c.rater), text(c.issue_id), CHANGES[c.change],
+                text(names.codes(c.codes)) if c.codes else "–", text(c.memo),
+            )
+            for c in report.codebook_changes
+        ],
+        numeric_from=5,
+    )  # fmt: skip
 
 
 def _prevalence(report: Report, names: Names) -> Iterator[str]:

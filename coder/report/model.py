@@ -11,9 +11,11 @@ from coder.records import (
     Action,
     Calibration,
     Cardinality,
+    Change,
     Estimate,
     Evidence,
     Manifest,
+    Mode,
     Record,
     ScoredCode,
 )
@@ -188,9 +190,11 @@ class Acceptance(Record):
     """What one rater did with the proposals shown: acceptance, which is not agreement.
 
     ``acceptance`` is accept over accept, correct and reject; skips and flags are no answer.
+    Decisions after a blind label (``mode``) are counted apart from those without one.
     """
 
     rater: str
+    mode: Mode = Mode.ASSISTED
     decisions: int
     accept: int
     correct: int
@@ -200,6 +204,16 @@ class Acceptance(Record):
     memos: int
     set_aside: dict[Why, int]
     acceptance: Estimate
+
+
+class ProposedChange(Record):
+    """What a rater would change in the codebook, noted while coding an issue."""
+
+    rater: str
+    issue_id: str
+    change: Change
+    codes: tuple[str, ...]
+    memo: str
 
 
 class Count(Record):
@@ -288,5 +302,6 @@ class Report(Record):
     pairs: tuple[Pair, ...]
     together: tuple[Together, ...]
     acceptance: tuple[Acceptance, ...]
+    codebook_changes: tuple[ProposedChange, ...] = ()
     prevalence: tuple[Prevalence, ...]
     cases: tuple[Case, ...]

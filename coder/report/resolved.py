@@ -52,7 +52,7 @@ def answers(raters: Iterable[Rater], issue_id: str, assisted: bool = False) -> t
             memo = rater.labels[issue_id].memo
             found.append(Answer(rater.name, rater.blind.answers[issue_id], memo, blind=True))
         elif assisted and issue_id in rater.assisted.answers:
-            memos = [rater.decisions[issue_id].memo, *rater.memos.get(issue_id, ())]
+            memos = [rater.decisions[issue_id].memo, *rater.notes(issue_id)]
             codes = rater.assisted.answers[issue_id]
             found.append(Answer(rater.name, codes, "\n".join(filter(None, memos)), blind=False))
     return tuple(found)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from coder.history import REVIEW
 from coder.records import (
     NONE_CODE,
     Action,
@@ -51,9 +52,17 @@ class Rater:
     name: str
     labels: Mapping[str, Label]
     decisions: Mapping[str, Decision]
-    memos: Mapping[str, tuple[str, ...]]
+    memos: Sequence[Decision]
+    """The notes beside decisions that stand, in the order they were made."""
     blind: Side
     assisted: Side
+
+    def notes(self, issue_id: str) -> list[str]:
+        """The memos on an issue, without those that its blind label carries."""
+        label = self.labels.get(issue_id)
+        carried = label.memo.split("\n") if label and label.source == REVIEW else []
+        found = (memo for memo in self.memos if memo.issue_id == issue_id)
+        return [memo.memo for memo in found if memo.seen or memo.memo not in carried]
 
 
 def raters(run: Run, proposals: Mapping[str, Proposal]) -> list[Rater]:
@@ -159,15 +168,12 @@ def _side(name: str, found: Mapping[str, Codes | Why], absent: Why) -> Side:
     return Side(name, answers, left_out, absent)
 
 
-def _memos(log: Iterable[Decision]) -> dict[str, tuple[str, ...]]:
-    """The notes beside decisions, by issue; undone ones taken back."""
+def _memos(log: Iterable[Decision]) -> list[Decision]:
+    """The notes beside decisions; undone ones taken back."""
     notes = {d.id: d for d in log if d.action is Action.MEMO and d.memo}
     for record in log:
         notes.pop(record.undoes, None)
-    found: dict[str, tuple[str, ...]] = {}
-    for note in notes.values():
-        found[note.issue_id] = (*found.get(note.issue_id, ()), note.memo)
-    return found
+    return list(notes.values())
 
 
 def status_of(proposal: Proposal | None) -> str:

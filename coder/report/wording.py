@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from coder.proposers.prices import money
 from coder.proposers.spending import Spent, in_words
-from coder.records import NONE_CODE, Estimate, Usage
-from coder.report.model import Level, Pair, Report, Spending, Why
+from coder.records import NONE_CODE, Change, Estimate, Mode, Usage
+from coder.report.model import Acceptance, Level, Pair, Report, Spending, Why
 
 TENTATIVE, RELIABLE = 0.667, 0.8
 """Where the readings of alpha begin (guidelines for SE studies, arXiv 2508.15503)."""
@@ -66,8 +67,28 @@ UNCORRECTED = (
 
 ACCEPTANCE = (
     "What raters did after seeing a proposal. This is acceptance, not agreement: a suggestion "
-    "pulls people towards itself, so it never enters the headline."
+    "pulls people towards itself, so it never enters the headline. Decisions after a label "
+    "that was given blind first are counted apart."
 )
+
+CHANGES = {
+    Change.NEW: "a new code",
+    Change.SPLIT: "to split a code",
+    Change.MERGE: "to merge codes",
+    Change.RULE: "a clearer rule",
+}
+
+
+def accepter(row: Acceptance) -> str:
+    """Whose acceptance a row tells, and after what."""
+    return row.rater if row.mode is Mode.ASSISTED else f"{row.rater} ({row.mode})"
+
+
+def changes(report: Report) -> str:
+    """How many changes of the codebook raters proposed, of which kinds; empty without any."""
+    kinds = Counter(asked.change for asked in report.codebook_changes)
+    counts = "; ".join(f"{kinds[kind]:,} {words}" for kind, words in CHANGES.items() if kinds[kind])
+    return f"Codebook changes proposed while coding: {counts}." if counts else ""
 
 
 ASSISTED_DISAGREEMENTS = "Assisted answers that differ from the proposal (not agreement)"

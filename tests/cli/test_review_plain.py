@@ -227,3 +227,117 @@ def test_unknown_run_is_one_line_and_a_hint(tmp_path: Path) -> None:
     result = review(tmp_path, "\n")
     assert result.returncode == 4
     assert len(result.stderr.splitlines()) == 2
+
+
+def labels(study: Path) -> list[tuple[str, str | None, tuple[str, ...]]]:
+    journal = Run.open(study / "runs", "trial").label_journal("ann")
+    return [(x.issue_id, x.mode, x.codes) for x in journal]
+
+
+def test_blind_first_hides_the_model_until_the_label(tmp_path: Path) -> None:
+    issue = make_issue(1)
+    make_run(tmp_path / "runs", [issue], [make_proposal(issue, left_out=77)])
+    before = review(tmp_path, "l\ne\n\n?\n", "--blind").stdout
+    for words in ("Sour", "72%", "why:", "«", "quote:", "suggested", "leans on no", "77 lines"):
+        assert words not in before
+    assert "Code this one yourself" in before
+    assert "1  Taste ..." in before
+    after = review(tmp_path, "2 1\n", "--blind").stdout
+    assert "labelled: Looks > Still Green" in after
+    assert "your label: Looks > Still Green" in after
+    assert "suggested: Taste > Too Sour, 72% sure" in after
+    assert "An empty line keeps your code, t takes the suggestion." in after
+    assert labels(tmp_path) == [("i1", "blind-first", ("looks.green",))]
+    resumed = review(tmp_path, "u\nu\n\n").stdout
+    assert "your own label stays" in resumed
+    assert "there is nothing to undo" in resumed
+    assert "kept yours: Looks > Still Green" in resumed
+    assert told(tmp_path) == [("i1", "correct", ("looks.green",))]
+
+
+def test_after_the_label_t_takes_the_suggestion(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs")
+    out = review(tmp_path, "/looks.green\nt\n/taste.sour\n\n", "--blind").stdout
+    assert "accepted: Taste > Too Sour" in out
+    assert "The suggestion is the same." in out
+    assert "agreed: Taste > Too Sour" in out
+    assert [action for _, action, _ in told(tmp_path)] == ["accept", "accept"]
+
+
+def test_an_open_category_is_left_by_an_empty_line(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs")
+    out = review(tmp_path, "2\n\n1\n2\n", "--holdout", "1").stdout
+    assert "labelled: Taste > Too Bland" in out
+    assert labels(tmp_path) == [("i1", "holdout", ("taste.bland",))]
+    assert "1 coded without a suggestion" in out
+    assert "labels/ann.jsonl" in out
+
+
+def test_several_codes_blind(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs", cardinality="multiple")
+    review(tmp_path, "1 2\n2 1\n\n\n", "--blind")
+    assert labels(tmp_path) == [("i1", "blind-first", ("taste.bland", "looks.green"))]
+    assert told(tmp_path) == [("i1", "correct", ("taste.bland", "looks.green"))]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--holdout", "1.5"), "review.holdout"),
+        (("--blind-share", "-1"), "review.blind_share"),
+        (("--blind", "--blind-share", "0.5"), "exclude each other"),
+    ],
+)
+def test_shares_that_cannot_be(tmp_path: Path, options: tuple[str, ...], message: str) -> None:
+    make_run(tmp_path / "runs")
+    result = review(tmp_path, "", *options)
+    assert result.returncode in (2, 3)
+    assert message in result.stderr
+
+
+def test_shares_of_the_study_hold_unless_a_flag_says_otherwise(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs")
+    (tmp_path / "study.toml").write_text("[review]\nholdout = 1.0\n")
+    assert "Code this one yourself" in review(tmp_path, "q\n").stdout
+    assert "suggested: " in review(tmp_path, "q\n", "--holdout", "0").stdout
+
+
+def test_letters_of_ones_own(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs")
+    (tmp_path / "study.toml").write_text(
+        '[keys]\nnone = "0"\nmemo = "w"\naccept = "space"\nquit = "f10"\nskip = "n"\n'
+    )
+    out = review(tmp_path, "0\nw hm\nn\n\n?\nm\nq\n").stdout
+    assert [action for _, action, _ in told(tmp_path)] == ["reject", "memo", "skip", "accept"]
+    assert "    0  none fits" in out
+    assert "'m' is no command" in out
+
+
+def test_a_key_of_ones_own_that_cannot_be_is_one_line_and_a_hint(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs")
+    (tmp_path / "study.toml").write_text('[keys]\nnone = "s"\n')
+    result = review(tmp_path, "")
+    assert result.returncode == 3
+    assert "'s' is the key of both 'none' and 'skip'" in result.stderr
+    assert len(result.stderr.splitlines()) == 2
+
+
+def test_a_change_of_the_codebook_is_kept_and_taken_back(tmp_path: Path) -> None:
+    make_run(tmp_path / "runs")
+    out = review(tmp_path, "c split lemons, limes\nx\nc worms\nc\nnew worms\nu\n").stdout
+    assert "codebook: split a code in two (Taste > Too Sour): lemons, limes" in out
+    assert "'worms' is no kind of change" in out
+    found = decisions(tmp_path)
+    assert [(d.action.value, d.change, d.codes) for d in found] == [
+        ("memo", "split", ("taste.sour",)),
+        ("memo", "new", ("taste.sour",)),
+        ("undo", None, ()),
+    ]
+
+
+def test_nobody_imports_labels_during_a_review(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "runs")
+    with run.label_journal("ann").writing("test"):
+        result = review(tmp_path, "\n")
+    assert result.returncode == 4
+    assert told(tmp_path) == []

@@ -14,6 +14,8 @@ from textual.widgets import OptionList, Static
 
 from coder.cli.screen.app import ReviewApp
 from coder.errors import StorageError
+from coder.keymap import keymap
+from coder.modes import Shares
 from coder.queues import Order
 from coder.records import Evidence, Status
 from coder.review import ReviewSession
@@ -289,3 +291,139 @@ def test_ctrl_c_is_told_from_quitting(tmp_path: Path) -> None:
 
     assert play(make_run(tmp_path), interrupt).interrupted
     assert not play(make_run(tmp_path), quit_).interrupted
+
+
+def play_with(session: ReviewSession, scene: Scene, size: tuple[int, int] = (80, 24)) -> ReviewApp:
+    app = ReviewApp(session)
+
+    async def run_scene() -> None:
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            await scene(pilot, app)
+
+    asyncio.run(run_scene())
+    return app
+
+
+def everything(app: ReviewApp) -> str:
+    return "\n".join(text(app, pane) for pane in ("top", "where", "text", "suggestion", "keys"))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 50)])
+def test_blind_first_shows_nothing_of_the_model_before_the_label(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    issue = make_issue(1, "Crate 1.\n\nThe apples are sour.\n\n" + "log line\n" * 3)
+    run = make_run(tmp_path, [issue], [make_proposal(issue, left_out=9)])
+
+    async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
+        shown = everything(app)
+        for words in ("Sour", "72%", "The reporter", "not shown 9", "Enter", "evidence", "take"):
+            assert words not in shown
+        content = app.query_one("#text", Static).content
+        assert not any("underline" in span.style for span in content.spans)  # type: ignore[union-attr]
+        await pilot.press("l", "e", "enter", "t")
+        assert not app.screen.is_modal
+        assert not list(run.decision_journal("ann"))
+        await pilot.press("2")
+        assert "1 Still Green" in text(app, "suggestion")
+        await pilot.press("escape")
+        assert "2 Looks" in text(app, "suggestion")
+        await pilot.press("2", "1")
+        (label,) = run.label_journal("ann")
+        assert label.codes == ("looks.green",)
+        shown = text(app, "suggestion")
+        assert shown.index("Looks > Still Green") < shown.index("Taste > Too Sour")
+        assert "72% sure" in shown
+        assert "You and the suggestion differ." in shown
+        assert "Enter keep" in text(app, "keys")
+        assert "t take" in text(app, "keys")
+        assert app.query_one("#keys").region.height == 1
+        await pilot.press("enter")
+
+    play_with(ReviewSession(run, "ann", Order.FILE, shares=Shares(blind=1)), scene, size)
+    assert told(run) == [("i1", "correct", ("looks.green",))]
+
+
+def test_after_the_label_t_takes_the_suggestion(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+
+    async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
+        await pilot.press("n", "t")
+        assert "acme/fruit#2" in text(app, "where")
+        await pilot.press("slash", *"sour", "enter")
+        await pilot.pause()
+        assert "The suggestion is the same." in text(app, "suggestion")
+        await pilot.press("u")
+        assert "your own label stays" in text(app, "notice")
+        await pilot.press("enter", "u")
+        assert "Yours" in text(app, "suggestion")
+
+    play_with(ReviewSession(run, "ann", Order.FILE, shares=Shares(blind=1)), scene)
+    assert [action for _, action, _ in told(run)] == ["accept", "accept", "undo"]
+
+
+def test_the_place_in_a_long_issue_stays_when_the_suggestion_comes(tmp_path: Path) -> None:
+    run = make_run(tmp_path, [make_issue(1, "line\n" * 200)])
+
+    async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
+        await pilot.press("space", "space")
+        place = app.query_one("#reading").scroll_y
+        assert place > 0
+        await pilot.press("n")
+        await pilot.pause()
+        assert app.query_one("#reading").scroll_y == place
+
+    play_with(ReviewSession(run, "ann", Order.FILE, shares=Shares(blind=1)), scene)
+
+
+def test_keys_of_ones_own_work_and_are_told(tmp_path: Path) -> None:
+    run = make_run(tmp_path, 5)
+    keys = keymap({"accept": "space", "none": "0", "memo": ",", "skip": "f2", "undo": "A"})
+
+    async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
+        assert "Space accept" in text(app, "keys")
+        assert "0 none" in text(app, "keys")
+        await pilot.press("space", "0", "f2", "comma", *"hm", "enter")
+        await pilot.pause()
+        await pilot.press("A", "enter", "n", "m", "s", "u", "question_mark")
+        help_shown = str(app.screen.query(Static)[1].content)
+        assert "    F2  decide later" in help_shown
+        assert "  PgDn  scroll on" in help_shown
+
+    play_with(ReviewSession(run, "ann", Order.FILE, keys=keys), scene)
+    assert [action for _, action, _ in told(run)] == ["accept", "reject", "skip", "memo", "undo"]
+
+
+def test_a_change_of_the_codebook_is_proposed_in_a_dialog(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+
+    async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
+        await pilot.press("c", "s", *"limes", "enter")
+        await pilot.pause()
+        assert "split a code in two (Taste > Too Sour): limes" in text(app, "suggestion")
+        await pilot.press("c", "down", "enter", *"no", "escape", "c", "escape")
+        await pilot.press("c", "n", "enter")
+        await pilot.pause()
+        assert "was not kept" in text(app, "notice")
+        await pilot.press("u")
+        assert "limes" not in text(app, "suggestion")
+
+    play(run, scene)
+    assert [(d.action.value, d.change) for d in run.decision_journal("ann")] == [
+        ("memo", "split"),
+        ("undo", None),
+    ]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 140, 200])
+def test_the_key_bar_is_one_line_that_always_tells_of_help(tmp_path: Path, width: int) -> None:
+    async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
+        keys = text(app, "keys")
+        assert "? help" in keys
+        assert "q quit" in keys
+        if width >= 60:
+            assert len(keys.rstrip()) <= width
+            assert app.query_one("#keys").region.height == 1
+
+    play(make_run(tmp_path), scene, (width, 24))

@@ -334,3 +334,93 @@ def test_adjudicate_by_letters_with_reason_undo_and_restart(tmp_path: Path, sock
     assert len(records) == 3
     assert run.adjudications.broken_line() is None
     assert records[2].codes in (("taste.sour",), ("looks",))
+
+
+def labels(study: Path) -> list[Label]:
+    return list(Run.open(study / "runs", "trial").label_journal("ann"))
+
+
+def test_blind_first_and_the_window_closed_before_and_after_the_reveal(
+    tmp_path: Path, socket: str
+) -> None:
+    make_run(tmp_path / "runs", 4)
+    terminal = Terminal(tmp_path, socket)
+    terminal.review("--blind")
+    before = terminal.see("Code this one yourself")
+    assert "Sour" not in before
+    assert "72%" not in before
+    terminal.keys("2")
+    terminal.see("1 Still Green")
+    terminal.close()
+    assert labels(tmp_path) == []
+    terminal.review("--blind")
+    terminal.see("Code this one yourself")
+    terminal.keys("2", "1")
+    terminal.see("You and the suggestion differ.")
+    assert [(x.issue_id, x.codes) for x in labels(tmp_path)] == [("i1", ("looks.green",))]
+    terminal.close()
+    assert told(tmp_path) == []
+    terminal.review()
+    terminal.see("You and the suggestion differ.")
+    terminal.keys("t")
+    terminal.see("acme/fruit#2")
+    assert len(labels(tmp_path)) == 1
+    assert told(tmp_path) == [("i1", "accept", ("taste.sour",))]
+    terminal.keys("q")
+    terminal.see("exit=0")
+
+
+def test_several_codes_and_undo_of_labels_and_decisions_across_a_restart(
+    tmp_path: Path, socket: str
+) -> None:
+    make_run(tmp_path / "runs", 4, cardinality="multiple")
+    terminal = Terminal(tmp_path, socket)
+    terminal.review("--holdout", "1")
+    terminal.keys("2", "1", "/")
+    terminal.see("Enter takes the code")
+    terminal.type("bland")
+    terminal.keys("Enter")
+    terminal.see("[x] Taste > Too Bland")
+    terminal.keys("Enter")
+    terminal.see("acme/fruit#2")
+    terminal.keys("f")
+    terminal.see("acme/fruit#3")
+    terminal.tmux("resize-window", "-t", "review", "-x", "200", "-y", "50")
+    terminal.see("x unfold")
+    terminal.keys("C-c")
+    terminal.see("exit=130")
+    terminal.close()
+    assert [x.codes for x in labels(tmp_path)] == [("taste.bland", "looks.green")]
+    terminal.review("--holdout", "1")
+    terminal.see("acme/fruit#3")
+    terminal.keys("u")
+    terminal.see("acme/fruit#2")
+    terminal.keys("u")
+    terminal.see("acme/fruit#1")
+    terminal.keys("u")
+    terminal.see("nothing to undo")
+    terminal.keys("n")
+    terminal.see("acme/fruit#2")
+    terminal.close()
+    assert [(x.codes, x.withdrawn) for x in labels(tmp_path)] == [
+        (("taste.bland", "looks.green"), False),
+        ((), True),
+        ((), False),
+    ]
+    assert [d.action.value for d in decisions(tmp_path)] == ["flag", "undo"]
+
+
+def test_a_proposed_change_of_the_codebook(tmp_path: Path, socket: str) -> None:
+    make_run(tmp_path / "runs")
+    terminal = Terminal(tmp_path, socket)
+    terminal.review()
+    terminal.keys("c")
+    terminal.see("a clearer definition or rule")
+    terminal.keys("r")
+    terminal.see("Enter keeps it among the memos")
+    terminal.type("how sour is too sour")
+    terminal.keys("Enter")
+    terminal.see("You propose  a clearer definition")
+    (memo,) = decisions(tmp_path)
+    assert (memo.change, memo.codes) == ("rule", ("taste.sour",))
+    terminal.close()

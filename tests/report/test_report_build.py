@@ -7,10 +7,13 @@ from collections.abc import Mapping
 import pytest
 from run_maker import MULTIPLE, TREE, Maker, decide, issue, label, proposal
 
-from coder.records import Action, Decision, Example, Label, Status
+from coder.records import Action, Change, Decision, Example, Label, Mode, Status
 from coder.report import Report, build_report
+from coder.report.html import html
+from coder.report.markdown import markdown
 from coder.report.model import Pair, Why
 from coder.report.sentences import headline
+from coder.report.wording import accepter, changes
 from coder.store import Run
 
 
@@ -307,3 +310,68 @@ def test_a_case_holds_everything_said_about_the_issue(maker: Maker) -> None:
         ("anna", "blind", ("b",), "On the border."),
         ("dora", "assisted", ("a",), ""),
     ]
+
+
+def test_decisions_after_a_blind_label_are_counted_apart(maker: Maker) -> None:
+    run = maker.run(dict.fromkeys("1234", "a"))
+    label(run, "dora", {"3": "b", "4": "a"}, mode="blind-first", source="review")
+    decide(run, "dora", {"1": Action.ACCEPT, "2": (Action.CORRECT, "b")})
+    run.decision_journal("dora").append(
+        Decision(
+            id=f"r{i}", issue_id=i, proposal_id=f"p1-{i}", rater="dora", action=Action.ACCEPT,
+            codes=("a",), mode=Mode.BLIND_FIRST, shown=("a",), before=before,
+        )
+        for i, before in (("3", ("b",)), ("4", ("a",)))
+    )  # fmt: skip
+    report = report_of(run)
+    found = {row.mode: (row.decisions, row.acceptance.value) for row in report.acceptance}
+    assert found == {Mode.ASSISTED: (2, 0.5), Mode.BLIND_FIRST: (2, 1.0)}
+    assert pair(report, "blind.category.model_vs_dora").n == 2
+    assert [accepter(row) for row in report.acceptance] == ["dora", "dora (blind-first)"]
+
+
+def test_a_withdrawn_label_is_no_label(maker: Maker) -> None:
+    run = maker.run({"1": "a", "2": "a"})
+    label(run, "dora", {"1": "a", "2": "b"}, mode="holdout", source="review")
+    run.label_journal("dora").append(
+        [Label(issue_id="2", rater="dora", codes=(), withdrawn=True, source="review")]
+    )
+    assert pair(report_of(run), "blind.category.model_vs_dora").n == 1
+
+
+def test_proposed_changes_are_listed_unless_taken_back(maker: Maker) -> None:
+    run = maker.run({"1": "a"})
+    run.decision_journal("dora").append(
+        Decision(
+            id=i, issue_id="1", proposal_id="p1-1", rater="dora", action=action, memo=memo,
+            codes=("a",), change=change, undoes=undoes,
+        )
+        for i, action, memo, change, undoes in (
+            ("x", Action.MEMO, "too wide", Change.SPLIT, ""),
+            ("y", Action.MEMO, "no", Change.NEW, ""),
+            ("z", Action.UNDO, "", None, "y"),
+        )
+    )  # fmt: skip
+    report = report_of(run)
+    (asked,) = report.codebook_changes
+    assert (asked.rater, asked.issue_id, asked.change, asked.codes, asked.memo) == (
+        "dora", "1", Change.SPLIT, ("a",), "too wide",
+    )  # fmt: skip
+    assert changes(report) == "Codebook changes proposed while coding: 1 to split a code."
+    assert "too wide" in markdown(report)
+    assert "too wide" in html(report)
+
+
+def test_a_memo_that_a_blind_label_carries_is_told_once(maker: Maker) -> None:
+    run = maker.run({"1": "a"})
+    label(run, "dora", {"1": "b"}, mode="holdout", source="review", memo="odd")
+    run.decision_journal("dora").append(
+        [
+            Decision(
+                id="m", issue_id="1", proposal_id="p1-1", rater="dora", action=Action.MEMO,
+                memo="odd", mode=Mode.HOLDOUT, seen=False,
+            )
+        ]
+    )  # fmt: skip
+    (case,) = report_of(run).cases
+    assert [(j.kind, j.memo) for j in case.judgements] == [("blind", "odd")]

@@ -20,11 +20,11 @@ from textual.widgets import Static
 
 from coder.cli.browser import open_page
 from coder.cli.issue_view import pieces
-from coder.cli.review_words import said, taken_back
+from coder.cli.review_words import NOT_YET, said, said_blind, taken_back
 from coder.cli.screen import panes
-from coder.cli.screen.dialogs import FindCode, Read, WriteMemo
+from coder.cli.screen.dialogs import FindCode, ProposeChange, Read, WriteMemo
 from coder.errors import CoderError, UsageError
-from coder.records import Decision
+from coder.records import Change, Decision, Label
 from coder.review import ReviewSession
 
 WIDE = 110
@@ -67,6 +67,26 @@ def set_theme(app: App[None]) -> None:
         app.theme = THEME.name
 
 
+ACTIONS = {
+    "accept": "answer('enter')",
+    "take": "answer('accept')",
+    "find": "find",
+    "none": "answer('reject')",
+    "skip": "answer('skip')",
+    "flag": "answer('flag')",
+    "memo": "memo",
+    "change": "change",
+    "undo": "undo",
+    "labelled": "neighbours",
+    "evidence": "evidence",
+    "unfold": "unfold",
+    "open": "open_page",
+    "help": "help",
+    "quit": "quit",
+}
+"""What Textual is to do for each action of the review."""
+
+
 class ReviewApp(App[None]):
     """One screen over one :class:`ReviewSession`."""
 
@@ -76,32 +96,28 @@ class ReviewApp(App[None]):
     ALLOW_SELECT = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "answer('enter')"),
         *(Binding(str(digit), f"pick({digit})") for digit in range(1, 10)),
-        Binding("slash", "find"),
-        Binding("n", "answer('reject')"),
-        Binding("s", "answer('skip')"),
-        Binding("f", "answer('flag')"),
-        Binding("m", "memo"),
-        Binding("u", "undo"),
-        Binding("l", "neighbours"),
-        Binding("e", "evidence"),
-        Binding("x", "unfold"),
-        Binding("o", "open_page"),
-        Binding("space", "page_down"),
-        Binding("question_mark", "help"),
-        Binding("q", "quit"),
+        Binding("escape", "categories"),
         Binding("ctrl+c", "interrupt", priority=True),
     ]
 
     def __init__(self, session: ReviewSession) -> None:
         # Textual chooses how to leave out colours here, before a theme can be set.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+        for action, key in session.keys.items():
+            self._bind(key, ACTIONS[action])
+        if "space" not in session.keys.values():
+            self._bind("space", "page_down")
         self.session = session
         self.failure: CoderError | None = None
         self.interrupted = False
         self._unfolded = False
         self._last_evidence = -1
+
+    def _bind(self, key: str, action: str) -> None:
+        # Textual reads a comma as the sign between two keys.
+        (named,) = Binding.make_bindings([Binding("comma" if key == "," else key, action)])
+        self.bind(named.key, action)
 
     def compose(self) -> ComposeResult:
         yield Static(id="top")
@@ -120,20 +136,21 @@ class ReviewApp(App[None]):
         with contextlib.suppress(NotImplementedError):  # Windows has no such handlers
             asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self.action_interrupt)
         self.query_one("#reading").focus()
-        self._show("? shows all keys")
+        self._show(f"{self.session.key('help')} shows all keys")
 
     def on_resize(self, event: events.Resize) -> None:
         self._show_frame(event.size.width)
 
     # --- showing --------------------------------------------------------------------------------
 
-    def _show(self, notice: str) -> None:
-        """Draw the session's item from its start."""
-        self._unfolded = False
+    def _show(self, notice: str, stay: bool = False) -> None:
+        """Draw the session's item; from its start, unless the issue stays and is being read."""
+        if not stay:
+            self._unfolded = False
+            self.query_one("#reading").scroll_home(animate=False)
         self._last_evidence = -1
         self._show_issue()
-        for pane in ("#reading", "#answer"):
-            self.query_one(pane).scroll_home(animate=False)
+        self.query_one("#answer").scroll_home(animate=False)
         self._show_answer(notice)
 
     def _show_issue(self) -> None:
@@ -142,7 +159,7 @@ class ReviewApp(App[None]):
             self._put("#where", Content.styled("Every issue is reviewed", panes.HEAD))
             self._put("#text", panes.closing(self.session))
             return
-        shown = pieces(item.issue, item.proposal.evidence, self._unfolded)
+        shown = pieces(item.issue, item.evidence, self._unfolded)
         self._put("#where", panes.issue_head(item.issue))
         self._put("#text", panes.issue_text(shown, self.native_ansi_color))
 
@@ -156,7 +173,7 @@ class ReviewApp(App[None]):
         narrow = width < WIDE
         self._put("#top", panes.top_line(self.session, width))
         self._put("#suggestion", panes.answer(self.session, narrow))
-        self._put("#keys", panes.key_bar(self.session, narrow))
+        self._put("#keys", panes.key_bar(self.session, width))
 
     def _notify(self, notice: str, style: str = panes.FAINT) -> None:
         self._put("#notice", Content.styled(f" {notice}", style))
@@ -167,29 +184,38 @@ class ReviewApp(App[None]):
             self._notify("")
 
     def _put(self, where: str, text: Content) -> None:
-        one_line = where in ("#top", "#where", "#notice")
+        one_line = where in ("#top", "#where", "#notice", "#keys")
         self.query_one(where, Static).update(text, layout=not one_line)
 
     # --- answers --------------------------------------------------------------------------------
 
-    def _answer(self, give: Callable[[], Decision | None], notice: str = "") -> None:
+    def _answer(self, give: Callable[[], Decision | Label | None], notice: str = "") -> None:
         """Give one answer; what is not possible is said, what cannot be stored ends the session."""
+        before = self.session.item
         try:
-            decision = give()
+            record = give()
         except UsageError as error:
             self._notify(f"{error.message}: {error.hint}", "bold $text-error")
         except CoderError as error:
             self.failure = error
             self.exit()
         else:
-            if decision is not None:
-                self._show(notice or said(self.session.codebook, decision))
+            if record is None:
+                self._show_answer(f"{self.session.key('accept')} takes the codes marked")
+            elif isinstance(record, Decision):
+                self._show(notice or said(self.session.codebook, record))
             else:
-                self._show_answer("Enter takes the codes marked")
+                self._show(
+                    notice or said_blind(self.session.codebook, record),
+                    stay=before is not None
+                    and self.session.item is not None
+                    and self.session.item.issue.id == before.issue.id,
+                )
 
     def action_answer(self, how: str) -> None:
         answers = {
             "enter": self.session.enter,
+            "accept": self.session.accept,
             "reject": self.session.reject,
             "skip": self.session.skip,
             "flag": self.session.flag,
@@ -199,9 +225,21 @@ class ReviewApp(App[None]):
     def action_pick(self, number: int) -> None:
         options = self.session.options
         if number > len(options):
-            self._notify(f"there is no number {number} here; / finds any code")
+            find = self.session.key("find")
+            self._notify(f"there is no number {number} here; {find} finds any code")
             return
-        self._answer(lambda: self.session.pick(options[number - 1].code.id))
+        option = options[number - 1]
+        if option.opens:
+            self.session.open(option.code.id)
+            self._show_answer("")
+            return
+        self._answer(lambda: self.session.pick(option.code.id))
+
+    def action_categories(self) -> None:
+        """From the subcodes of a category to the categories."""
+        if self.session.branch is not None:
+            self.session.open(None)
+            self._show_answer("")
 
     def action_find(self) -> None:
         def found(code: str | None) -> None:
@@ -214,14 +252,23 @@ class ReviewApp(App[None]):
     def action_memo(self) -> None:
         def written(text: str | None) -> None:
             if text is not None:
-                self._keep_memo(text)
+                self._keep_memo(lambda: self.session.memo(text))
 
         if self.session.item is not None:
             self.push_screen(WriteMemo(), written)
 
-    def _keep_memo(self, text: str) -> None:
+    def action_change(self) -> None:
+        def proposed(change: tuple[Change, str] | None) -> None:
+            if change is not None:
+                self._keep_memo(lambda: self.session.propose(*change))
+
+        if self.session.item is not None:
+            dialog = ProposeChange(self.session.codebook, self.session.about)
+            self.push_screen(dialog, proposed)
+
+    def _keep_memo(self, keep: Callable[[], Decision]) -> None:
         try:
-            decision = self.session.memo(text)
+            decision = keep()
         except UsageError as error:
             self._notify(error.message, "bold $text-error")
         except CoderError as error:
@@ -235,21 +282,30 @@ class ReviewApp(App[None]):
         if last is None:
             self._notify("there is nothing to undo")
             return
-        self._answer(self.session.undo, taken_back(last))
+        self._answer(self.session.undo, taken_back(self.session, last))
 
     # --- looking --------------------------------------------------------------------------------
 
     def action_neighbours(self) -> None:
+        if self._not_yet():
+            return
         found = list(self.session.neighbours())
         text = panes.neighbours(self.session.codebook, found)
         self.push_screen(Read("Labelled issues like this one", text))
 
+    def _not_yet(self) -> bool:
+        """Whether nothing of the model may be shown yet, which is said then."""
+        hidden = self.session.item is not None and self.session.item.hidden
+        if hidden:
+            self._notify(NOT_YET)
+        return hidden
+
     def action_evidence(self) -> None:
         """Scroll to the next marked quote, round and round."""
         item = self.session.item
-        if item is None:
+        if item is None or self._not_yet():
             return
-        shown = pieces(item.issue, item.proposal.evidence, self._unfolded)
+        shown = pieces(item.issue, item.evidence, self._unfolded)
         starts, at = [], 0
         for before, piece in zip([None, *shown], shown, strict=False):
             if piece.evidence and not (before and before.evidence):
@@ -277,7 +333,7 @@ class ReviewApp(App[None]):
         self.query_one("#reading").scroll_page_down(animate=False)
 
     def action_help(self) -> None:
-        self.push_screen(Read("Keys", panes.help_text(self.session.codebook)))
+        self.push_screen(Read("Keys", panes.help_text(self.session)))
 
     async def action_quit(self) -> None:
         self.exit()

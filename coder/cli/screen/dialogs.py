@@ -1,10 +1,11 @@
-"""The three dialogs of the review: find a code, write a memo, read something."""
+"""The dialogs of the review: find a code, write a memo, propose a change, read something."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
@@ -13,9 +14,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from coder.cli.review_words import CHANGES, names
 from coder.cli.screen.panes import found_code
 from coder.finder import find_codes
-from coder.records import Codebook
+from coder.records import Change, Codebook
 
 
 class FindCode(ModalScreen[str | None]):
@@ -113,6 +115,61 @@ class WriteReason(WriteMemo):
             yield Static(Content.styled(self._answer, "bold $text-primary"))
             yield Input(placeholder=self.PLACEHOLDER, compact=True)
             yield Static(self.HINT, classes="hint")
+
+
+class ProposeChange(ModalScreen[tuple[Change, str] | None]):
+    """A kind of change, then one line of text about it; ``None`` on Esc."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)")]
+
+    def __init__(self, codebook: Codebook, about: Collection[str]) -> None:
+        super().__init__()
+        self._about = names(codebook, tuple(about)) if about else "the codebook"
+        self._change: Change | None = None
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(self._title("A change"), id="title")
+            yield OptionList(
+                *(
+                    Option(Content(f"{change.value[0]}  {words}"), id=change)
+                    for change, words in CHANGES.items()
+                ),
+                compact=True,
+                classes="kinds",
+            )
+            yield Input(placeholder="what should change, and why", compact=True)
+            yield Static("a letter or Enter takes the kind · Esc goes back", classes="hint")
+
+    def on_mount(self) -> None:
+        self.query_one(Input).display = False
+        self.query_one(OptionList).focus()
+
+    def on_key(self, event: events.Key) -> None:
+        for change in Change:
+            if self._change is None and event.character == change.value[0]:
+                event.stop()
+                self._take(change)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self._take(Change(event.option.id or ""))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        if self._change is not None:
+            self.dismiss((self._change, event.value))
+
+    def _take(self, change: Change) -> None:
+        self._change = change
+        self.query_one(OptionList).display = False
+        words = self.query_one(Input)
+        words.display = True
+        words.focus()
+        kind = CHANGES[change]
+        self.query_one("#title", Static).update(self._title(kind[0].upper() + kind[1:]))
+        self.query_one(".hint", Static).update("Enter keeps it among the memos · Esc goes back")
+
+    def _title(self, what: str) -> Content:
+        return Content.styled(f"{what} · {self._about}", "bold $text-primary")
 
 
 class Read(ModalScreen[None]):

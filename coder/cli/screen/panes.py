@@ -8,19 +8,25 @@ from textual.content import Content
 
 from coder.cli.issue_view import Piece, clean
 from coder.cli.review_words import (
+    AGREE,
+    ALONE,
+    PICK,
     Key,
     addressed,
+    compared,
     keys,
+    memo_of,
     names,
     no_answer,
     pace,
     percent,
+    spelling,
     sure,
     unread,
     where,
 )
 from coder.cli.terminal import plain
-from coder.records import Action, Code, Codebook, Example, Issue
+from coder.records import Action, Code, Codebook, Example, Issue, Proposal
 from coder.review import Item, Option, ReviewSession
 
 Part = str | tuple[str, str]
@@ -42,8 +48,10 @@ FAINT = "dim"
 HEAD = "bold $text-primary"
 
 BAR = 10
-_KEYS_AT_THE_END = ("u", "?", "q")
-_NARROW_KEYS = ("Enter", "1-9", "/", "n", "s", "f", "m", "u", "?", "q")
+_KEYS_AT_THE_END = ("undo", "help", "quit")
+_KEYS_OF_THE_MODEL = ("labelled", "evidence")
+_DISPENSABLE = ("open", "unfold", "evidence", "labelled", "change", "memo", "flag", "skip", "undo")
+"""What a key bar that is too narrow leaves to the help, the first one first."""
 
 
 def issue_text(shown: Sequence[Piece], ansi: bool) -> Content:
@@ -77,20 +85,44 @@ def top_line(session: ReviewSession, width: int) -> Content:
     )
 
 
-def key_bar(session: ReviewSession, narrow: bool) -> Content:
+def key_bar(session: ReviewSession, width: int) -> Content:
+    """The keys that do something now; as many of them as fit in one line."""
+    shown = {key.action: (spelled, short) for key, spelled, short in _usable(session)}
+    for leave_out in (None, *_DISPENSABLE):
+        shown.pop(leave_out or "", None)
+        needed = sum(len(key) + 1 + len(word) for key, word in shown.values())
+        gap = next((gap for gap in (2, 1) if 1 + needed + gap * len(shown) <= width + gap), 0)
+        if gap:
+            break
     parts: list[Part] = [" "]
-    for key in keys(session.codebook):
-        if narrow and key.key not in _NARROW_KEYS:
-            continue
-        if session.item is None and key.key not in _KEYS_AT_THE_END:
-            continue
-        spelled = _digits(session.options) if key.key == "1-9" else key.key
-        if spelled == "Enter" and not session.answerable:
-            continue
-        if spelled:
-            parts += [(spelled, "bold $text-accent"), " ", (key.short, FAINT)]
-            parts.append(" " if narrow else "  ")
+    for key, word in shown.values():
+        parts += [(key, "bold $text-accent"), " ", (word, FAINT), " " * (gap or 1)]
     return Content.assemble(*parts)
+
+
+def _usable(session: ReviewSession) -> Iterator[tuple[Key, str, str]]:
+    """Each key that does something now, how it is spelled, and what it is called here."""
+    item = session.item
+    spelled = spelling(session)
+    for key in keys(session.codebook):
+        if item is None and key.action not in _KEYS_AT_THE_END:
+            continue
+        short = key.short
+        if item is not None:
+            if key.action == PICK:
+                digits = _digits(session.options)
+                if digits:
+                    yield key, digits, "code" if item.hidden else short
+                continue
+            if key.action == "accept":
+                if not session.answerable:
+                    continue
+                short = "keep" if item.revealed else short
+            if key.action == "take" and not (item.revealed and item.acceptable):
+                continue
+            if key.action in _KEYS_OF_THE_MODEL and item.hidden:
+                continue
+        yield key, spelled[key.action], short
 
 
 def _digits(options: Sequence[Option]) -> str:
@@ -103,44 +135,90 @@ def answer(session: ReviewSession, narrow: bool) -> Content:
     item = session.item
     if item is None:
         return Content()
-    parts: list[Part] = list(_verdict(session, item, narrow))
+    parts: list[Part] = []
+    if item.own is not None:
+        parts += _own(session, item)
+    if item.proposal is None:
+        parts += _asked(session)
+    else:
+        parts += _verdict(session, item, item.proposal, narrow)
     parts += _options(session)
     for warning in (unread(item), addressed(item.issue, session.codebook)):
         if warning:
             parts += [(f"{warning}\n", "$text-warning")]
     for memo in session.memos:
-        parts += [("Your memo  ", HEAD), plain(memo), "\n"]
-    for code in item.suggested:
+        kind, words = memo_of(session.codebook, memo)
+        parts += [(f"Your {kind}  " if kind == "memo" else "You propose  ", HEAD), words, "\n"]
+    if item.proposal is None:
+        for option in session.options:
+            parts += definition(option.code)
+        return Content.assemble(*parts)
+    for code in dict.fromkeys((*item.suggested, *(item.own or ()))):
         if code in session.codebook.by_id:
             parts += definition(session.codebook.by_id[code])
     if item.proposal.rationale:
         parts += [("\nWhy  ", HEAD), clean(item.proposal.rationale), "\n"]
-    unfound = [quote for quote in item.proposal.evidence if not quote.verified]
+    unfound = [quote for quote in item.evidence if not quote.verified]
     for quote in unfound:
         parts += [("\nQuoted, but not in the text: ", "bold $text-error"), clean(quote.quote), "\n"]
     return Content.assemble(*parts)
 
 
-def _verdict(session: ReviewSession, item: Item, narrow: bool) -> Iterator[Part]:
+def _own(session: ReviewSession, item: Item) -> Iterator[Part]:
+    """The rater's own label, above the suggestion."""
+    own = [_split(session.codebook, code) for code in item.own or ()]
+    yield ("Yours      ", HEAD)
+    for number, (above, name) in enumerate(own):
+        yield ("; " if number else "") + above
+        yield (name, "bold")
+    if not own:
+        yield ("None fits", "bold")
+    yield "\n"
+
+
+def _asked(session: ReviewSession) -> Iterator[Part]:
+    """What stands where the suggestion would: whose code is wanted, and of which level."""
+    yield (f"{ALONE}\n", HEAD)
+    if session.branch is not None:
+        yield plain(session.codebook.path(session.branch))
+        yield ("  Esc goes back\n", FAINT)
+
+
+def _verdict(
+    session: ReviewSession, item: Item, proposal: Proposal, narrow: bool
+) -> Iterator[Part]:
     missing = no_answer(item)
+    if item.own is not None and not missing and not session.several:
+        yield ("Suggested  ", HEAD)
     if missing:
-        yield (f"No suggestion ({item.proposal.status.value})\n", "bold $text-error")
+        yield (f"No suggestion ({proposal.status.value})\n", "bold $text-error")
         yield f"{missing}\n"
-        if item.proposal.error:
-            yield (f"{clean(item.proposal.error)}\n", FAINT)
-        yield f"{session.way_out.capitalize()}.\n"
-    elif not item.proposal.codes:
-        yield ("None fits\n", "bold $text-warning")
+        if proposal.error:
+            yield (f"{clean(proposal.error)}\n", FAINT)
+        if not item.revealed:
+            yield f"{session.way_out[:1].upper()}{session.way_out[1:]}.\n"
+    elif not proposal.codes:
+        yield ("None fits", "bold $text-warning")
+        yield from _compared(item)
     elif not session.several:
-        (scored,) = item.proposal.codes[:1]
+        (scored,) = proposal.codes[:1]
         above, own = _split(session.codebook, scored.code)
         name: list[Part] = [(above, FAINT), (own, "bold $text-success")]
         bar = list(_bar(session, session.confidence(scored)))
         # Where both share a line the name is last, so that only the name can wrap.
-        yield from [*bar, "  ", *name] if narrow else [*name, "\n", *bar]
-        yield "\n"
+        yield from [*bar, "  ", *name] if narrow and item.own is None else [*name, "\n", *bar]
+        yield from _compared(item)
     else:
-        yield ("Which of these fit?\n", HEAD)
+        yield ("Which of these fit?", HEAD)
+        yield from _compared(item)
+
+
+def _compared(item: Item) -> Iterator[Part]:
+    """Ends the line on what was suggested by how the rater's own code compares with it."""
+    if compared(item):
+        same = compared(item) == AGREE
+        yield (f"  {compared(item)}", "$text-success" if same else "$text-warning")
+    yield "\n"
 
 
 def _bar(session: ReviewSession, confidence: float | None) -> Iterator[Part]:
@@ -156,12 +234,14 @@ def _bar(session: ReviewSession, confidence: float | None) -> Iterator[Part]:
 def _options(session: ReviewSession) -> Iterator[Part]:
     for option in session.options[:9]:
         above, own = _split(session.codebook, option.code.id)
+        if option.code.parent == session.branch is not None:
+            above = ""  # it stands above them all
         yield (f"{option.number} ", "bold $text-accent")
-        if session.several:
+        if session.several and not option.opens:
             yield ("[x] " if option.selected else "[ ] ", "bold" if option.selected else "")
         yield (above, FAINT)
         yield (own, "bold" if option.selected else "")
-        yield (f"  {percent(option.confidence)}\n", FAINT)
+        yield ("  …\n" if option.opens else f"  {percent(option.confidence)}\n", FAINT)
 
 
 def _split(codebook: Codebook, code_id: str) -> tuple[str, str]:
@@ -216,11 +296,15 @@ def neighbours(codebook: Codebook, found: Sequence[tuple[Example, float]]) -> Co
     return Content.assemble(*parts)
 
 
-def help_text(codebook: Codebook) -> Content:
+def help_text(session: ReviewSession) -> Content:
     parts: list[Part] = []
-    scroll = Key("Space", "", "scroll on; so do arrows and PgDn, and Tab changes panes")
-    for key in (*keys(codebook), scroll):
-        parts += [(f"{key.key:>6}  ", "bold $text-accent"), key.long, "\n"]
+    spelled = spelling(session)
+    rows = [(spelled[key.action], key.long) for key in keys(session.codebook)]
+    space = "Space" if "space" not in session.keys.values() else "PgDn"
+    rows.append((space, "scroll on; so do arrows and PgDn, and Tab changes panes"))
+    width = max(6, *(len(key) for key, _ in rows))
+    for key, long in rows:
+        parts += [(f"{key:>{width}}  ", "bold $text-accent"), long, "\n"]
     parts.append(
         "\nEvery answer is on disk before the next issue shows. Nothing is ever erased: "
         "taking back an answer writes down that you did.\n"
@@ -241,9 +325,13 @@ def closing(session: ReviewSession) -> Content:
     parts: list[Part] = [(done, "bold $text-success")]
     for action, words in rows:
         parts += [(f"{tally[action]:>6}  ", "bold"), words, "\n"]
+    if session.unaided:
+        parts += [(f"{session.unaided:>6}  ", "bold"), "coded without a suggestion\n"]
     if progress.postponed:
         parts += ["\n", (f"{progress.postponed:>6}  ", "bold")]
         parts.append("skipped; they come back next time\n")
     parts += ["\n", (plain(str(session.journal.path)), FAINT), "\n\n"]
-    parts += ["u takes back the last answer, q ends. Next: ", f"coder report {session.run.name}"]
+    undo, leave = session.key("undo"), session.key("quit")
+    parts.append(f"{undo} takes back the last answer, {leave} ends. ")
+    parts.append(f"Next: coder report {session.run.name}")
     return Content.assemble(*parts)
