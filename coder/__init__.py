@@ -26,8 +26,10 @@ The map, from the ground up; imports run downwards only:
     bump          makes the next version of a codebook
     suggest       what a codebook does not cover, as candidate codes
     review        the state machine of a review
+    merge         takes another copy of a run into this one
     audit/        what a run's files prove, and what its model says when asked again
     report/       run -> tables, figures, Markdown, JSON, HTML
+    adjudication  the state machine of resolving disagreements
     doctor        what is present and what is missing
     cli/          one file per verb, and all that touches a terminal
 """

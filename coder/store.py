@@ -313,6 +313,11 @@ class Run:
         latest = {label.issue_id: label for label in self.label_journal(rater)}
         return {issue: label for issue, label in latest.items() if not label.withdrawn}
 
+    def adjudicated(self) -> dict[str, Adjudication]:
+        """The last resolution of each issue, withdrawn ones taken back."""
+        latest = {record.issue_id: record for record in self.adjudications}
+        return {issue: record for issue, record in latest.items() if not record.withdrawn}
+
     def decisions(self, rater: str) -> dict[str, Decision]:
         """The rater's standing decision on each issue, undone ones taken back."""
         return standing(self.decision_journal(rater))
@@ -354,8 +359,8 @@ def check_name(name: str, what: str) -> str:
 
 
 def check_rater(name: str) -> str:
-    """``name`` when a person can go by it; reports call the machine's side "model"."""
-    if name.casefold() in ("model", NONE_CODE):
+    """``name`` when a person can go by it; reports call two of their sides otherwise."""
+    if name.casefold() in ("model", "resolved", NONE_CODE):
         raise UsageError(f"no rater can be called {name!r}", "choose another name")
     return check_name(name, "rater")
 

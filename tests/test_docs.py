@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -93,6 +94,8 @@ def prepared(tmp_path, monkeypatch, chat_server) -> Path:
         BUGS.replace('"1"', '"2"').replace("id: extrinsic", "id: extrinsic.dependency")
         .replace("dependency\n", "dependency\n  replaces: [extrinsic]\n") + PLATFORM
     )  # fmt: skip
+    others = [(ids[0], "none"), *((i, "model-usage.api-calls") for i in ids[1:])]
+    (folder / "bea.csv").write_text("id,code\n" + "".join(f"{i},{c}\n" for i, c in others))
     monkeypatch.setenv("CODER_MODEL__BASE_URL", chat_server)
     monkeypatch.setenv("OPENAI_API_KEY", "key-of-the-tests")
     monkeypatch.setenv("COLUMNS", "80")
@@ -105,6 +108,7 @@ def test_the_page_does_what_it_says(page, prepared):
     if page.parent.name == "docs":
         # The pages go on in the study that the README's tour has made.
         coder(folder, "coder propose first.jsonl --run first")
+        shutil.copytree(folder / "runs" / "first", folder / "from-bea" / "first")
     for command, documented in steps(page):
         if command.startswith("cd "):
             folder = folder / command[3:]

@@ -13,6 +13,7 @@ from coder import codebook as codebooks
 from coder.errors import CoderError, RunError
 from coder.journal import Journal
 from coder.records import (
+    Adjudication,
     Assignment,
     Call,
     Decision,
@@ -167,7 +168,7 @@ def _journals(run: Run) -> Iterator[Checked]:
     proposed: dict[str, str] = {}
     call, proposal = answers(texts, proposed)
 
-    def label(record: Label) -> Iterator[str]:
+    def label(record: Label | Adjudication) -> Iterator[str]:
         yield from unknown(record.issue_id)
 
     def assignment(record: Assignment) -> Iterator[str]:
@@ -202,6 +203,8 @@ def _journals(run: Run) -> Iterator[Checked]:
         yield _journal(run, Journal(path, Label), _by(path.stem, label))
     for path in sorted(run.path.glob("decisions/*.jsonl")):
         yield _journal(run, Journal(path, Decision), _by(path.stem, decider()))
+    if run.adjudications.path.exists():
+        yield _journal(run, run.adjudications, label)
     for folder in sorted(run.path.glob("audit/*")):
         masked = Journal(folder / "masked-issues.jsonl", Issue)
         if masked.path.exists():
@@ -310,6 +313,10 @@ def _torn(run: Run) -> Iterator[Checked]:
         yield Checked(
             file, lines, last, (), "cut off by a crash and set aside; not part of the log"
         )
+    for path in sorted(run.path.rglob("*.jsonl.from-*")):
+        lines, last = _measure(path)
+        file = path.relative_to(run.path).as_posix()
+        yield Checked(file, lines, last, (), "of another copy; not part of the log")
 
 
 def _measure(path: Path) -> tuple[int, str]:

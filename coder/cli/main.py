@@ -18,6 +18,8 @@ VERBS = {
     "assign": "coder.cli.assign",
     "review": "coder.cli.review",
     "status": "coder.cli.status",
+    "adjudicate": "coder.cli.adjudicate",
+    "merge": "coder.cli.merge",
     "calibrate": "coder.cli.calibrate",
     "report": "coder.cli.report",
     "audit": "coder.cli.audit",

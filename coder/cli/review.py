@@ -84,7 +84,7 @@ def command(
     decisions, labels = run.decision_journal(rater), run.label_journal(rater)
     with decisions.writing("coder review"), labels.writing("coder review"):
         session = ReviewSession(run, rater, Order(order), only, other, shares=shares, keys=keys)
-        if plain or not _can_draw():
+        if plain or not can_draw():
             from coder.cli.review_plain import review_plain
 
             review_plain(session)
@@ -95,7 +95,7 @@ def command(
     click.echo(summary(session))
 
 
-def _can_draw() -> bool:
+def can_draw() -> bool:
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     return is_terminal and os.environ.get("TERM", "dumb") != "dumb"
 

@@ -24,6 +24,7 @@ from coder.records import (
 )
 from coder.report.acceptance import acceptance
 from coder.report.model import (
+    RESOLVED,
     Case,
     CodebookSummary,
     CodeName,
@@ -44,6 +45,7 @@ from coder.report.model import (
     Together,
     Why,
 )
+from coder.report.resolved import resolve
 from coder.report.sides import (
     Codes,
     Rater,
@@ -96,6 +98,7 @@ class _Builder:
             for rater in self.raters
             if rater.decisions
         }
+        self.resolution = resolve(run, self.raters)
         self.levels: tuple[Level, ...] = ("category",)
         if any(code.parent is not None for code in self.book.codes):
             self.levels = ("category", "code")
@@ -116,6 +119,7 @@ class _Builder:
             coverage=self._coverage(),
             calibrations=tuple(calibrations(self.run).values()),
             usage=spending(self.run, self.raters, self.price),
+            resolved=self.resolution.summary if self.resolution.adjudicated else None,
             pairs=pairs,
             together=tuple(self._together()),
             acceptance=tuple(
@@ -136,6 +140,8 @@ class _Builder:
         sides: list[tuple[Side, Side, Kind]] = [(self.model, side, "blind") for side in blind]
         sides += [(left, right, "blind") for left, right in combinations(blind, 2)]
         sides += [(self.shown[r.name], r.assisted, "assisted") for r in self.raters if r.decisions]
+        if self.resolution.adjudicated:
+            sides += [(side, self.resolution.side, "resolved") for side in (self.model, *blind)]
         for left, right, kind in sides:
             for level in self.levels:
                 yield self._pair(left, right, kind, level)
@@ -170,7 +176,7 @@ class _Builder:
             right=right.name,
             kind=kind,
             level=level,
-            majority_agreement=_majority(theirs.values()) if kind == "blind" else None,
+            majority_agreement=_majority(theirs.values()) if kind != "assisted" else None,
             subcategory_given_category=self._nested(ours, theirs) if level == "code" else None,
             excluded={why: excluded[why] for why in Why if excluded[why]},
             **{name: getattr(found, name) for name in kept},
@@ -321,8 +327,16 @@ class _Builder:
             codes=tuple(map(self._told, proposal.codes)) if proposal else (),
             rationale=proposal.rationale if proposal else "",
             evidence=proposal.evidence if proposal else (),
-            judgements=tuple(j for rater in self.raters for j in _judgements(rater, issue.id)),
+            judgements=(
+                *(j for rater in self.raters for j in _judgements(rater, issue.id)),
+                *self._resolved(issue.id),
+            ),
         )
+
+    def _resolved(self, issue_id: str) -> Iterator[Judgement]:
+        if record := self.resolution.adjudicated.get(issue_id):
+            codes = self.resolution.side.answers[issue_id]
+            yield Judgement(rater=RESOLVED, kind="resolved", codes=codes, memo=record.reason)
 
 
 def _majority(reference: Iterable[Codes]) -> Majority | None:

@@ -13,19 +13,22 @@ from coder.report.model import Pair, Report
 from coder.report.sentences import (
     baseline_notes,
     headline_sentence,
+    resolved,
     sample,
     warnings,
 )
 from coder.report.wording import (
     ACCEPTANCE,
-    ASSISTED_DISAGREEMENTS,
     BASELINE,
     CHANGES,
+    DISAGREEMENTS,
+    NOT_INDEPENDENT,
     READING_GUIDE,
     STATUS,
     UNCORRECTED,
     Names,
     accepter,
+    adjudicated,
     code_notes,
     confidence,
     confusions,
@@ -46,6 +49,9 @@ from coder.report.wording import (
 
 SHOWN = 30
 """How many disagreements of each pair are listed; all are in the CSV file."""
+_FIGURES = (
+    "pair", "level", "n", "agree", "baseline", "Cohen's κ", "Krippendorff's α", "AC1", "α reads as",
+)  # fmt: skip
 
 
 def markdown(report: Report) -> str:
@@ -61,6 +67,7 @@ def markdown(report: Report) -> str:
         *_agreement(report, names),
         *_together(report, names),
         f"{text(interval_note(report))}\n\n{text(READING_GUIDE)}",
+        *_resolved(report, names),
         *_acceptance(report),
         *_changes(report, names),
         "## Prevalence (uncorrected)",
@@ -142,21 +149,7 @@ def _agreement(report: Report, names: Names) -> Iterator[str]:
     if not pairs:
         yield "No blind labels: nothing can be said about agreement."
         return
-    yield _table(
-        (
-            "pair",
-            "level",
-            "n",
-            "agree",
-            "baseline",
-            "Cohen's κ",
-            "Krippendorff's α",
-            "AC1",
-            "α reads as",
-        ),
-        [_figures(pair, names) for pair in pairs],
-        numeric_from=2,
-    )
+    yield _table(_FIGURES, [_figures(pair, names) for pair in pairs], numeric_from=2)
     yield f"Baseline: {BASELINE}"
     yield from _bullets(baseline_notes(report))
     yield from _bullets(notes(report, pairs))
@@ -176,6 +169,25 @@ def _figures(pair: Pair, names: Names) -> tuple[str, ...]:
         *(text(figure(e)) for e in (pair.cohen_kappa, pair.krippendorff_alpha, pair.gwet_ac1)),
         reading(pair.krippendorff_alpha),
     )  # fmt: skip
+
+
+def _resolved(report: Report, names: Names) -> Iterator[str]:
+    if report.resolved is None:
+        return
+    pairs = [pair for pair in report.pairs if pair.kind == "resolved"]
+    yield "## Against resolved labels"
+    yield f"{text(resolved(report))} {NOT_INDEPENDENT}"
+    yield _table(
+        (*_FIGURES[:3], "of them adjudicated", *_FIGURES[3:]),
+        [
+            (*cells[:3], f"{adjudicated(report, pair):,}", *cells[3:])
+            for pair in pairs
+            for cells in (_figures(pair, names),)
+        ],
+        numeric_from=2,
+    )
+    yield from _bullets(notes(report, pairs))
+    yield from _left_out(pairs, names)
 
 
 def _further(pairs: Sequence[Pair], names: Names) -> Iterator[str]:
@@ -316,8 +328,7 @@ def _disagreements(report: Report, names: Names) -> Iterator[str]:
     for pair, found in rows(report):
         if not found:
             continue
-        what = "Disagreements" if pair.kind == "blind" else ASSISTED_DISAGREEMENTS
-        yield f"## {what}: {text(pair.left)} and {text(pair.right)}"
+        yield f"## {DISAGREEMENTS[pair.kind]}: {text(pair.left)} and {text(pair.right)}"
         yield (
             f"{min(SHOWN, len(found)):,} of {len(found):,} shown; all are in disagreements.csv. "
             f"{order(report)}"

@@ -22,9 +22,11 @@ from coder.records import (
 
 MODEL = "model"
 """The model's name as a side of a pair."""
+RESOLVED = "resolved"
+"""The name of the resolved labels as a side of a pair."""
 
 Level = Literal["category", "code"]
-Kind = Literal["blind", "assisted"]
+Kind = Literal["blind", "assisted", "resolved"]
 
 
 class Why(StrEnum):
@@ -44,6 +46,8 @@ class Why(StrEnum):
     FAILED = "failed"
     LEAKED = "leaked"
     CATEGORY_ONLY = "category_only"
+    ONE_LABEL = "one_label"
+    UNRESOLVED = "unresolved"
 
 
 class CodeName(Record):
@@ -138,8 +142,8 @@ class Pair(Record):
 
     In precision and recall the right side is the reference; in the confusion matrix the left side
     is in rows. Only blind pairs are agreement; an assisted pair shows what acceptance looks like
-    when it is counted as if it were. ``majority_agreement`` is ``None`` for an assisted pair and
-    for one without issues.
+    when it is counted as if it were, a resolved one has the resolved labels on its right.
+    ``majority_agreement`` is ``None`` for an assisted pair and for one without issues.
     """
 
     id: str
@@ -170,6 +174,16 @@ class Together(Record):
 
     level: Level
     agreement: ManyAgreement
+
+
+class Resolved(Record):
+    """Where the resolved labels came from: issues on which all raters agree, and those adjudicated,
+    ``by`` whom; ``unresolved`` disagreements have none."""
+
+    agreed: int
+    adjudicated_issue_ids: tuple[str, ...]
+    unresolved: int
+    by: tuple[str, ...]
 
 
 class Acceptance(Record):
@@ -283,6 +297,8 @@ class Report(Record):
     calibrations: tuple[Calibration, ...] = ()
     """Those in force: the confidences in ``cases`` are calibrated by them."""
     usage: Spending | None = None
+    resolved: Resolved | None = None
+    """``None`` when nothing was adjudicated; then there are no pairs with resolved labels."""
     pairs: tuple[Pair, ...]
     together: tuple[Together, ...]
     acceptance: tuple[Acceptance, ...]

@@ -10,6 +10,7 @@ from coder.history import REVIEW
 from coder.records import (
     NONE_CODE,
     Action,
+    Adjudication,
     Cardinality,
     Codebook,
     Decision,
@@ -127,7 +128,9 @@ def own_answer(codes: Codes) -> frozenset[str]:
     return frozenset(codes) - {NONE_CODE}
 
 
-def judged(record: Label | Decision, codes: Codes, versions: Versions) -> Codes | Why:
+def judged(
+    record: Label | Decision | Adjudication, codes: Codes, versions: Versions
+) -> Codes | Why:
     """Like :func:`comparable`, for what a person said with some version of the codebook."""
     carried = versions.carry(codes, record.codebook_hash)
     return Why.STALE if isinstance(carried, Stale) else comparable(carried, versions.codebook)

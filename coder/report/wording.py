@@ -46,6 +46,8 @@ WHY = {
     Why.FAILED: "failed at the model",
     Why.LEAKED: "leaked to the model",
     Why.CATEGORY_ONLY: "coded by category only",
+    Why.ONE_LABEL: "labelled by one rater only",
+    Why.UNRESOLVED: "with a disagreement not resolved",
 }
 
 STATUS = {
@@ -90,6 +92,18 @@ def changes(report: Report) -> str:
 
 
 ASSISTED_DISAGREEMENTS = "Assisted answers that differ from the proposal (not agreement)"
+RESOLVED_DISAGREEMENTS = "Answers that differ from the resolved label"
+DISAGREEMENTS: Mapping[str, str] = {
+    "blind": "Disagreements",
+    "assisted": ASSISTED_DISAGREEMENTS,
+    "resolved": RESOLVED_DISAGREEMENTS,
+}
+"""What the disagreements of each kind of pair are called."""
+
+NOT_INDEPENDENT = (
+    "A resolved label is no independent judgement: who adjudicates has seen the raters' labels, "
+    "and a rater is compared with labels that are partly their own. It counts as no rater."
+)
 
 
 def number(value: float | None) -> str:
@@ -210,6 +224,12 @@ def spent(usage: Spending) -> str:
             f"{usage.tokens_per_accepted_code:,.0f} tokens, {money(usage.cost_per_accepted_code)}"
         )
     return said
+
+
+def adjudicated(report: Report, pair: Pair) -> int:
+    """How many of a pair's issues have an adjudicated label, not one that raters agree on."""
+    known = report.resolved.adjudicated_issue_ids if report.resolved else ()
+    return len({*pair.issue_ids} & {*known})
 
 
 def title(pair: Pair) -> str:
