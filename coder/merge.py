@@ -293,7 +293,10 @@ def _plan(pair: _Pair, take_both: bool) -> _Plan:
     if theirs.lines == mine.lines[: len(theirs.lines)]:
         return _Plan(pair, Outcome(pair.file, What.SAME, torn=torn))
     mine.records, theirs.records  # noqa: B018  a damaged copy ends the merge before it begins
-    if mine.lines == theirs.lines[: len(mine.lines)] and pair.file != "migrations.jsonl":
+    if pair.file == MIGRATIONS and (migrations := _further(pair)) is not None:
+        what = What.LONGER if migrations else What.SAME
+        return _Plan(pair, Outcome(pair.file, what, len(migrations), torn=torn), add=migrations)
+    if mine.lines == theirs.lines[: len(mine.lines)]:
         what = What.LONGER if mine.lines else What.NEW
         lines = len(theirs.lines) - len(mine.lines)
         return _Plan(pair, Outcome(pair.file, what, lines, torn=torn), whole=True)
@@ -302,12 +305,22 @@ def _plan(pair: _Pair, take_both: bool) -> _Plan:
     return _both_went_on(pair, pair.about, take_both)
 
 
+def _further(pair: _Pair) -> list[Migration] | None:
+    """The versions that only the other copy went on to; ``None`` where both went different ways.
+
+    Two people who go on to one version, each in their copy, have written it at different times.
+    """
+    ours, others = ([m.to_hash for m in copy.records] for copy in (pair.mine, pair.theirs))
+    common = min(len(ours), len(others))
+    return pair.theirs.records[common:] if ours[:common] == others[:common] else None
+
+
 def _another_run(pair: _Pair) -> UsageError:
     here, there = pair.mine.journal.path.parent, pair.theirs.journal.path.parent
-    if pair.file == "migrations.jsonl":
+    if pair.file == MIGRATIONS:
         return UsageError(
-            f"{there} goes on with another version of the codebook",
-            "bring this run to the same version first, or merge the other way round",
+            f"{there} goes on with another version of the codebook than run {here.name!r}",
+            "their labels come in with: coder label export there, and coder label import here",
         )
     return UsageError(
         f"{there} is no copy of run {here.name!r}: {pair.file} differs from line "

@@ -11,7 +11,10 @@ from support.runs import make_run
 from coder.adjudication import AdjudicationSession
 from coder.errors import UsageError
 from coder.records import Action, Decision, Label
+from coder.report.resolved import resolve
+from coder.report.sides import raters
 from coder.store import Run
+from coder.versions import migrate, plan
 
 
 def label(run: Run, rater: str, codes: Mapping[str, Sequence[str]], **fields: object) -> None:
@@ -64,6 +67,30 @@ def test_only_differing_blind_labels_are_walked_and_each_answer_is_one_record(
     assert first.codebook_hash == run.codebook.hash
     assert second.codes == ()
     assert open_session(run).dispute is None
+
+
+def test_a_resolution_holds_in_a_later_codebook_where_its_codes_are_carried_over(
+    tmp_path: Path,
+) -> None:
+    run = disputed(tmp_path)
+    open_session(run).resolve(["taste.sour"])
+    path = tmp_path / "later.yaml"
+    text = (
+        (run.path / "codebook.yaml").read_text().replace("complaints", 'complaints\nversion: "2"')
+    )
+    path.write_text(text.replace("id: taste.sour,", "id: taste.acid, replaces: [taste.sour],"))
+    later = migrate(run, path, plan(run, path)[0])
+    session = open_session(later)
+    assert (shown(session), session.progress.done) == ("i3", 1)
+    found = resolve(later, raters(later, {}))
+    assert found.side.answers["i1"] == ("taste.acid",)
+    assert list(found.adjudicated) == ["i1"]
+    path.write_text(
+        path.read_text().replace('"2"', '"3"').replace("No flavour at all.", "Less than water.")
+    )
+    last = migrate(later, path, plan(later, path)[0])
+    # bea's answer to i1 is stale, so there is no dispute left to hold a resolution of.
+    assert "i1" not in resolve(last, raters(last, {})).adjudicated
 
 
 def test_undo_is_a_record_reaches_back_and_takes_only_ones_own(tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from support.runs import make_issue, make_proposal, make_run
 from coder.audit.log import check_log
 from coder.errors import CoderError, RunError, UsageError
 from coder.merge import Merged, What, merge
-from coder.records import Action, Adjudication, Assignment, Decision, Label, Mode
+from coder.records import Action, Adjudication, Assignment, Decision, Label, Migration, Mode
 from coder.store import Run
+from coder.versions import carry, migrate, plan
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -27,6 +28,17 @@ def copies(folder: Path, issues: int = 4) -> tuple[Run, Run]:
     mine = make_run(folder / "mine", issues)
     shutil.copytree(mine.path, folder / "theirs" / mine.name)
     return mine, Run(folder / "theirs" / mine.name)
+
+
+def go_on(run: Run, code: str) -> Migration:
+    """The run goes on with a codebook that calls ``taste.sour`` ``code``."""
+    path = run.path.parent / "later.yaml"
+    text = (run.path / "codebook.yaml").read_text()
+    text = text.replace("id: taste.sour,", f"id: {code}, replaces: [taste.sour],")
+    path.write_text(text.replace("complaints", 'complaints\nversion: "2"', 1))
+    planned, _ = plan(run, path)
+    migrate(run, path, planned)
+    return planned
 
 
 def label(run: Run, rater: str, issue: str, *codes: str, at: int = 0, by: str = "") -> Label:
@@ -290,6 +302,49 @@ def test_assignments_of_other_raters_come_in(tmp_path: Path) -> None:
     theirs.assignments.append([Assignment(rater="bea", issue_ids=("i2",), share=0.5)])
     merge(mine, theirs.path)
     assert [a.rater for a in mine.assignments] == ["ann", "bea"]
+
+
+def test_a_version_of_the_codebook_comes_with_its_file(tmp_path: Path) -> None:
+    mine, theirs = copies(tmp_path)
+    label(mine, "ann", "i1", "taste.sour")
+    go_on(theirs, "taste.acid")
+    merge(mine, theirs.path)
+    run = Run(mine.path)
+    assert [step.file for step in run.history] == ["codebooks/1.yaml"]
+    assert carry(run, run.labels("ann")["i1"]) == ("taste.acid",)
+    check_log(run)
+
+
+def test_two_who_go_on_to_one_version_are_merged_and_to_two_are_not(tmp_path: Path) -> None:
+    mine, theirs = copies(tmp_path)
+    label(theirs, "ann", "i1", "taste.sour")
+    go_on(mine, "taste.acid")
+    go_on(theirs, "taste.acid")
+    merge(mine, theirs.path)
+    assert len(Run(mine.path).history) == 1
+    assert Run(mine.path).labels("ann").keys() == {"i1"}
+    mine, theirs = copies(tmp_path / "two")
+    go_on(mine, "taste.acid")
+    go_on(theirs, "taste.sharp")
+    with pytest.raises(UsageError, match="another version of the codebook"):
+        merge(mine, theirs.path)
+
+
+@pytest.mark.parametrize("wrong", ["another", "../../outside.yaml"])
+def test_a_version_that_is_not_what_its_record_says_is_refused(tmp_path: Path, wrong: str) -> None:
+    mine, theirs = copies(tmp_path)
+    label(theirs, "ann", "i1", "taste.sour")
+    made = go_on(theirs, "taste.acid")
+    if wrong == "another":
+        text = (mine.path / "codebook.yaml").read_text()
+        (theirs.path / "codebooks" / "1.yaml").write_text(text)
+    else:
+        theirs.migrations.path.unlink()
+        Run(theirs.path).migrations.append([made.model_copy(update={"file": wrong})])
+    before = contents(mine)
+    with pytest.raises(RunError, match="is not what"):
+        merge(mine, theirs.path)
+    assert contents(mine) == before
 
 
 def test_a_run_that_is_being_reviewed_is_left_alone(tmp_path: Path) -> None:

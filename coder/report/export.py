@@ -11,6 +11,7 @@ from coder.report.inert import csv_cell
 from coder.report.resolved import resolve
 from coder.report.sides import Codes, raters
 from coder.store import Run
+from coder.versions import carry
 
 COLUMNS = ("id", "code", "memo", "who")
 
@@ -18,9 +19,12 @@ Row = tuple[str, Codes, str, str]
 
 
 def blind_rows(run: Run, rater: str) -> Iterator[Row]:
-    """A rater's blind labels that stand, in the order they were given."""
+    """A rater's blind labels in the order they were given, with the codes of the codebook of now;
+    without those that are stale, which an import would take for given with it."""
     for issue_id, label in run.labels(rater).items():
-        yield issue_id, label.codes, label.memo, rater
+        codes = carry(run, label)
+        if isinstance(codes, tuple):
+            yield issue_id, codes, label.memo, rater
 
 
 def resolved_rows(run: Run) -> Iterator[Row]:

@@ -36,7 +36,7 @@ WHY = {
     Why.NO_DECISION: "without a decision",
     Why.SKIPPED: "skipped by the rater",
     Why.FLAGGED: "flagged by the rater",
-    Why.STALE: "stale: the codebook has changed since",
+    Why.STALE: "made stale by a change of the codebook",
     Why.UNKNOWN_CODE: "with a code not in the codebook",
     Why.SEVERAL_CODES: "with several codes where one is allowed",
     Why.NOT_PROPOSED: "without a proposal",

@@ -124,7 +124,9 @@ def test_nothing_in_dispute_and_nobody_to_compare(tmp_path: Path, monkeypatch: A
 def test_what_is_set_aside_is_counted_and_named(run: Run) -> None:
     stale = Label(issue_id="i1", rater="bea", codes=("taste",), codebook_hash="another")
     run.label_journal("bea").append([stale])
-    assert "set aside: 1 answer by bea made with another codebook (i1)" in adjudicate("")
+    assert "set aside: 1 answer by bea made stale by a change of the codebook (i1)" in adjudicate(
+        ""
+    )
 
 
 def test_hostile_text_reaches_the_terminal_as_dots(tmp_path: Path, monkeypatch: Any) -> None:
