@@ -14,11 +14,22 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from coder.confidence import calibrated, calibrations
 from coder.errors import UsageError
 from coder.queues import Entry, Order, Pile, arrange, chance
-from coder.records import Action, Cardinality, Code, Decision, Example, Issue, Proposal, Status
+from coder.records import (
+    Action,
+    Cardinality,
+    Code,
+    Decision,
+    Example,
+    Issue,
+    Proposal,
+    ScoredCode,
+    Status,
+)
 from coder.store import Run
 
 PACE_FROM, PACE_OVER = 10, 20
@@ -68,6 +79,16 @@ class Progress:
         return None if self.pace is None else self.pace * (self.total - self.done)
 
 
+class Suggester(Protocol):
+    """Has other suggestions than the run's own: see :class:`coder.learning.Learner`."""
+
+    def for_(self, issue_id: str, ahead: Iterator[str]) -> Proposal | None: ...
+
+    def answered(self, issue_id: str, action: Action | None) -> None: ...
+
+    def answers(self, proposal: Proposal) -> int: ...
+
+
 class ReviewSession:
     """One rater going through one run.
 
@@ -86,6 +107,7 @@ class ReviewSession:
         rater: str,
         order: Order = Order.RANDOM,
         clock: Callable[[], float] = time.monotonic,
+        suggester: Suggester | None = None,
     ) -> None:
         self.run = run
         self.rater = rater
@@ -95,9 +117,9 @@ class ReviewSession:
         self.item: Item | None = None
         self.selected: tuple[str, ...] = ()
         """The codes chosen so far, where the codebook allows several."""
-        self.confidence = calibrated(run)
-        """What to show for a scored code."""
-        self.calibrated = bool(calibrations(run))
+        self._calibrated = calibrated(run)
+        self._calibrations = calibrations(run)
+        self._suggester = suggester
         self._clock = clock
         self._pile = Pile(run)
         self._queue = arrange(self._pile.entries, order, run.manifest.seed)
@@ -119,6 +141,22 @@ class ReviewSession:
     @property
     def several(self) -> bool:
         return self.codebook.cardinality is Cardinality.MULTIPLE
+
+    @property
+    def taught(self) -> int:
+        """How many of the rater's answers the suggestion was learnt from; 0: it is the run's."""
+        if self.item is None or self._suggester is None:
+            return 0
+        return self._suggester.answers(self.item.proposal)
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the run's calibrations hold for the suggestion shown."""
+        return bool(self._calibrations) and not self.taught
+
+    def confidence(self, scored: ScoredCode) -> float | None:
+        """What to show for a scored code of the suggestion."""
+        return scored.confidence if self.taught else self._calibrated(scored)
 
     @property
     def options(self) -> tuple[Option, ...]:
@@ -188,6 +226,9 @@ class ReviewSession:
         examples = {example.issue.id: example for example in self.run.examples}
         for near in sorted(self.item.proposal.retrieved, key=lambda near: -near.score):
             known = examples.get(near.issue_id)
+            if known is None and near.issue_id in self._entries:
+                issue, _ = self._pile.read(self._entries[near.issue_id])
+                known = Example(issue=issue, codes=near.codes)
             if known is None:
                 known = Example(issue=Issue(id=near.issue_id), codes=near.codes)
             yield known, near.score
@@ -344,8 +385,15 @@ class ReviewSession:
             self._written[decision.id] = decision
             if decision.action is not Action.MEMO:
                 stack.append(decision)
+        if self._suggester is not None and decision.action is not Action.MEMO:
+            self._suggester.answered(decision.issue_id, stack[-1].action if stack else None)
         if not stack:
             del self._stacks[decision.issue_id]
+
+    def _ahead(self) -> Iterator[str]:
+        """The issues that will come up, in order."""
+        yield from (e.issue_id for e in self._queue if e.issue_id not in self._stacks)
+        yield from (entry.issue_id for entry in self._postponed())
 
     def _advance(self) -> None:
         entry = next((e for e in self._queue if e.issue_id not in self._stacks), None)
@@ -371,6 +419,8 @@ class ReviewSession:
 
     def _read(self, entry: Entry) -> Item:
         issue, proposal = self._pile.read(entry)
+        if self._suggester is not None:
+            proposal = self._suggester.for_(entry.issue_id, self._ahead()) or proposal
         place = self._places[entry.issue_id]
         return Item(issue, proposal, chance(self.order, place, len(self._queue)))
 

@@ -72,6 +72,11 @@ class RetrievalSettings(_Section):
     """The most labelled issues shown of one repository; 0: no limit."""
 
 
+class ReviewSettings(_Section):
+    learn: bool = True
+    """Whether the built-in classifier's suggestions improve with the rater's answers."""
+
+
 class ReportSettings(_Section):
     draws: int = Field(default=2000, ge=100)
 
@@ -88,6 +93,7 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = None
     model: ModelSettings = ModelSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
+    review: ReviewSettings = ReviewSettings()
     report: ReportSettings = ReportSettings()
 
     @classmethod

@@ -11,6 +11,7 @@ from coder.cli.review_words import (
     Key,
     addressed,
     keys,
+    learnt,
     names,
     no_answer,
     pace,
@@ -104,6 +105,8 @@ def answer(session: ReviewSession, narrow: bool) -> Content:
     if item is None:
         return Content()
     parts: list[Part] = list(_verdict(session, item, narrow))
+    if session.taught:
+        parts += [(f"{learnt(session)}\n", "$text-accent")]
     parts += _options(session)
     for warning in (unread(item), addressed(item.issue, session.codebook)):
         if warning:
