@@ -66,6 +66,13 @@ def answers(labels: Iterable[Label], decisions: Iterable[Decision], codebook_has
     }
 
 
+def taught(refit: Refit, labels: Iterable[Label], decisions: Iterable[Decision]) -> Answers:
+    """What ``refit`` was fitted to, found again from the rater's files, whole and in order."""
+    return answers(
+        islice(labels, refit.labels), islice(decisions, refit.decisions), refit.codebook_hash
+    )
+
+
 def answers_hash(found: Answers) -> str:
     return content_hash("answers.v1", [[i, list(codes)] for i, codes in sorted(found.items())])
 
@@ -115,6 +122,11 @@ class Learner:
         at: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def fitting(self) -> bool:
+        """Whether a fit was asked for that had not come back when last looked."""
+        return self._waiting and not self.failure
 
     def close(self) -> None:
         """End the other process. What it had not handed over is made again another time."""

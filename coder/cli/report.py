@@ -75,7 +75,9 @@ def show(report: Report) -> None:
         console.print(line)
     if report.acceptance:
         console.print(_acceptance(report))
-        _notes(wording.footnotes((a.rater, "", a.acceptance) for a in report.acceptance))
+        _notes(wording.acceptance_notes(report)[1:])
+        rows = report.acceptance
+        _notes(wording.footnotes((wording.acceptance_of(a), "", a.acceptance) for a in rows))
     if headline := sentences.headline(report):
         console.print(_per_code(headline, names))
         _notes(wording.code_notes(report, headline))
@@ -152,6 +154,7 @@ def _left_out(pairs: Sequence[Pair]) -> Iterator[str]:
 
 def _acceptance(report: Report) -> Table:
     from coder.cli.terminal import safe
+    from coder.report import wording
 
     table = _table(
         "Acceptance of proposals (assisted: not agreement)",
@@ -159,7 +162,8 @@ def _acceptance(report: Report) -> Table:
     )  # fmt: skip
     for a in report.acceptance:
         counts = (a.accept, a.correct, a.reject, a.skip, a.flag)
-        table.add_row(safe(a.rater), *(f"{n:,}" for n in counts), _marked(a.acceptance))
+        who = safe(wording.acceptance_of(a))
+        table.add_row(who, *(f"{n:,}" for n in counts), _marked(a.acceptance))
     return table
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +16,23 @@ from coder.report.model import Acceptance, Why
 from coder.report.sides import Rater
 
 
+def acceptances(
+    rater: Rater, learnt: Collection[str], groups: Mapping[str, str], *, draws: int, seed: int
+) -> Iterator[Acceptance]:
+    """One row for the run's own proposals, and one for those ``learnt`` from the rater, if any.
+
+    Memos are counted in the first.
+    """
+    taught = {i: d for i, d in rater.decisions.items() if d.proposal_id in learnt}
+    own = {i: d for i, d in rater.decisions.items() if i not in taught}
+    if own or rater.memos:
+        yield acceptance(replace(rater, decisions=own), groups, draws=draws, seed=seed)
+    if taught:
+        alone = replace(rater, decisions=taught, memos={})
+        row = acceptance(alone, groups, draws=draws, seed=seed)
+        yield row.model_copy(update={"learnt": True})
+
+
 def acceptance(rater: Rater, groups: Mapping[str, str], *, draws: int, seed: int) -> Acceptance:
     """One rater's decisions by action, and the share of answers that were accepted as proposed.
 
@@ -24,7 +42,7 @@ def acceptance(rater: Rater, groups: Mapping[str, str], *, draws: int, seed: int
     aside = {
         i: why
         for i, why in rater.assisted.left_out.items()
-        if why not in (Why.SKIPPED, Why.FLAGGED)
+        if i in rater.decisions and why not in (Why.SKIPPED, Why.FLAGGED)
     }
     standing = {i: d.action for i, d in rater.decisions.items() if i not in aside}
     actions = Counter(standing.values())

@@ -53,7 +53,9 @@ def html(report: Report) -> str:
             ],
             listed=_listed(report),
             further_notes=_further_notes(report, blind),
-            accepted_figures=[(a.rater, "", a.acceptance) for a in report.acceptance],
+            accepted_figures=[
+                (wording.acceptance_of(a), "", a.acceptance) for a in report.acceptance
+            ],
         )
     )
 

@@ -17,13 +17,14 @@ from coder.report.sentences import (
     warnings,
 )
 from coder.report.wording import (
-    ACCEPTANCE,
     ASSISTED_DISAGREEMENTS,
     BASELINE,
     READING_GUIDE,
     STATUS,
     UNCORRECTED,
     Names,
+    acceptance_notes,
+    acceptance_of,
     code_notes,
     confidence,
     confusions,
@@ -217,18 +218,19 @@ def _acceptance(report: Report) -> Iterator[str]:
     if not report.acceptance:
         return
     yield "## Acceptance (assisted decisions)"
-    yield ACCEPTANCE
+    yield from acceptance_notes(report)
     yield _table(
         ("rater", "accept", "correct", "reject", "skip", "flag", "accepted", "set aside"),
         [
             (
-                text(a.rater), *(f"{n:,}" for n in (a.accept, a.correct, a.reject, a.skip, a.flag)),
+                text(acceptance_of(a)),
+                *(f"{n:,}" for n in (a.accept, a.correct, a.reject, a.skip, a.flag)),
                 text(figure(a.acceptance)), reasons(a.set_aside) or "–",
             )
             for a in report.acceptance
         ],
     )  # fmt: skip
-    yield from _bullets(footnotes((a.rater, "", a.acceptance) for a in report.acceptance))
+    yield from _bullets(footnotes((acceptance_of(a), "", a.acceptance) for a in report.acceptance))
 
 
 def _prevalence(report: Report, names: Names) -> Iterator[str]:

@@ -42,6 +42,7 @@ class Why(StrEnum):
     FAILED = "failed"
     LEAKED = "leaked"
     CATEGORY_ONLY = "category_only"
+    LEARNT = "learnt"
 
 
 class CodeName(Record):
@@ -174,9 +175,12 @@ class Acceptance(Record):
     """What one rater did with the proposals shown: acceptance, which is not agreement.
 
     ``acceptance`` is accept over accept, correct and reject; skips and flags are no answer.
+    ``learnt`` rows are about suggestions learnt from the rater's own answers, the others about the
+    run's proposals.
     """
 
     rater: str
+    learnt: bool = False
     decisions: int
     accept: int
     correct: int

@@ -8,7 +8,7 @@ from functools import cached_property
 from coder.proposers.prices import money
 from coder.proposers.spending import Spent, in_words
 from coder.records import NONE_CODE, Estimate, Usage
-from coder.report.model import Level, Pair, Report, Spending, Why
+from coder.report.model import Acceptance, Level, Pair, Report, Spending, Why
 
 TENTATIVE, RELIABLE = 0.667, 0.8
 """Where the readings of alpha begin (guidelines for SE studies, arXiv 2508.15503)."""
@@ -45,6 +45,7 @@ WHY = {
     Why.FAILED: "failed at the model",
     Why.LEAKED: "leaked to the model",
     Why.CATEGORY_ONLY: "coded by category only",
+    Why.LEARNT: "answered after a suggestion learnt from the rater",
 }
 
 STATUS = {
@@ -66,6 +67,22 @@ ACCEPTANCE = (
     "What raters did after seeing a proposal. This is acceptance, not agreement: a suggestion "
     "pulls people towards itself, so it never enters the headline."
 )
+
+LEARNT = (
+    "Rows marked 'learnt' are about suggestions of a model fitted to the rater's own earlier "
+    "answers, which takes their side and changes as they go on: they say nothing about the model "
+    "of this run."
+)
+
+
+def acceptance_of(row: Acceptance) -> str:
+    """Whose acceptance, and of which suggestions."""
+    return f"{row.rater} (learnt)" if row.learnt else row.rater
+
+
+def acceptance_notes(report: Report) -> tuple[str, ...]:
+    """What a reader must know about the rows of acceptance."""
+    return (ACCEPTANCE, *([LEARNT] if any(row.learnt for row in report.acceptance) else []))
 
 
 ASSISTED_DISAGREEMENTS = "Assisted answers that differ from the proposal (not agreement)"
