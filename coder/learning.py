@@ -101,7 +101,8 @@ class Learner:
         self._made = {refit.model: refit for refit in self._refits}
         self._shown = {proposal.issue_id: proposal for proposal in self._suggestions}
         self._ready: dict[str, Proposal] = {}
-        self._answered = set(run.labels(rater))
+        self._labelled = set(run.labels(rater))
+        self._decided: set[str] = set()
         self._learnt = 0
         self._waiting = False
         self._setting = {
@@ -153,10 +154,10 @@ class Learner:
     def answered(self, issue_id: str, action: Action | None) -> None:
         """Told of every answer that stands now; ``None`` when one was taken back."""
         if action in _TAUGHT:
-            self._answered.add(issue_id)
+            self._decided.add(issue_id)
             self._ready.pop(issue_id, None)
         else:
-            self._answered.discard(issue_id)
+            self._decided.discard(issue_id)
 
     def answers(self, proposal: Proposal) -> int:
         """How many of the rater's answers a proposal was learnt from; 0 if it is the run's own."""
@@ -166,9 +167,10 @@ class Learner:
     # --- the other process ----------------------------------------------------------------------
 
     def _ask(self, ahead: Iterator[str]) -> None:
-        if self._waiting or self.failure or not due(len(self._answered), self._learnt):
+        answered = len(self._labelled | self._decided)
+        if self._waiting or self.failure or not due(answered, self._learnt):
             return
-        self._learnt = len(self._answered)
+        self._learnt = answered
         if self._process is None:
             self._process = _Process(self._setting)
         wanted = _next(self._learnt) - self._learnt + SPARE
@@ -185,7 +187,7 @@ class Learner:
                 if said.model not in self._made:
                     self._refits.append([said])
                     self._made[said.model] = said
-            elif said.issue_id not in self._answered:
+            elif said.issue_id not in self._decided:
                 self._ready[said.issue_id] = said
 
 

@@ -195,8 +195,10 @@ def _journals(run: Run) -> Iterator[Checked]:
     def suggester(made: dict[str, Answers], proposed: dict[str, str]) -> OfProposal:
         def suggestion(record: Proposal) -> Iterator[str]:
             if record.model not in made:
+                proposed[record.id] = record.issue_id
                 yield f"is by {record.model!r}, which is not among the rater's refits"
-            known = learnt | made.get(record.model, {}).keys()
+                return
+            known = learnt | made[record.model].keys()
             yield from answers(texts, proposed, known, "what it learnt from")[1](record)
 
         return suggestion
