@@ -45,10 +45,11 @@ from coder.records import (
     ScoredCode,
     Status,
 )
+from coder.refit import Refitter, propose
 from coder.resources import find
 from coder.retrieval.embedders import open_embedder
 from coder.retrieval.encoder import Encoder, Vectors
-from coder.retrieval.remembered import remembered
+from coder.retrieval.remembered import FILE, remembered
 from coder.review import ReviewSession
 from coder.store import Run, data_hash
 
@@ -56,7 +57,7 @@ LABELS = (0, 10, 25, 50, 100, 200, 400)
 NEXT = 50
 """Issues the model is tried on after k labels: those that come next."""
 ANSWERED = (50, 200, 1000)
-READING = 0.5
+READING = 0.3
 """Seconds between two answers while latency is measured."""
 
 
@@ -172,7 +173,7 @@ def hf_questions(folder: Path, temporary: Path) -> list[Example]:
 
 
 def cost(issues: list[Issue], answered: int, temporary: Path) -> None:
-    """One rater's review with so many answers already: the next two fits, and the keys."""
+    """A fit to so many answers, and how a review feels meanwhile."""
     path = find("codebook", "ptm-reuse", ".yaml", temporary)
     book = codebooks.load(path)
     leaves = [code.id for code in book.leaves]
@@ -187,6 +188,7 @@ def cost(issues: list[Issue], answered: int, temporary: Path) -> None:
         model={"kind": "classifier", "name": "embedded"},
     )
     shutil.rmtree(temporary / "cost", ignore_errors=True)
+    shutil.rmtree(temporary / ".cache", ignore_errors=True)
     run = Run.create_or_resume(temporary, manifest, issues, path.read_text("utf-8"))
     run.proposals.append(
         Proposal(
@@ -211,31 +213,41 @@ def cost(issues: list[Issue], answered: int, temporary: Path) -> None:
         )
         for number, issue in enumerate(issues[:answered])
     )
-    refits = run.refit_journal("a")
-    keys: dict[str, list[float]] = {"while fitting": [], "otherwise": []}
+    encoder = open_embedder("minilm")
+    assert encoder is not None
+    refitter = Refitter(run, "a", remembered(encoder, temporary / ".cache" / FILE))
+    for vectors in ("none", "all"):
+        started, cpu = time.perf_counter(), time.process_time()
+        _, proposer = refitter.fit()
+        next(propose(proposer, issues[-1:]))
+        print(
+            f"{answered} answers, {vectors} of their vectors kept: "
+            f"{time.process_time() - cpu:.1f} s of a processor, "
+            f"{time.perf_counter() - started:.1f} s by the clock"
+        )
+    keys(run, "b", None)
     with Learner(run, "a", embedder="minilm", cache=temporary / ".cache") as learner:
-        session = ReviewSession(run, "a", Order.FILE, suggester=learner)
-        wanted = 0
-        while len(list(refits)) < 2 or len(keys["otherwise"]) < 50:
-            assert session.item is not None and not learner.failure, learner.failure
-            fitting = learner.fitting
-            started = time.perf_counter()
-            session.choose([chance.choice(leaves)])
-            keys["while fitting" if fitting else "otherwise"].append(time.perf_counter() - started)
-            if learner.fitting or wanted % 5 == 0:
-                time.sleep(READING)
-            wanted += 1
-    made = list(refits)
-    said = "; ".join(f"{refit.answers} answers {refit.seconds:.1f} s" for refit in made[:2])
-    print(f"\nwith {answered} answers: {said}")
-    for when, seconds in keys.items():
-        if seconds:
-            ms = 1000 * np.array(seconds)
-            print(
-                f"  key to next issue {when}: median {np.median(ms):.1f} ms, "
-                f"95th {np.quantile(ms, 0.95):.1f}, worst {ms.max():.1f} (n {len(ms)})"
-            )
-    sys.stdout.flush()
+        keys(run, "a", learner)
+
+
+def keys(run: Run, rater: str, learner: Learner | None) -> None:
+    """The time from key to next issue, while a fit is going on or with nothing beside."""
+    chance = random.Random(1)
+    leaves = [code.id for code in run.codebook.leaves]
+    session = ReviewSession(run, rater, Order.FILE, suggester=learner)
+    seconds: list[float] = []
+    while len(seconds) < 50 and (learner is None or learner.fitting):
+        started = time.perf_counter()
+        session.choose([chance.choice(leaves)])
+        seconds.append(time.perf_counter() - started)
+        time.sleep(READING)
+    ms = 1000 * np.array(seconds)
+    print(
+        f"  key to next issue {'while a fit goes on' if learner else 'without'}: "
+        f"median {np.median(ms):.1f} ms, 95th {np.quantile(ms, 0.95):.1f}, "
+        f"worst {ms.max():.1f} (n {len(ms)})",
+        flush=True,
+    )
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ The map, from the ground up; imports run downwards only:
     proposers/    issue -> proposal: the embedded classifier, any chat model
     propose       makes or resumes a run
     review        the state machine of a review
+    learning      suggestions that learn from a rater's answers; refit is the process behind it
     audit/        what a run's files prove, and what its model says when asked again
     report/       run -> tables, figures, Markdown, JSON, HTML
     doctor        what is present and what is missing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -14,10 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.runs import make_issue, make_proposal, make_run
+from textual.widgets import Static
 
 from coder.__main__ import run as coder
 from coder.audit.leakage import check_leakage
 from coder.audit.log import check_log
+from coder.cli.screen.app import ReviewApp
 from coder.learning import Learner, answers, due
 from coder.queues import Order
 from coder.records import (
@@ -46,7 +49,7 @@ codes:
 WORDS = {"cat": "zorble frisk whisk", "dog": "quixal grumb throop"}
 FILL = ("monday", "tuesday", "wednesday", "thursday", "friday", "weekend", "morning", "evening")
 ISSUES = 40
-WAIT = 15.0
+WAIT = 60.0
 
 
 def code_of(issue_id: str) -> str:
@@ -94,6 +97,22 @@ def test_a_session_shows_what_it_is_given_and_the_decision_names_it(tmp_path: Pa
     assert (decision.action, decision.proposal_id) == (Action.ACCEPT, "s-i2")
     assert decision.codes == ("looks.green",)
     assert session.taught == 0
+
+
+def test_the_screen_says_whose_judgement_it_repeats(tmp_path: Path) -> None:
+    session = ReviewSession(make_run(tmp_path), "ann", Order.FILE, suggester=Taught("i2"))
+    app = ReviewApp(session)
+
+    async def look() -> None:
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.pause()
+            assert "learnt from" not in str(app.query_one("#suggestion", Static).content)
+            await pilot.press("enter")
+            shown = str(app.query_one("#suggestion", Static).content)
+            assert "learnt from your 7 answers" in shown
+            assert "Looks > Still Green" in shown
+
+    asyncio.run(look())
 
 
 def test_a_suggester_is_told_what_stands(tmp_path: Path) -> None:
