@@ -428,12 +428,13 @@ def start_review(study: Path, *options: str) -> subprocess.Popen[str]:
     )
 
 
-def give(process: subprocess.Popen[str], study: Path, many: int) -> None:
+def give(process: subprocess.Popen[str], study: Path, many: int, total: int = 0) -> None:
+    """Give so many answers; wait until they, or the ``total``, are on disk."""
     assert process.stdin is not None
     for _ in range(many):
         process.stdin.write("/cat\n")
     process.stdin.flush()
-    wait(lambda: len(run_of(study).decisions("ann")) >= many)
+    wait(lambda: len(run_of(study).decisions("ann")) >= (total or many))
 
 
 def children(pid: int) -> list[int]:
@@ -448,12 +449,19 @@ def alive(pid: int) -> bool:
     return bool(state.stdout.strip()) and not state.stdout.startswith("Z")
 
 
-@pytest.mark.parametrize("how", ["quit", "interrupt", "kill"])
+@pytest.mark.parametrize("how", ["quit", "interrupt", "kill", "kill when idle"])
 def test_no_process_is_left_and_no_answer_lost(study: Path, how: str) -> None:
     process = start_review(study)
     give(process, study, 12)
     wait(lambda: children(process.pid))
     (child,) = children(process.pid)
+    given = 12
+    if how == "kill when idle":
+        while not (study / "runs" / "first" / "refits" / "ann.jsonl").exists():
+            time.sleep(0.5)
+            given += 1
+            give(process, study, 1, given)
+        time.sleep(2)  # until it has proposed for all it was asked for
     if how == "quit":
         process.communicate("q\n", timeout=WAIT)
         assert process.returncode == 0
@@ -463,7 +471,7 @@ def test_no_process_is_left_and_no_answer_lost(study: Path, how: str) -> None:
         assert process.returncode == (130 if how == "interrupt" else -signal.SIGKILL)
     wait(lambda: not alive(child))
     run = run_of(study)
-    assert len(run.decisions("ann")) == 12
+    assert len(run.decisions("ann")) == given
     assert problems(run) == []
 
 
