@@ -27,6 +27,7 @@ The map, from the ground up; imports run downwards only:
     suggest       what a codebook does not cover, as candidate codes
     review        the state machine of a review
     merge         takes another copy of a run into this one
+    learning      suggestions that learn from a rater's answers; refit is the process behind it
     audit/        what a run's files prove, and what its model says when asked again
     report/       run -> tables, figures, Markdown, JSON, HTML
     adjudication  the state machine of resolving disagreements

@@ -577,15 +577,20 @@ class Refit(Record):
     """The embedded classifier fitted anew to what one rater has answered so far.
 
     ``labels_hash`` is over those answers; suggestions made with it name it as their ``model``.
+    ``labels`` and ``decisions`` are how many lines of the rater's files had been read, so that the
+    answers can be found again.
     """
 
     version: int = Field(ge=1)
     rater: str
     answers: int
+    labels: int = 0
+    decisions: int = 0
     labels_hash: str
     codebook_hash: str
     model: str
     seconds: float = 0.0
+    """Until it had made its first proposal."""
     at: datetime = Field(default_factory=now)
 
 

@@ -15,7 +15,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from coder.changes import Stale
 from coder.confidence import calibrated, calibrations
@@ -36,6 +36,7 @@ from coder.records import (
     Label,
     Mode,
     Proposal,
+    ScoredCode,
 )
 from coder.sampling import Draw
 from coder.store import Run
@@ -121,6 +122,20 @@ class Progress:
         return None if self.pace is None else self.pace * (self.total - self.done)
 
 
+class Suggester(Protocol):
+    """Has other suggestions than the run's own: see :class:`coder.learning.Learner`."""
+
+    def for_(self, issue_id: str, ahead: Iterator[str]) -> Proposal | None: ...
+
+    def prepare(self, issue_id: str, ahead: Iterator[str]) -> None: ...
+
+    def labelled(self, issue_id: str, stands: bool) -> None: ...
+
+    def answered(self, issue_id: str, action: Action | None) -> None: ...
+
+    def answers(self, proposal: Proposal) -> int: ...
+
+
 class ReviewSession:
     """One rater going through one run.
 
@@ -146,6 +161,7 @@ class ReviewSession:
         clock: Callable[[], float] = time.monotonic,
         shares: Shares = Shares(),  # noqa: B008  (frozen)
         keys: Mapping[str, str] = KEYS,
+        suggester: Suggester | None = None,
     ) -> None:
         self.run = run
         self.rater = rater
@@ -161,9 +177,9 @@ class ReviewSession:
         """The category whose subcodes the digits stand for, while a suggestion is hidden."""
         self.selected: tuple[str, ...] = ()
         """The codes chosen so far, where the codebook allows several."""
-        self.confidence = calibrated(run)
-        """What to show for a scored code."""
-        self.calibrated = bool(calibrations(run))
+        self._calibrated = calibrated(run)
+        self._calibrations = calibrations(run)
+        self._suggester = suggester
         self._clock = clock
         self._pile = Pile(run)
         self._versions = Versions(run)
@@ -179,6 +195,8 @@ class ReviewSession:
         """Seconds spent on the item before its suggestion was shown."""
         self._since = clock()
         self._history = History(self.label_journal, self.journal)
+        for issue_id in self._history.answers:
+            self._tell(issue_id)
         self.queue = Queue(run, rater, self._pile, self._history.met, order, only, against)
         self._queued = {entry.issue_id for entry in self.queue.entries}
         if self.queue.tells and (shares.blind or shares.holdout):
@@ -194,6 +212,22 @@ class ReviewSession:
     @property
     def several(self) -> bool:
         return self.codebook.cardinality is Cardinality.MULTIPLE
+
+    @property
+    def taught(self) -> int:
+        """How many of the rater's answers the suggestion was learnt from; 0: it is the run's."""
+        if self.item is None or self.item.proposal is None or self._suggester is None:
+            return 0
+        return self._suggester.answers(self.item.proposal)
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the run's calibrations hold for the suggestion shown."""
+        return bool(self._calibrations) and not self.taught
+
+    def confidence(self, scored: ScoredCode) -> float | None:
+        """What to show for a scored code of the suggestion."""
+        return scored.confidence if self.taught else self._calibrated(scored)
 
     @property
     def options(self) -> tuple[Option, ...]:
@@ -304,6 +338,9 @@ class ReviewSession:
         examples = {example.issue.id: example for example in self.run.examples}
         for near in sorted(self.item.proposal.retrieved, key=lambda near: -near.score):
             known = examples.get(near.issue_id)
+            if known is None and near.issue_id in self._entries:
+                issue, _ = self._pile.read(self._entries[near.issue_id])
+                known = Example(issue=issue, codes=near.codes)
             if known is None:
                 known = Example(issue=Issue(id=near.issue_id), codes=near.codes)
             yield known, near.score
@@ -495,7 +532,7 @@ class ReviewSession:
             before=self._history.answered(item.issue.id),
             change=change,
             prompt=self._prompt,
-            **self._circumstances(item),
+            **self._circumstances(item.draw),
         )
         return self._append(decision)
 
@@ -515,7 +552,7 @@ class ReviewSession:
                 shown=undone.shown,
                 before=self._history.answered(undone.issue_id),
                 prompt=undone.prompt,
-                **self._circumstances(self._read(self._entries[undone.issue_id])),
+                **self._circumstances(self._draw(self._entries[undone.issue_id])),
             )
         )
 
@@ -523,15 +560,23 @@ class ReviewSession:
         self.journal.append([decision])
         self._today.add(decision.id)
         self._history.add_decision(decision)
+        if decision.action is not Action.MEMO:
+            self._tell(decision.issue_id)
         self._since = self._clock()
         if decision.action is not Action.UNDO:
             self._kept.clear()
         return decision
 
+    def _tell(self, issue_id: str) -> None:
+        """Tell the suggester how an issue stands."""
+        if self._suggester is not None:
+            stack = self._history.answers.get(issue_id)
+            self._suggester.answered(issue_id, stack[-1].action if stack else None)
+
     def _label(self, item: Item, codes: tuple[str, ...]) -> Label:
         """Write what the rater says before anything is shown, and only then show what comes."""
         memo = "\n".join(memo.memo for memo in self.memos if memo.change is None)
-        label = self._append_label(item, codes, memo=memo, mode=item.mode)
+        label = self._append_label(item.issue.id, item.draw, codes, memo=memo, mode=item.mode)
         self._kept.clear()
         if item.mode is Mode.BLIND_FIRST:
             self._show(self._read(self._entries[item.issue.id]))
@@ -542,35 +587,47 @@ class ReviewSession:
         return label
 
     def _withdraw(self, last: Step) -> Label:
-        item = self._read(self._entries[last.issue_id])
+        draw = self._draw(self._entries[last.issue_id])
         mode = self._history.labels[last.issue_id].mode
-        return self._append_label(item, (), withdrawn=True, mode=mode)
+        return self._append_label(last.issue_id, draw, (), withdrawn=True, mode=mode)
 
-    def _append_label(self, item: Item, codes: tuple[str, ...], **fields: Any) -> Label:
+    def _append_label(
+        self, issue_id: str, draw: Draw, codes: tuple[str, ...], **fields: Any
+    ) -> Label:
         label = Label(
-            issue_id=item.issue.id,
+            issue_id=issue_id,
             rater=self.rater,
             codes=codes,
             source=REVIEW,
-            **self._circumstances(item),
+            **self._circumstances(draw),
             **fields,
         )
         self.label_journal.append([label])
         self._history.add_label(label)
         self._labelled.add(label.issue_id)
+        if self._suggester is not None:
+            self._suggester.labelled(label.issue_id, not label.withdrawn)
         self._since = self._clock()
         return label
 
-    def _circumstances(self, item: Item) -> dict[str, Any]:
+    def _circumstances(self, draw: Draw) -> dict[str, Any]:
         """When and how the issue came before the rater: the same for labels and decisions."""
         return {
             "seconds": round(self._clock() - self._since, 2),
-            "queue": item.draw.queue,
-            "chance": item.draw.chance,
-            "weight": item.draw.weight,
+            "queue": draw.queue,
+            "chance": draw.chance,
+            "weight": draw.weight,
             "codebook_hash": self.codebook.hash,
             "at": self._history.next_moment(),
         }
+
+    def _ahead(self) -> Iterator[str]:
+        """The issues that will come up and may have their suggestion shown, mostly in order."""
+        waiting = (e.issue_id for e in self.queue.entries if self._waits(e.issue_id))
+        postponed = (entry.issue_id for entry in self._postponed())
+        for issue_id in (*(e.issue_id for e in self._pending()), *waiting, *postponed):
+            if self._mode(issue_id) is not Mode.HOLDOUT:
+                yield issue_id
 
     def _advance(self) -> None:
         entry = next(self._pending(), None)
@@ -627,19 +684,32 @@ class ReviewSession:
 
     def _read(self, entry: Entry) -> Item:
         issue, proposal = self._pile.read(entry)
-        proposal, stale = self._versions.shown(proposal)
         own = self._own(entry.issue_id)
         mode = self._mode(entry.issue_id)
         show = mode is Mode.ASSISTED or (mode is Mode.BLIND_FIRST and own is not None)
+        learnt = self._learnt(entry.issue_id, show)
+        proposal, stale = (learnt, None) if learnt else self._versions.shown(proposal)
         return Item(
             issue,
             proposal if show else None,
             proposal.id,
-            self._history.met.get(entry.issue_id) or self.queue.draw(entry.issue_id),
+            self._draw(entry),
             mode,
             own,
             stale if show else None,
         )
+
+    def _draw(self, entry: Entry) -> Draw:
+        return self._history.met.get(entry.issue_id) or self.queue.draw(entry.issue_id)
+
+    def _learnt(self, issue_id: str, show: bool) -> Proposal | None:
+        """A suggestion learnt from the rater's answers, if there is one and it may be shown."""
+        if self._suggester is None:
+            return None
+        if show:
+            return self._suggester.for_(issue_id, self._ahead())
+        self._suggester.prepare(issue_id, self._ahead())
+        return None
 
     def _show(self, item: Item) -> None:
         self.item = item

@@ -44,22 +44,28 @@ class Versions:
         self._hashes = [run.manifest.codebook_hash, *(step.to_hash for step in history)]
         self._steps = [carrier(step.changes) for step in history]
 
-    def carry(self, codes: Codes, under: str = "") -> Codes | Stale:
-        """What ``codes``, given under the version with the hash ``under``, are in that of now.
+    def carry(self, codes: Codes, under: str = "", to: str = "") -> Codes | Stale:
+        """What ``codes``, given under the version with the hash ``under``, are in that of now, or
+        were in the version ``to``.
 
-        No hash stands for the version the run was made with.
+        No ``under`` stands for the version the run was made with.
         """
-        under = under or self._hashes[0]
-        if under not in self._hashes:
+        end = self._place(to, self._hashes) if to else len(self._steps)
+        begin = None if end is None else self._place(under, self._hashes[: end + 1])
+        if begin is None:
             return Stale()
-        # A version the run came back to says again what it said then: the last place counts.
-        last = len(self._hashes) - 1 - self._hashes[::-1].index(under)
-        for step in self._steps[last:]:
+        for step in self._steps[begin:end]:
             carried = step(codes)
             if isinstance(carried, Stale):
                 return carried
             codes = carried
         return codes
+
+    def _place(self, wanted: str, hashes: list[str]) -> int | None:
+        """A version the run came back to says again what it said then: its last place counts."""
+        wanted = wanted or hashes[0]
+        places = [at for at, known in enumerate(hashes) if known == wanted]
+        return places[-1] if places else None
 
     def shown(self, proposal: Proposal, under: str = "") -> tuple[Proposal, Stale | None]:
         """``proposal`` with its codes carried over, as far as they can be.

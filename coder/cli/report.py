@@ -82,6 +82,7 @@ def show(report: Report) -> None:
             console.print(line)
     if report.acceptance:
         console.print(_acceptance(report))
+        _notes(wording.acceptance_notes(report)[1:])
         figures = ((wording.accepter(a), "", a.acceptance) for a in report.acceptance)
         _notes(wording.footnotes(figures))
     if changes := wording.changes(report):

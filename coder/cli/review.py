@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 if TYPE_CHECKING:
+    from coder.learning import Learner
     from coder.store import Run
+    from coder.study import Study
 
 _ORDERS = ("random", "uncertain", "disagreement", "novel", "file")
 
@@ -33,6 +36,11 @@ _ORDERS = ("random", "uncertain", "disagreement", "novel", "file")
 @click.option("--blind", is_flag=True, help="Code every issue before its suggestion is shown.")
 @click.option("--blind-share", type=float, help="The same for this share of issues.  [0 to 1]")
 @click.option("--holdout", type=float, help="Show no suggestion for this share.  [0 to 1]")
+@click.option(
+    "--learn/--no-learn",
+    default=None,
+    help="Whether later suggestions learn from your answers (built-in classifier only).",
+)
 def command(
     name: str,
     rater: str,
@@ -46,6 +54,7 @@ def command(
     blind: bool,
     blind_share: float | None,
     holdout: float | None,
+    learn: bool | None,
 ) -> None:
     """Go through proposals one by one.
 
@@ -55,6 +64,7 @@ def command(
     stopped. Without a terminal to draw on, --plain is used by itself.
     """
     from coder.cli.review_words import summary
+    from coder.cli.terminal import plain as plain_text
     from coder.codebook import resolver
     from coder.errors import UsageError
     from coder.keymap import keymap
@@ -67,7 +77,7 @@ def command(
     if blind and blind_share is not None:
         raise UsageError("--blind and --blind-share exclude each other", "give one of them")
     share = 1.0 if blind else blind_share
-    study = Study.open(review={"blind_share": share, "holdout": holdout})
+    study = Study.open(review={"blind_share": share, "holdout": holdout, "learn": learn})
     settings = study.settings.review
     keys = keymap(study.settings.keys)
     run = Run.open(study.runs, name)
@@ -81,9 +91,13 @@ def command(
     other = Run.open(study.runs, against) if against else None
     if order == Order.NOVEL:
         _say_once(run)
-    decisions, labels = run.decision_journal(rater), run.label_journal(rater)
-    with decisions.writing("coder review"), labels.writing("coder review"):
-        session = ReviewSession(run, rater, Order(order), only, other, shares=shares, keys=keys)
+    with ExitStack() as held:
+        for journal in (run.decision_journal(rater), run.label_journal(rater)):
+            held.enter_context(journal.writing("coder review"))
+        learner = held.enter_context(_learner(study, run, rater))
+        session = ReviewSession(
+            run, rater, Order(order), only, other, shares=shares, keys=keys, suggester=learner
+        )
         if plain or not can_draw():
             from coder.cli.review_plain import review_plain
 
@@ -92,7 +106,17 @@ def command(
             from coder.cli.screen.app import review_on_screen
 
             review_on_screen(session)
+    if learner is not None and learner.failure:
+        click.echo(plain_text(f"suggestions did not learn from your answers: {learner.failure}"))
     click.echo(summary(session))
+
+
+def _learner(study: Study, run: Run, rater: str) -> AbstractContextManager[Learner | None]:
+    from coder.learning import Learner, learns
+
+    if not (study.settings.review.learn and learns(run.manifest)):
+        return nullcontext()
+    return Learner(run, rater, embedder=study.settings.retrieval.embedder, cache=study.cache)
 
 
 def can_draw() -> bool:

@@ -20,6 +20,7 @@ from coder.cli.review_words import (
     addressed,
     compared,
     keys,
+    learnt,
     memo_of,
     names,
     no_answer,
@@ -282,7 +283,8 @@ class _Lines:
             told = self._session.confidence
             confidence = told(proposal.codes[0]) if proposal.codes else None
             how_sure = "" if confidence is None else f", {sure(self._session, confidence)}"
-            click.echo(f"suggested: {names(self._book, item.suggested)}{how_sure}")
+            whose = f", {learnt(self._session)}" if self._session.taught else ""
+            click.echo(f"suggested: {names(self._book, item.suggested)}{how_sure}{whose}")
         for code_id in item.suggested:
             code = self._book.by_id.get(code_id)
             if code is None:

@@ -198,9 +198,14 @@ def sure(session: ReviewSession, confidence: float) -> str:
     """The confidence in words that do not promise a probability where it is none."""
     if session.calibrated:
         return f"{percent(confidence)} sure (calibrated)"
-    if session.run.manifest.model.get("calibrated") is False:
+    if session.run.manifest.model.get("calibrated") is False and not session.taught:
         return f"similarity {percent(confidence)}"
     return f"{percent(confidence)} sure"
+
+
+def learnt(session: ReviewSession) -> str:
+    """Whose judgement the suggestion repeats where it is the rater's own; empty otherwise."""
+    return f"learnt from your {session.taught:,} answers" if session.taught else ""
 
 
 def duration(seconds: float) -> str:

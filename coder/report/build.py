@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import combinations
 
 from coder.agreement import agree, agree_many
@@ -17,12 +18,11 @@ from coder.records import (
     Codebook,
     Decision,
     Issue,
-    Mode,
     Proposal,
     ScoredCode,
     Status,
 )
-from coder.report.acceptance import acceptance
+from coder.report.acceptance import acceptances
 from coder.report.model import (
     RESOLVED,
     Case,
@@ -90,11 +90,14 @@ class _Builder:
         for proposal in run.proposals:
             by_id[proposal.id] = latest[proposal.issue_id] = proposal
         self.proposals = {i: latest[i] for i in run.issues if i in latest}
+        suggestions = [p for rater in run.raters() for p in run.suggestion_journal(rater)]
+        self.learnt = {suggestion.id for suggestion in suggestions}
+        by_id |= {suggestion.id: suggestion for suggestion in suggestions}
         self.raters = raters(run, by_id)
         self.model = model_side(run, self.proposals)
         # A decision is about the proposal that was shown, even when a later one replaced it.
         self.shown = {
-            rater.name: model_side(run, self.proposals | _shown(rater.decisions, by_id))
+            rater.name: self._shown(rater.decisions, by_id)
             for rater in self.raters
             if rater.decisions
         }
@@ -104,6 +107,14 @@ class _Builder:
             self.levels = ("category", "code")
         self.category = {code.id: self.book.category(code.id) for code in self.book.codes}
         self.groups = {issue.id: issue.repo for issue in run.issues.values() if issue.repo}
+
+    def _shown(self, decisions: Mapping[str, Decision], by_id: Mapping[str, Proposal]) -> Side:
+        shown = {i: by_id[d.proposal_id] for i, d in decisions.items() if d.proposal_id in by_id}
+        side = model_side(self.run, self.proposals | shown)
+        # What was learnt from the rater is not what this run's model says.
+        learnt = {i: Why.LEARNT for i, p in shown.items() if p.id in self.learnt}
+        answers = {i: codes for i, codes in side.answers.items() if i not in learnt}
+        return replace(side, answers=answers, left_out={**side.left_out, **learnt})
 
     def report(self) -> Report:
         pairs = tuple(self._pairs())
@@ -123,10 +134,11 @@ class _Builder:
             pairs=pairs,
             together=tuple(self._together()),
             acceptance=tuple(
-                acceptance(rater, mode, self.groups, draws=self.draws, seed=self.seed)
+                row
                 for rater in self.raters
-                for mode in Mode
-                if any(d.mode is mode for d in (*rater.decisions.values(), *rater.memos))
+                for row in acceptances(
+                    rater, self.learnt, self.groups, draws=self.draws, seed=self.seed
+                )
             ),
             codebook_changes=tuple(_changes(self.raters)),
             prevalence=tuple(self._prevalence()),
@@ -378,10 +390,6 @@ def _changes(raters: Iterable[Rater]) -> Iterator[ProposedChange]:
                 codes=memo.codes,
                 memo=memo.memo,
             )
-
-
-def _shown(decisions: Mapping[str, Decision], by_id: Mapping[str, Proposal]) -> dict[str, Proposal]:
-    return {i: by_id[d.proposal_id] for i, d in decisions.items() if d.proposal_id in by_id}
 
 
 def _judgements(rater: Rater, issue_id: str) -> Iterator[Judgement]:

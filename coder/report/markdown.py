@@ -18,7 +18,6 @@ from coder.report.sentences import (
     warnings,
 )
 from coder.report.wording import (
-    ACCEPTANCE,
     BASELINE,
     CHANGES,
     DISAGREEMENTS,
@@ -27,6 +26,7 @@ from coder.report.wording import (
     STATUS,
     UNCORRECTED,
     Names,
+    acceptance_notes,
     accepter,
     adjudicated,
     code_notes,
@@ -243,7 +243,7 @@ def _acceptance(report: Report) -> Iterator[str]:
     if not report.acceptance:
         return
     yield "## Acceptance (assisted decisions)"
-    yield ACCEPTANCE
+    yield from acceptance_notes(report)
     yield _table(
         ("rater", "accept", "correct", "reject", "skip", "flag", "accepted", "set aside"),
         [

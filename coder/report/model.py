@@ -48,6 +48,7 @@ class Why(StrEnum):
     CATEGORY_ONLY = "category_only"
     ONE_LABEL = "one_label"
     UNRESOLVED = "unresolved"
+    LEARNT = "learnt"
 
 
 class CodeName(Record):
@@ -190,11 +191,13 @@ class Acceptance(Record):
     """What one rater did with the proposals shown: acceptance, which is not agreement.
 
     ``acceptance`` is accept over accept, correct and reject; skips and flags are no answer.
-    Decisions after a blind label (``mode``) are counted apart from those without one.
+    Decisions after a blind label (``mode``) are counted apart from those without one, those about
+    suggestions ``learnt`` from the rater's own answers apart from those about the run's proposals.
     """
 
     rater: str
     mode: Mode = Mode.ASSISTED
+    learnt: bool = False
     decisions: int
     accept: int
     correct: int

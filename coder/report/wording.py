@@ -48,6 +48,7 @@ WHY = {
     Why.CATEGORY_ONLY: "coded by category only",
     Why.ONE_LABEL: "labelled by one rater only",
     Why.UNRESOLVED: "with a disagreement not resolved",
+    Why.LEARNT: "answered after a suggestion learnt from the rater",
 }
 
 STATUS = {
@@ -77,11 +78,23 @@ CHANGES = {
     Change.MERGE: "to merge codes",
     Change.RULE: "a clearer rule",
 }
+LEARNT = (
+    "Rows marked 'learnt' are about suggestions of a model fitted to the rater's own earlier "
+    "answers, which takes their side and changes as they go on: they say nothing about the model "
+    "of this run."
+)
 
 
 def accepter(row: Acceptance) -> str:
-    """Whose acceptance a row tells, and after what."""
-    return row.rater if row.mode is Mode.ASSISTED else f"{row.rater} ({row.mode})"
+    """Whose acceptance a row tells, after what, and of which suggestions."""
+    about = [row.mode.value] if row.mode is not Mode.ASSISTED else []
+    about += ["learnt"] if row.learnt else []
+    return f"{row.rater} ({', '.join(about)})" if about else row.rater
+
+
+def acceptance_notes(report: Report) -> tuple[str, ...]:
+    """What a reader must know about the rows of acceptance."""
+    return (ACCEPTANCE, *([LEARNT] if any(row.learnt for row in report.acceptance) else []))
 
 
 def changes(report: Report) -> str:

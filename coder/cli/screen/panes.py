@@ -15,6 +15,7 @@ from coder.cli.review_words import (
     addressed,
     compared,
     keys,
+    learnt,
     memo_of,
     names,
     no_answer,
@@ -143,6 +144,8 @@ def answer(session: ReviewSession, narrow: bool) -> Content:
         parts += _asked(session)
     else:
         parts += _verdict(session, item, item.proposal, narrow)
+    if session.taught:
+        parts += [(f"{learnt(session)}\n", "$text-accent")]
     parts += _options(session)
     for warning in (unread(item), addressed(item.issue, session.codebook)):
         if warning:
