@@ -129,7 +129,9 @@ def test_whatever_fails_all_end_nothing_is_paid_twice_and_the_cap_holds(tmp_path
         session("9")
     run = Run.open(tmp_path / "runs", "r")
     ended = Counter(p.status for p in run.latest_proposals().values())
-    assert set(run.latest_proposals()) == set(reported) == {issue.id for issue in issues}
+    assert set(run.latest_proposals()) == {issue.id for issue in issues}
+    # Proposals are written in groups: Ctrl-C may come before the last of one are reported.
+    assert set(reported.values()) == {1} and reported.total() > 900
     assert ended[Status.OK] > 900 and ended[Status.REFUSED] > 5 and ended.total() == 1000
 
     # Paid once: no request that had its answer was made again, by our books; nor by the server's,
