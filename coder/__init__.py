@@ -6,6 +6,7 @@ The map, from the ground up; imports run downwards only:
     records       every data type; canonical JSON; content hashes
     resources     finds prompts and codebooks: path given > study folder > shipped
     codebook      YAML -> Codebook, every problem with its line; names -> codes
+    changes       two versions of a codebook -> what changed, and what an answer is in the new one
     study         the study folder and its settings
     text          the structure of an issue's text: sentences, code, logs, template parts
     evidence      finds quotes in the text
@@ -17,13 +18,19 @@ The map, from the ground up; imports run downwards only:
     sources/      other people's files -> issues and labels
     store         the run folder
     proposers/    issue -> proposal: the embedded classifier, any chat model
+    versions      a run under several versions of its codebook: what is carried over or stale
     propose       makes or resumes a run
     history       what a rater has done, from both of their files
     modes         whose suggestion is hidden until, or for ever
     keymap        the review's keys
+    bump          makes the next version of a codebook
+    suggest       what a codebook does not cover, as candidate codes
     review        the state machine of a review
+    merge         takes another copy of a run into this one
+    learning      suggestions that learn from a rater's answers; refit is the process behind it
     audit/        what a run's files prove, and what its model says when asked again
     report/       run -> tables, figures, Markdown, JSON, HTML
+    adjudication  the state machine of resolving disagreements
     doctor        what is present and what is missing
     cli/          one file per verb, and all that touches a terminal
 """

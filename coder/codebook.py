@@ -19,9 +19,10 @@ _BOOK_KEYS = {
     "id", "name", "version", "unit", "cardinality", "allow_none", "instructions", "source", "codes",
 }  # fmt: skip
 _CODE_KEYS = {
-    "id", "name", "definition", "include", "exclude", "examples", "parent", "source", "children",
+    "id", "name", "definition", "include", "exclude", "examples", "parent", "source", "replaces",
+    "children",
 }  # fmt: skip
-_LISTS = ("include", "exclude", "examples")
+_LISTS = ("include", "exclude", "examples", "replaces")
 _NONE_WORDS = {NONE_CODE, "no code fits", "none fits", "no code"}
 
 
@@ -217,6 +218,16 @@ def _validate(entries: list[_Entry], problems: list[Problem]) -> list[Code]:
                 )
             )
         siblings.setdefault(sibling, entry.lines.get("name", line))
+        replaced = entry.fields.get("replaces", ())
+        assert isinstance(replaced, tuple)
+        for former in replaced:
+            line = entry.lines["replaces"]
+            if not _ID.fullmatch(former):
+                problems.append(Problem(line, f"'replaces' lists ids of codes: {_bad_id(former)}"))
+            elif former == NONE_CODE:
+                problems.append(Problem(line, f"{NONE_CODE!r} is reserved: it is not replaced"))
+            elif former == code_id:
+                problems.append(Problem(line, f"code {code_id!r} cannot replace itself"))
     for entry in entries:
         parent = entry.fields.get("parent")
         if parent and parent not in seen:

@@ -15,6 +15,7 @@ from operator import itemgetter
 from typing import Literal
 
 from coder.records import Action, Decision, Label, Mode, now
+from coder.sampling import Draw, Drawn
 
 REVIEW = "review"
 """The ``source`` of labels given in a review."""
@@ -51,6 +52,8 @@ class History:
         """Every decision that stands, memos too, by id, in the order they were made."""
         self.steps: dict[str, Step] = {}
         """What could be taken back, in the order it was done."""
+        self.met: dict[str, Draw] = {}
+        """How each issue came before the rater first, in that order."""
         self.seen: set[str] = set()
         """The issues of which a decision says that the suggestion was on the screen."""
         self._latest: datetime | None = None
@@ -68,6 +71,8 @@ class History:
 
     def add_label(self, label: Label) -> None:
         self._pass(label.at)
+        if label.source == REVIEW:
+            self._meet(label)
         key = f"label of {label.issue_id}"
         self.steps.pop(key, None)
         if label.withdrawn:
@@ -80,6 +85,7 @@ class History:
 
     def add_decision(self, decision: Decision) -> None:
         self._pass(decision.at)
+        self._meet(decision)
         if decision.seen:
             self.seen.add(decision.issue_id)
         if decision.action is Action.UNDO:
@@ -107,6 +113,9 @@ class History:
                 return decision.codes
         label = self.labels.get(issue_id)
         return label.codes if label else None
+
+    def _meet(self, record: Drawn) -> None:
+        self.met.setdefault(record.issue_id, Draw(record.queue, record.chance, record.weight))
 
     def _take_back(self, undo: Decision) -> None:
         self.decisions.pop(undo.undoes, None)

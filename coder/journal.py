@@ -76,18 +76,13 @@ class Journal(Generic[R]):
     def append(self, records: Iterable[R]) -> None:
         """Write ``records`` in one write and fsync; on return they are on disk."""
         previous = self._last if self._last is not None else self._recover()
-        chunk = bytearray()
-        for record in records:
-            fields: dict[str, Any] = {**record.model_dump(mode="json"), "prev": previous}
-            line = canonical_json(fields).encode("utf-8")
-            previous = hashlib.sha256(line).hexdigest()
-            chunk += line + b"\n"
+        chunk, previous = chained(previous, records)
         if not chunk:
             return
         size = self.path.stat().st_size if self.path.exists() else 0
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            _write(self.path, bytes(chunk))
+            _write(self.path, chunk)
         except OSError as error:
             # Half a line may have reached the disk: take it back, so every line there is whole.
             with contextlib.suppress(OSError):
@@ -136,6 +131,17 @@ class Journal(Generic[R]):
         if whole < self.path.stat().st_size:
             os.truncate(self.path, whole)
         return last
+
+
+def chained(previous: str, records: Iterable[Record]) -> tuple[bytes, str]:
+    """``records`` as lines that follow a line of this hash, and the hash of the last one."""
+    chunk = bytearray()
+    for record in records:
+        fields: dict[str, Any] = {**record.model_dump(mode="json"), "prev": previous}
+        line = canonical_json(fields).encode("utf-8")
+        previous = hashlib.sha256(line).hexdigest()
+        chunk += line + b"\n"
+    return bytes(chunk), previous
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal
+from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 NONE_CODE = "none"
 """How "no code fits" is written in label files and tables; never the id of a real code."""
@@ -121,6 +122,8 @@ class Code(Record):
     examples: tuple[str, ...] = ()
     parent: str | None = None
     source: str = ""
+    replaces: tuple[str, ...] = ()
+    """Ids of earlier versions that this code takes the place of."""
 
 
 class Cardinality(StrEnum):
@@ -161,7 +164,12 @@ class Codebook(Record):
 
     @cached_property
     def hash(self) -> str:
-        return content_hash("codebook.v1", self.model_dump(mode="json"))
+        fields = self.model_dump(mode="json")
+        for code in fields["codes"]:
+            if not code["replaces"]:
+                # Left out, so that codebooks from before there was such a field keep their hash.
+                del code["replaces"]
+        return content_hash("codebook.v1", fields)
 
     def changed(self, **fields: Any) -> Codebook:
         """A copy with other fields. Not by ``model_copy``, which keeps what is cached above."""
@@ -462,6 +470,21 @@ class Consent(Record):
     at: datetime = Field(default_factory=now)
 
 
+def is_loopback(address: str) -> bool:
+    """Whether the server at an address stands on this machine."""
+    host = urlsplit(address).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def server_identity(address: str) -> str:
+    """What tells a server from others: its address. One on this machine is given another port at
+    every start, perhaps, so there only the rest counts."""
+    if not is_loopback(address):
+        return address
+    parts = urlsplit(address)
+    return urlunsplit((parts.scheme, "localhost", parts.path, parts.query, parts.fragment))
+
+
 class Manifest(Record):
     """What a run was made of; written once, before the first proposal."""
 
@@ -484,6 +507,14 @@ class Manifest(Record):
     seed: int = 0
     versions: dict[str, str] = {}
     git: dict[str, Any] = {}
+
+    @field_validator("model")
+    @classmethod
+    def _by_identity(cls, model: dict[str, Any]) -> dict[str, Any]:
+        # Older runs name the port.
+        if isinstance(address := model.get("base_url"), str):
+            return {**model, "base_url": server_identity(address)}
+        return model
 
 
 class Calibration(Record):
@@ -546,15 +577,20 @@ class Refit(Record):
     """The embedded classifier fitted anew to what one rater has answered so far.
 
     ``labels_hash`` is over those answers; suggestions made with it name it as their ``model``.
+    ``labels`` and ``decisions`` are how many lines of the rater's files had been read, so that the
+    answers can be found again.
     """
 
     version: int = Field(ge=1)
     rater: str
     answers: int
+    labels: int = 0
+    decisions: int = 0
     labels_hash: str
     codebook_hash: str
     model: str
     seconds: float = 0.0
+    """Until it had made its first proposal."""
     at: datetime = Field(default_factory=now)
 
 

@@ -15,14 +15,15 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from coder.changes import Stale
 from coder.confidence import calibrated, calibrations
 from coder.errors import UsageError
 from coder.history import REVIEW, History, Step
 from coder.keymap import KEYS, spelled
 from coder.modes import Shares
-from coder.queues import Entry, Order, Pile, arrange, chance
+from coder.queues import EVERYTHING, Entry, Only, Order, Pile, Queue
 from coder.records import (
     Action,
     Cardinality,
@@ -35,8 +36,11 @@ from coder.records import (
     Label,
     Mode,
     Proposal,
+    ScoredCode,
 )
+from coder.sampling import Draw
 from coder.store import Run
+from coder.versions import Versions
 
 PACE_FROM, PACE_OVER = 10, 20
 """How many of this session's last decisions the pace is taken from, at least and at most."""
@@ -46,16 +50,19 @@ PACE_FROM, PACE_OVER = 10, 20
 class Item:
     """What is before the rater: an issue, the proposal for it, and how the queue came to it.
 
-    ``proposal`` is ``None`` while it is hidden, so that no front end can show what it must not.
+    ``proposal`` is ``None`` while it is hidden, so that no front end can show what it must not. Its
+    codes are those of the codebook of now; where they are ``stale`` there are none.
     """
 
     issue: Issue
     proposal: Proposal | None
     proposal_id: str
-    chance: float
+    draw: Draw
     mode: Mode = Mode.ASSISTED
     own: tuple[str, ...] | None = None
-    """The rater's blind label, once there is one."""
+    """The rater's blind label in the codebook of now, once there is one."""
+    stale: Stale | None = None
+    """Why the suggestion has no codes in the codebook of now; hidden as long as it is."""
 
     @property
     def suggested(self) -> tuple[str, ...]:
@@ -80,7 +87,14 @@ class Item:
     @property
     def acceptable(self) -> bool:
         """Whether there is an answer to accept; a failed proposal is never a code."""
-        return self.proposal is not None and self.proposal.status.answered
+        return self.proposal is not None and self.proposal.status.answered and self.stale is None
+
+    @property
+    def state(self) -> str:
+        """How the model's attempt stands: ``hidden``, ``stale``, or the status it ended in."""
+        if self.proposal is None:
+            return "hidden"
+        return "stale" if self.stale else self.proposal.status.value
 
 
 @dataclass(frozen=True)
@@ -108,6 +122,20 @@ class Progress:
         return None if self.pace is None else self.pace * (self.total - self.done)
 
 
+class Suggester(Protocol):
+    """Has other suggestions than the run's own: see :class:`coder.learning.Learner`."""
+
+    def for_(self, issue_id: str, ahead: Iterator[str]) -> Proposal | None: ...
+
+    def prepare(self, issue_id: str, ahead: Iterator[str]) -> None: ...
+
+    def labelled(self, issue_id: str, stands: bool) -> None: ...
+
+    def answered(self, issue_id: str, action: Action | None) -> None: ...
+
+    def answers(self, proposal: Proposal) -> int: ...
+
+
 class ReviewSession:
     """One rater going through one run.
 
@@ -118,6 +146,9 @@ class ReviewSession:
 
     A skip only postpones: the issue comes back after all others, once in this session and again in
     the next. A flag is an answer ("to be discussed") and takes the issue out of the queue.
+
+    An issue belongs to the queue that put it before the rater first, also when they answer it anew
+    after an undo or in another queue.
     """
 
     def __init__(
@@ -125,13 +156,15 @@ class ReviewSession:
         run: Run,
         rater: str,
         order: Order = Order.RANDOM,
+        only: Only = EVERYTHING,
+        against: Run | None = None,
         clock: Callable[[], float] = time.monotonic,
         shares: Shares = Shares(),  # noqa: B008  (frozen)
         keys: Mapping[str, str] = KEYS,
+        suggester: Suggester | None = None,
     ) -> None:
         self.run = run
         self.rater = rater
-        self.order = order
         self.codebook = run.codebook
         self.journal = run.decision_journal(rater)
         self.label_journal = run.label_journal(rater)
@@ -144,16 +177,17 @@ class ReviewSession:
         """The category whose subcodes the digits stand for, while a suggestion is hidden."""
         self.selected: tuple[str, ...] = ()
         """The codes chosen so far, where the codebook allows several."""
-        self.confidence = calibrated(run)
-        """What to show for a scored code."""
-        self.calibrated = bool(calibrations(run))
+        self._calibrated = calibrated(run)
+        self._calibrations = calibrations(run)
+        self._suggester = suggester
         self._clock = clock
         self._pile = Pile(run)
-        self._queue = arrange(self._pile.entries, order, run.manifest.seed)
-        self._entries = {entry.issue_id: entry for entry in self._queue}
-        self._places = {entry.issue_id: at for at, entry in enumerate(self._queue, start=1)}
+        self._versions = Versions(run)
+        self._entries = {entry.issue_id: entry for entry in self._pile.entries}
         self._shares = shares
         self._today: set[str] = set()
+        self._labelled: set[str] = set()
+        """Issues labelled in this session."""
         self._kept: set[str] = set()
         """Issues whose label an undo has just been told to stay."""
         self._paces: list[float] = []
@@ -161,6 +195,16 @@ class ReviewSession:
         """Seconds spent on the item before its suggestion was shown."""
         self._since = clock()
         self._history = History(self.label_journal, self.journal)
+        for issue_id in self._history.answers:
+            self._tell(issue_id)
+        self.queue = Queue(run, rater, self._pile, self._history.met, order, only, against)
+        self._queued = {entry.issue_id for entry in self.queue.entries}
+        if self.queue.tells and (shares.blind or shares.holdout):
+            raise UsageError(
+                f"the queue {self.queue.name!r} tells of the model's answers, "
+                "so no label given in it would be blind",
+                "review in another order, or hide nothing: --blind-share 0 --holdout 0",
+            )
         self._advance()
 
     # --- what to show ---------------------------------------------------------------------------
@@ -168,6 +212,22 @@ class ReviewSession:
     @property
     def several(self) -> bool:
         return self.codebook.cardinality is Cardinality.MULTIPLE
+
+    @property
+    def taught(self) -> int:
+        """How many of the rater's answers the suggestion was learnt from; 0: it is the run's."""
+        if self.item is None or self.item.proposal is None or self._suggester is None:
+            return 0
+        return self._suggester.answers(self.item.proposal)
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the run's calibrations hold for the suggestion shown."""
+        return bool(self._calibrations) and not self.taught
+
+    def confidence(self, scored: ScoredCode) -> float | None:
+        """What to show for a scored code of the suggestion."""
+        return scored.confidence if self.taught else self._calibrated(scored)
 
     @property
     def options(self) -> tuple[Option, ...]:
@@ -249,26 +309,27 @@ class ReviewSession:
 
     @property
     def progress(self) -> Progress:
-        actions = [stack[-1].action for stack in self._standing().values()]
+        standing = self._standing().items()
+        actions = [stack[-1].action for issue, stack in standing if not self._waits(issue)]
         postponed = actions.count(Action.SKIP)
         recent = self._paces[-PACE_OVER:]
         return Progress(
             done=len(actions) - postponed + self.unaided,
             postponed=postponed,
-            total=len(self._queue),
+            total=len(self._queued),
             pace=statistics.median(recent) if len(recent) >= PACE_FROM else None,
         )
 
     @property
     def tally(self) -> Counter[Action]:
-        """How many issues of the run stand answered in each way, over all sessions."""
+        """How many issues of the queue stand answered in each way, over all sessions."""
         return Counter(stack[-1].action for stack in self._standing().values())
 
     @property
     def unaided(self) -> int:
-        """How many issues of the run stand answered by a label alone, without a suggestion."""
+        """How many issues of the queue stand answered by a label alone, without a suggestion."""
         alone = (i for i in self._history.labels if i not in self._history.answers)
-        return sum(issue in self._entries and self._answered(issue) for issue in alone)
+        return sum(issue in self._queued and not self._waits(issue) for issue in alone)
 
     def neighbours(self) -> Iterator[tuple[Example, float]]:
         """The labelled issues the suggestion leans on with their scores, the highest first."""
@@ -277,6 +338,9 @@ class ReviewSession:
         examples = {example.issue.id: example for example in self.run.examples}
         for near in sorted(self.item.proposal.retrieved, key=lambda near: -near.score):
             known = examples.get(near.issue_id)
+            if known is None and near.issue_id in self._entries:
+                issue, _ = self._pile.read(self._entries[near.issue_id])
+                known = Example(issue=issue, codes=near.codes)
             if known is None:
                 known = Example(issue=Issue(id=near.issue_id), codes=near.codes)
             yield known, near.score
@@ -300,8 +364,7 @@ class ReviewSession:
             raise UsageError("the suggestion is not shown", self.way_out)
         if not item.acceptable:
             raise UsageError(
-                f"there is nothing to accept: the model's answer is {item.proposal.status.value!r}",
-                self.way_out,
+                f"there is nothing to accept: the model's answer is {item.state!r}", self.way_out
             )
         return self._answer(Action.ACCEPT, item.suggested)
 
@@ -416,7 +479,17 @@ class ReviewSession:
 
     def _standing(self) -> dict[str, list[Decision]]:
         answers = self._history.answers
-        return {issue: stack for issue, stack in answers.items() if issue in self._entries}
+        return {issue: stack for issue, stack in answers.items() if issue in self._queued}
+
+    def _waits(self, issue_id: str) -> bool:
+        """Whether the queue still has to show the issue: it has no answer (a skip is one, and so is
+        a label that no suggestion follows), or is to be answered again and was not today."""
+        stack = self._history.answers.get(issue_id)
+        unaided = issue_id in self._history.labels and self._mode(issue_id) is Mode.HOLDOUT
+        if not self.queue.again:
+            return not (stack or unaided)
+        answered = stack is not None and stack[-1].id in self._today
+        return not (answered or (unaided and issue_id in self._labelled))
 
     def _keep(self, item: Item) -> Decision:
         """Stay with the blind label, the suggestion seen."""
@@ -459,7 +532,7 @@ class ReviewSession:
             before=self._history.answered(item.issue.id),
             change=change,
             prompt=self._prompt,
-            **self._circumstances(item),
+            **self._circumstances(item.draw),
         )
         return self._append(decision)
 
@@ -479,7 +552,7 @@ class ReviewSession:
                 shown=undone.shown,
                 before=self._history.answered(undone.issue_id),
                 prompt=undone.prompt,
-                **self._circumstances(self._read(self._entries[undone.issue_id])),
+                **self._circumstances(self._draw(self._entries[undone.issue_id])),
             )
         )
 
@@ -487,15 +560,23 @@ class ReviewSession:
         self.journal.append([decision])
         self._today.add(decision.id)
         self._history.add_decision(decision)
+        if decision.action is not Action.MEMO:
+            self._tell(decision.issue_id)
         self._since = self._clock()
         if decision.action is not Action.UNDO:
             self._kept.clear()
         return decision
 
+    def _tell(self, issue_id: str) -> None:
+        """Tell the suggester how an issue stands."""
+        if self._suggester is not None:
+            stack = self._history.answers.get(issue_id)
+            self._suggester.answered(issue_id, stack[-1].action if stack else None)
+
     def _label(self, item: Item, codes: tuple[str, ...]) -> Label:
         """Write what the rater says before anything is shown, and only then show what comes."""
         memo = "\n".join(memo.memo for memo in self.memos if memo.change is None)
-        label = self._append_label(item, codes, memo=memo, mode=item.mode)
+        label = self._append_label(item.issue.id, item.draw, codes, memo=memo, mode=item.mode)
         self._kept.clear()
         if item.mode is Mode.BLIND_FIRST:
             self._show(self._read(self._entries[item.issue.id]))
@@ -506,38 +587,52 @@ class ReviewSession:
         return label
 
     def _withdraw(self, last: Step) -> Label:
-        item = self._read(self._entries[last.issue_id])
+        draw = self._draw(self._entries[last.issue_id])
         mode = self._history.labels[last.issue_id].mode
-        return self._append_label(item, (), withdrawn=True, mode=mode)
+        return self._append_label(last.issue_id, draw, (), withdrawn=True, mode=mode)
 
-    def _append_label(self, item: Item, codes: tuple[str, ...], **fields: Any) -> Label:
+    def _append_label(
+        self, issue_id: str, draw: Draw, codes: tuple[str, ...], **fields: Any
+    ) -> Label:
         label = Label(
-            issue_id=item.issue.id,
+            issue_id=issue_id,
             rater=self.rater,
             codes=codes,
             source=REVIEW,
-            **self._circumstances(item),
+            **self._circumstances(draw),
             **fields,
         )
         self.label_journal.append([label])
         self._history.add_label(label)
+        self._labelled.add(label.issue_id)
+        if self._suggester is not None:
+            self._suggester.labelled(label.issue_id, not label.withdrawn)
         self._since = self._clock()
         return label
 
-    def _circumstances(self, item: Item) -> dict[str, Any]:
+    def _circumstances(self, draw: Draw) -> dict[str, Any]:
         """When and how the issue came before the rater: the same for labels and decisions."""
         return {
             "seconds": round(self._clock() - self._since, 2),
-            "queue": self.order.value,
-            "chance": item.chance,
+            "queue": draw.queue,
+            "chance": draw.chance,
+            "weight": draw.weight,
             "codebook_hash": self.codebook.hash,
             "at": self._history.next_moment(),
         }
 
+    def _ahead(self) -> Iterator[str]:
+        """The issues that will come up and may have their suggestion shown, mostly in order."""
+        waiting = (e.issue_id for e in self.queue.entries if self._waits(e.issue_id))
+        postponed = (entry.issue_id for entry in self._postponed())
+        for issue_id in (*(e.issue_id for e in self._pending()), *waiting, *postponed):
+            if self._mode(issue_id) is not Mode.HOLDOUT:
+                yield issue_id
+
     def _advance(self) -> None:
         entry = next(self._pending(), None)
         if entry is None:
-            entry = next((e for e in self._queue if not self._answered(e.issue_id)), None)
+            entry = self.queue.following(self._waits)
         if entry is None:
             entry = next(self._postponed(), None)
         if entry is None:
@@ -549,7 +644,7 @@ class ReviewSession:
         """Issues that were labelled blind first and wait for the answer after the suggestion."""
         for issue_id, label in self._history.labels.items():
             waits = label.mode is Mode.BLIND_FIRST and issue_id not in self._history.answers
-            if waits and issue_id in self._entries:
+            if waits and issue_id in self._queued:
                 yield self._entries[issue_id]
 
     def _postponed(self) -> Iterator[Entry]:
@@ -559,43 +654,62 @@ class ReviewSession:
             again = [d for d in stack if d.action is Action.SKIP]
             if (
                 decision.action is Action.SKIP
-                and decision.issue_id in self._entries
+                and decision.issue_id in self._queued
                 and stack[-1].id == decision.id
                 and not (len(again) > 1 and decision.id in self._today)
             ):
                 yield self._entries[decision.issue_id]
 
-    def _answered(self, issue_id: str) -> bool:
-        """Whether the issue needs no answer now: it has one, a skip included, or a label that is
-        never followed by a suggestion."""
-        if issue_id in self._history.answers:
-            return True
-        return issue_id in self._history.labels and self._mode(issue_id) is Mode.HOLDOUT
-
     def _mode(self, issue_id: str) -> Mode:
         """How the issue is coded: as its label was, else as it is drawn; what was seen is seen."""
         label = self._history.labels.get(issue_id)
+        stands = self._own(issue_id) is not None
+        if self.queue.tells and not stands:
+            return Mode.ASSISTED
         if label is not None and label.mode is not None:
-            return label.mode
+            revealed = label.mode is Mode.BLIND_FIRST and not stands
+            return Mode.ASSISTED if revealed else label.mode
         drawn = self._shares.mode(self.rater, issue_id)
-        if issue_id in self._history.seen and not (label and drawn is Mode.BLIND_FIRST):
+        if issue_id in self._history.seen and not (stands and drawn is Mode.BLIND_FIRST):
             return Mode.ASSISTED
         return drawn
 
+    def _own(self, issue_id: str) -> tuple[str, ...] | None:
+        """The rater's label in the codebook of now, ``None`` if there is none or it is stale."""
+        label = self._history.labels.get(issue_id)
+        if label is None:
+            return None
+        carried = self._versions.carry(label.codes, label.codebook_hash)
+        return None if isinstance(carried, Stale) else carried
+
     def _read(self, entry: Entry) -> Item:
         issue, proposal = self._pile.read(entry)
-        place = self._places[entry.issue_id]
-        label = self._history.labels.get(entry.issue_id)
+        own = self._own(entry.issue_id)
         mode = self._mode(entry.issue_id)
-        show = mode is Mode.ASSISTED or (mode is Mode.BLIND_FIRST and label is not None)
+        show = mode is Mode.ASSISTED or (mode is Mode.BLIND_FIRST and own is not None)
+        learnt = self._learnt(entry.issue_id, show)
+        proposal, stale = (learnt, None) if learnt else self._versions.shown(proposal)
         return Item(
             issue,
             proposal if show else None,
             proposal.id,
-            chance(self.order, place, len(self._queue)),
+            self._draw(entry),
             mode,
-            label.codes if label else None,
+            own,
+            stale if show else None,
         )
+
+    def _draw(self, entry: Entry) -> Draw:
+        return self._history.met.get(entry.issue_id) or self.queue.draw(entry.issue_id)
+
+    def _learnt(self, issue_id: str, show: bool) -> Proposal | None:
+        """A suggestion learnt from the rater's answers, if there is one and it may be shown."""
+        if self._suggester is None:
+            return None
+        if show:
+            return self._suggester.for_(issue_id, self._ahead())
+        self._suggester.prepare(issue_id, self._ahead())
+        return None
 
     def _show(self, item: Item) -> None:
         self.item = item

@@ -23,8 +23,8 @@ LEAST_WEIGHT = 0.05
 """Of an issue the model has no doubt about: it comes late, and is not left out."""
 
 _DRAWN = re.compile(
-    r"(?P<order>random|uncertain)(?: calibration=\d+)?(?: part=(?P<share>[\d.e-]+)(?:#\d+)?)?"
-    r"(?: code=\S+)?(?: repo=.*)?"
+    r"(?P<order>random|uncertain)(?: calibration=\d+)?(?: codebook=\d+)?"
+    r"(?: part=(?P<share>[\d.e-]+)(?:#\d+)?)?(?: code=\S+)?(?: repo=.*)?"
 )
 """The names of queues that draw; see ``name_of`` in :mod:`coder.queues`."""
 

@@ -205,9 +205,21 @@ class Run:
             ) from None
 
     @cached_property
-    def codebook(self) -> Codebook:
-        """The codebook as it was when the run was made."""
+    def first_codebook(self) -> Codebook:
+        """The codebook the run was made with, which is the one its model knows."""
         return codebooks.load(self.path / "codebook.yaml")
+
+    @cached_property
+    def history(self) -> tuple[Migration, ...]:
+        """Every change to another version of the codebook, the first one first."""
+        return tuple(self.migrations)
+
+    @cached_property
+    def codebook(self) -> Codebook:
+        """The version people work with now."""
+        if not self.history:
+            return self.first_codebook
+        return codebooks.load(self.path / self.history[-1].file)
 
     @cached_property
     def issues(self) -> Mapping[str, Issue]:
@@ -301,6 +313,11 @@ class Run:
         latest = {label.issue_id: label for label in self.label_journal(rater)}
         return {issue: label for issue, label in latest.items() if not label.withdrawn}
 
+    def adjudicated(self) -> dict[str, Adjudication]:
+        """The last resolution of each issue, withdrawn ones taken back."""
+        latest = {record.issue_id: record for record in self.adjudications}
+        return {issue: record for issue, record in latest.items() if not record.withdrawn}
+
     def decisions(self, rater: str) -> dict[str, Decision]:
         """The rater's standing decision on each issue, undone ones taken back."""
         return standing(self.decision_journal(rater))
@@ -314,7 +331,8 @@ class Run:
 def standing(decisions: Iterable[Decision]) -> dict[str, Decision]:
     """The decision that stands for each issue: the last one that no later record took back.
 
-    Memos are notes beside a decision and never replace one.
+    Memos are notes beside a decision and never replace one. Nor does a skip: who puts off an issue
+    that came again has not taken back what they said before.
     """
     stacks: dict[str, list[Decision]] = {}
     for decision in decisions:
@@ -323,7 +341,11 @@ def standing(decisions: Iterable[Decision]) -> dict[str, Decision]:
             stacks[decision.issue_id] = [d for d in stack if d.id != decision.undoes]
         elif decision.action is not Action.MEMO:
             stack.append(decision)
-    return {issue: stack[-1] for issue, stack in stacks.items() if stack}
+    return {
+        issue: next((d for d in reversed(stack) if d.action is not Action.SKIP), stack[-1])
+        for issue, stack in stacks.items()
+        if stack
+    }
 
 
 def check_name(name: str, what: str) -> str:
@@ -337,8 +359,8 @@ def check_name(name: str, what: str) -> str:
 
 
 def check_rater(name: str) -> str:
-    """``name`` when a person can go by it; reports call the machine's side "model"."""
-    if name.casefold() in ("model", NONE_CODE):
+    """``name`` when a person can go by it; reports call two of their sides otherwise."""
+    if name.casefold() in ("model", "resolved", NONE_CODE):
         raise UsageError(f"no rater can be called {name!r}", "choose another name")
     return check_name(name, "rater")
 

@@ -77,12 +77,12 @@ class ReportSettings(_Section):
 
 
 class ReviewSettings(_Section):
-    """The shares of issues, drawn for each rater, that are coded without having the suggestion."""
-
     blind_share: float = Field(default=0.0, ge=0, le=1)
-    """Coded first, and compared with the suggestion then."""
+    """The share of issues, drawn for each rater, that are coded before the suggestion is shown."""
     holdout: float = Field(default=0.0, ge=0, le=1)
-    """Coded without ever seeing it."""
+    """The share that is coded without ever seeing it."""
+    learn: bool = True
+    """Whether the built-in classifier's suggestions improve with the rater's answers."""
 
 
 class Settings(BaseSettings):

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,26 @@ from coder.cli.main import VERBS
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+BUGS = """\
+id: bugs
+name: Kinds of bugs
+version: "1"
+codes:
+- id: intrinsic
+  name: Intrinsic
+  definition: The fault is in the project's own code.
+- id: extrinsic
+  name: Extrinsic
+  definition: The fault is in a dependency, the platform or the environment.
+"""
+PLATFORM = """\
+- id: extrinsic.platform
+  name: Platform
+  definition: The fault is in the platform.
+  replaces: [extrinsic]
+"""
 
 
 def steps(page: Path) -> list[tuple[str, list[str]]]:
@@ -67,6 +88,14 @@ def prepared(tmp_path, monkeypatch, chat_server) -> Path:
     (folder / "labels.csv").write_text(
         "id,code\n" + "".join(f"{i},model-usage.api-calls\n" for i in ids)
     )
+    (folder / "codebook").mkdir()
+    (folder / "codebook" / "bugs.yaml").write_text(BUGS)
+    (folder / "bugs-2.yaml").write_text(
+        BUGS.replace('"1"', '"2"').replace("id: extrinsic", "id: extrinsic.dependency")
+        .replace("dependency\n", "dependency\n  replaces: [extrinsic]\n") + PLATFORM
+    )  # fmt: skip
+    others = [(ids[0], "none"), *((i, "model-usage.api-calls") for i in ids[1:])]
+    (folder / "bea.csv").write_text("id,code\n" + "".join(f"{i},{c}\n" for i, c in others))
     monkeypatch.setenv("CODER_MODEL__BASE_URL", chat_server)
     monkeypatch.setenv("OPENAI_API_KEY", "key-of-the-tests")
     monkeypatch.setenv("COLUMNS", "80")
@@ -79,6 +108,7 @@ def test_the_page_does_what_it_says(page, prepared):
     if page.parent.name == "docs":
         # The pages go on in the study that the README's tour has made.
         coder(folder, "coder propose first.jsonl --run first")
+        shutil.copytree(folder / "runs" / "first", folder / "from-bea" / "first")
     for command, documented in steps(page):
         if command.startswith("cd "):
             folder = folder / command[3:]

@@ -12,8 +12,8 @@ from support.runs import make_issue, make_proposal, make_run
 
 from coder.errors import RunError, UsageError
 from coder.finder import find_codes
-from coder.queues import Order, Pile, arrange
-from coder.records import Action, ScoredCode, Status
+from coder.queues import Order
+from coder.records import Action, Status
 from coder.review import ReviewSession
 from coder.store import Run
 
@@ -203,41 +203,6 @@ def test_search_by_names_and_whole_words_of_definitions_categories_last(
 ) -> None:
     codes = find_codes(make_run(tmp_path).codebook, typed)
     assert [code.id for code in codes] == found
-
-
-def test_random_order_is_the_same_for_all_and_stable_when_proposals_arrive(tmp_path: Path) -> None:
-    few = make_run(tmp_path, 20, name="few")
-    many = make_run(tmp_path, 40, name="many")
-    order_few = [e.issue_id for e in arrange(Pile(few).entries, Order.RANDOM, 7)]
-    order_many = [e.issue_id for e in arrange(Pile(many).entries, Order.RANDOM, 7)]
-    assert [i for i in order_many if i in order_few] == order_few
-    assert order_few != [f"i{n}" for n in range(1, 21)]
-    assert order_few != [e.issue_id for e in arrange(Pile(few).entries, Order.RANDOM, 8)]
-
-
-def test_chance_is_the_share_of_the_random_queue_seen_so_far(tmp_path: Path) -> None:
-    run = make_run(tmp_path, 4)
-    session = open_session(run, order=Order.RANDOM)
-    decisions = [session.enter() for _ in range(4)]
-    assert [d.chance for d in decisions] == [0.25, 0.5, 0.75, 1.0]
-    assert {d.queue for d in decisions} == {"random"}
-
-
-def test_uncertain_order_puts_the_least_sure_and_the_unanswered_first(tmp_path: Path) -> None:
-    issues = [make_issue(n) for n in range(1, 5)]
-    sure = [0.9, 0.3, None, 0.6]
-    proposals = [
-        make_proposal(issue, codes=(ScoredCode(code="taste.sour", confidence=confidence),))
-        for issue, confidence in zip(issues, sure, strict=True)
-    ]
-    proposals[0] = make_proposal(issues[0], status=Status.FAILED, codes=())
-    run = make_run(tmp_path, issues, proposals)
-    order = [e.issue_id for e in arrange(Pile(run).entries, Order.UNCERTAIN, 0)]
-    assert set(order[:2]) == {"i1", "i3"}
-    assert order[2:] == ["i2", "i4"]
-    session = open_session(run, order=Order.UNCERTAIN)
-    assert session.item is not None
-    assert session.item.chance == 1.0
 
 
 def test_only_the_last_proposal_of_an_issue_is_shown(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ class Compared:
 
 def flagged(run: Run) -> list[Flagged]:
     """The run's issues whose text speaks to a model, in order."""
-    book = run.codebook
+    book = run.first_codebook
     found = []
     for issue in run.issues.values():
         if spans := suspicious(issue.text, book):

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 from coder.audit.log import require_whole
 from coder.codebook import can_hold
+from coder.learning import Answers, taught
+from coder.learning import examples as carried
 from coder.proposers.compose import as_shown
 from coder.proposers.condense import condense
-from coder.records import Call, Example, Issue, Proposal
+from coder.records import Call, Codebook, Example, Issue, Proposal
 from coder.redact import Redactor, known_in, unnumbered
 from coder.retrieval.duplicates import Duplicates
 from coder.store import Run
+from coder.versions import Versions, book_at
 
 FEW_WORDS = 4
 """Texts no longer than this are looked for as whole lines: any prompt may hold such words."""
@@ -32,7 +35,8 @@ class Leak:
 class Leakage:
     """``labelled`` issues have a label among the examples; ``near_duplicates`` are those that an
     example of another id is a near-duplicate of; ``excluded`` had at least one example kept away;
-    ``requests`` are the saved requests that were searched; ``reserved`` are labels that no issue's
+    ``requests`` are the saved requests that were searched; ``suggestions`` were learnt from a
+    rater's own answers; ``reserved`` are labels that no issue's
     model may have seen."""
 
     issues: int
@@ -43,6 +47,7 @@ class Leakage:
     near_duplicates: int
     excluded: int
     requests: int
+    suggestions: int
     leaks: tuple[Leak, ...]
 
 
@@ -72,6 +77,10 @@ def check_leakage(run: Run) -> Leakage:
             away.setdefault(proposal.issue_id, set()).update(proposal.excluded)
         shown.setdefault(proposal.issue_id, set()).update(n.issue_id for n in proposal.retrieved)
         leaks |= dict.fromkeys(_in_proposal(proposal, twins.get(proposal.issue_id, ()), must))
+    suggestions = 0
+    for rater in run.raters():
+        suggestions += sum(1 for _ in run.suggestion_journal(rater))
+        leaks |= dict.fromkeys(_in_suggestions(run, rater, examples))
     requests = 0
     redacted = bool(run.manifest.model.get("redact"))
     for call in run.calls:
@@ -90,6 +99,7 @@ def check_leakage(run: Run) -> Leakage:
         near_duplicates=sum(any(i != issue_id for i in ids) for issue_id, ids in twins.items()),
         excluded=len(kept),
         requests=requests,
+        suggestions=suggestions,
         leaks=tuple(leaks),
     )
 
@@ -108,7 +118,7 @@ def _learnt_from(run: Run, examples: Mapping[str, Example]) -> set[str]:
     all it can hold, a chat model only ever sees what a request shows."""
     if run.manifest.model.get("kind") == "llm":
         return set()
-    return {i for i, example in examples.items() if can_hold(run.codebook, example.codes)}
+    return {i for i, example in examples.items() if can_hold(run.first_codebook, example.codes)}
 
 
 def _in_proposal(proposal: Proposal, twins: Iterable[str], must: set[str]) -> Iterator[Leak]:
@@ -118,6 +128,28 @@ def _in_proposal(proposal: Proposal, twins: Iterable[str], must: set[str]) -> It
         yield Leak(proposal.issue_id, example_id, "it is listed as shown to the model")
     for example_id in sorted(must.intersection(twins).difference(proposal.excluded, shown)):
         yield Leak(proposal.issue_id, example_id, "it is not listed as kept away from the model")
+
+
+def _in_suggestions(run: Run, rater: str, examples: Mapping[str, Example]) -> Iterator[Leak]:
+    """Of the suggestions a rater was shown that were learnt from their own answers, those that may
+    have learnt the answer to their own issue or to a near-duplicate."""
+    labels, decisions = list(run.label_journal(rater)), list(run.decision_journal(rater))
+    versions, fits, learnt = Versions(run), dict[str, Answers](), dict[str, set[str]]()
+    for refit in run.refit_journal(rater):
+        said = fits[refit.model] = taught(refit, labels, decisions, versions)
+        book = book_at(run, refit.codebook_hash) or run.codebook
+        learnt[refit.model] = _taught_with(book, carried(run, refit.codebook_hash), said)
+    ever = {i for said in fits.values() for i in said if i in run.issues}
+    index = Duplicates([*(e.issue for e in examples.values()), *(run.issues[i] for i in ever)])
+    for suggestion in run.suggestion_journal(rater):
+        must = learnt[suggestion.model]
+        near = {twin.id for twin in index.of(run.issues[suggestion.issue_id])}
+        yield from _in_proposal(suggestion, sorted(near & must), must)
+
+
+def _taught_with(codebook: Codebook, examples: Iterable[Example], said: Answers) -> set[str]:
+    codes = {example.issue.id: example.codes for example in examples} | said
+    return {i for i, given in codes.items() if can_hold(codebook, given)}
 
 
 def _in_request(

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from coder import codebook as codebooks
 from coder.errors import CoderError, RunError
 from coder.journal import Journal
+from coder.learning import Answers, answers_hash, taught
 from coder.records import (
+    Adjudication,
+    Assignment,
     Call,
     Decision,
     Example,
     Issue,
     Label,
+    Migration,
     Proposal,
     Record,
+    Refit,
     Reserved,
     content_hash,
 )
 from coder.store import RESERVED, Run, data_hash, labels_hash, reserved_hash
+from coder.versions import Versions
 
 R = TypeVar("R", bound=Record)
 OfCall = Callable[[Call], Iterator[str]]
@@ -79,7 +86,7 @@ def _inputs(run: Run) -> Iterator[Checked]:
     made = run.manifest
 
     def codebook() -> str:
-        return run.codebook.hash
+        return run.first_codebook.hash
 
     def issues() -> str:
         return data_hash(Journal(run.path / "issues.jsonl", Issue))
@@ -103,13 +110,15 @@ def _inputs(run: Run) -> Iterator[Checked]:
         yield _same(run, file, partial(message, file), wanted)
 
 
-def _same(run: Run, file: str, find_hash: Callable[[], str], wanted: str) -> Checked:
-    """``file`` against the hash in the manifest."""
+def _same(
+    run: Run, file: str, find_hash: Callable[[], str], wanted: str, by: str = "the manifest"
+) -> Checked:
+    """``file`` against the hash in the manifest, or wherever else the run says what it is."""
     path = run.path / file
     found = ""
     try:
         found = find_hash()
-        wrong = "" if found == wanted else "is not what the manifest says the run was made with"
+        wrong = "" if found == wanted else f"is not what {by} says the run was made with"
     except (CoderError, OSError, UnicodeDecodeError) as error:
         wrong = str(error)
     if not path.exists():
@@ -132,9 +141,15 @@ def _journals(run: Run) -> Iterator[Checked]:
 
     learnt = {e.issue.id for e in _whole(Journal(run.path / "examples.jsonl", Example))}
 
-    def answers(texts: dict[str, set[str]], proposed: dict[str, str]) -> tuple[OfCall, OfProposal]:
+    def answers(
+        texts: dict[str, set[str]],
+        proposed: dict[str, str],
+        learnt: Collection[str],
+        called_learnt: str = "the run's examples",
+    ) -> tuple[OfCall, OfProposal]:
         """The checks of some calls and of the proposals that rest on them; ``texts`` are hashes of
-        what the issues said, ``proposed`` collects the proposals."""
+        what the issues said, ``proposed`` collects the proposals, ``learnt`` are the labelled
+        issues they may name."""
         called: dict[str, str] = {}
 
         def call(record: Call) -> Iterator[str]:
@@ -154,18 +169,52 @@ def _journals(run: Run) -> Iterator[Checked]:
                 yield from () if same else _refers("call", call_id, record.issue_id, called)
             for shown in (*(near.issue_id for near in record.retrieved), *record.excluded):
                 if shown not in learnt:
-                    yield f"names {shown!r}, which is not among the run's examples"
+                    yield f"names {shown!r}, which is not among {called_learnt}"
 
         return call, proposal
 
     texts = {issue_id: {text} for issue_id, text in (issues or {}).items()}
     proposed: dict[str, str] = {}
-    call, proposal = answers(texts, proposed)
+    call, proposal = answers(texts, proposed, learnt)
 
-    def label(record: Label) -> Iterator[str]:
+    def label(record: Label | Adjudication) -> Iterator[str]:
         yield from unknown(record.issue_id)
 
-    def decider() -> Callable[[Decision], Iterator[str]]:
+    def assignment(record: Assignment) -> Iterator[str]:
+        for issue_id in record.issue_ids:
+            yield from unknown(issue_id)
+
+    def refitter(rater: str, made: dict[str, Answers]) -> Callable[[Refit], Iterator[str]]:
+        """``made`` collects what each fit learnt from, by the fit's name."""
+        labels = Journal(run.path / "labels" / f"{rater}.jsonl", Label)
+        decisions = Journal(run.path / "decisions" / f"{rater}.jsonl", Decision)
+        try:
+            given = (list(labels), list(decisions), Versions(run))
+        except CoderError:
+            given = None  # named with those files
+
+        def refit(record: Refit) -> Iterator[str]:
+            if record.version != len(made) + 1:
+                yield f"is version {record.version}, where {len(made) + 1} would follow"
+            said = taught(record, *given) if given else {}
+            made[record.model] = said
+            if given and (len(said), answers_hash(said)) != (record.answers, record.labels_hash):
+                yield "does not follow from the answers that the rater had given by then"
+
+        return refit
+
+    def suggester(made: dict[str, Answers], proposed: dict[str, str]) -> OfProposal:
+        def suggestion(record: Proposal) -> Iterator[str]:
+            if record.model not in made:
+                proposed[record.id] = record.issue_id
+                yield f"is by {record.model!r}, which is not among the rater's refits"
+                return
+            known = learnt | made[record.model].keys()
+            yield from answers(texts, proposed, known, "what it learnt from")[1](record)
+
+        return suggestion
+
+    def decider(proposed: dict[str, str]) -> Callable[[Decision], Iterator[str]]:
         before: dict[str, str] = {}
 
         def decision(record: Decision) -> Iterator[str]:
@@ -182,10 +231,29 @@ def _journals(run: Run) -> Iterator[Checked]:
     yield _journal(run, run.proposals, proposal)
     if run.calibrations.path.exists():
         yield _journal(run, run.calibrations, lambda _: iter(()))
+    naming = Journal(run.path / "suggest" / "calls.jsonl", Call)
+    if naming.path.exists():
+        yield _journal(run, naming, lambda record: unknown(record.issue_id))
+    if run.migrations.path.exists():
+        yield from _versions(run)
+    if run.assignments.path.exists():
+        yield _journal(run, run.assignments, assignment)
     for path in sorted(run.path.glob("labels/*.jsonl")):
         yield _journal(run, Journal(path, Label), _by(path.stem, label))
+    suggested: dict[str, dict[str, str]] = {}
+    fits: dict[str, dict[str, Answers]] = {}
+    for path in sorted(run.path.glob("refits/*.jsonl")):
+        made = fits.setdefault(path.stem, {})
+        yield _journal(run, Journal(path, Refit), _by(path.stem, refitter(path.stem, made)))
+    for path in sorted(run.path.glob("suggestions/*.jsonl")):
+        own = suggested.setdefault(path.stem, dict(proposed))
+        check = suggester(fits.get(path.stem, {}), own)
+        yield _journal(run, Journal(path, Proposal), check)
     for path in sorted(run.path.glob("decisions/*.jsonl")):
-        yield _journal(run, Journal(path, Decision), _by(path.stem, decider()))
+        own = suggested.get(path.stem, proposed)
+        yield _journal(run, Journal(path, Decision), _by(path.stem, decider(own)))
+    if run.adjudications.path.exists():
+        yield _journal(run, run.adjudications, label)
     for folder in sorted(run.path.glob("audit/*")):
         masked = Journal(folder / "masked-issues.jsonl", Issue)
         if masked.path.exists():
@@ -193,7 +261,7 @@ def _journals(run: Run) -> Iterator[Checked]:
         also = {issue_id: set(found) for issue_id, found in texts.items()}
         for issue in _whole(masked):
             also.setdefault(issue.id, set()).add(issue.hash)
-        call, proposal = answers(also, {})
+        call, proposal = answers(also, {}, learnt)
         calls = Journal(folder / "calls.jsonl", Call)
         if calls.path.exists():
             yield _journal(run, calls, call)
@@ -201,7 +269,31 @@ def _journals(run: Run) -> Iterator[Checked]:
             yield _journal(run, Journal(path, Proposal), proposal)
 
 
-J = TypeVar("J", Label, Decision)
+def _versions(run: Run) -> Iterator[Checked]:
+    """The versions the codebook went through, each file against the hash its migration names."""
+    wanted: dict[str, str] = {}
+    before = run.manifest.codebook_hash
+
+    def migration(record: Migration) -> Iterator[str]:
+        nonlocal before
+        if record.from_hash != before:
+            yield "does not go on from the version before it"
+        before = record.to_hash
+        expected = f"codebooks/{len(wanted) + 1}.yaml"
+        if record.file != expected:
+            yield f"names {record.file!r} as its codebook, not {expected!r}"
+        wanted[expected] = record.to_hash
+
+    yield _journal(run, run.migrations, migration)
+    for file, made in wanted.items():
+        yield _same(run, file, partial(_codebook_hash, run.path / file), made, "migrations.jsonl")
+
+
+def _codebook_hash(path: Path) -> str:
+    return codebooks.load(path).hash
+
+
+J = TypeVar("J", Label, Decision, Refit)
 
 
 def _by(rater: str, check: Callable[[J], Iterator[str]]) -> Callable[[J], Iterator[str]]:
@@ -270,6 +362,10 @@ def _torn(run: Run) -> Iterator[Checked]:
         yield Checked(
             file, lines, last, (), "cut off by a crash and set aside; not part of the log"
         )
+    for path in sorted(run.path.rglob("*.jsonl.from-*")):
+        lines, last = _measure(path)
+        file = path.relative_to(run.path).as_posix()
+        yield Checked(file, lines, last, (), "of another copy; not part of the log")
 
 
 def _measure(path: Path) -> tuple[int, str]:

@@ -79,6 +79,7 @@ def leakage(name: str) -> None:
         ("issues with a near-duplicate among them", found.near_duplicates),
         ("issues that examples were kept away from", found.excluded),
         ("saved requests searched", found.requests),
+        ("suggestions learnt from answers", found.suggestions),
         ("leaked", leaked),
     ):
         table.add_row(what, f"{count:,}")

@@ -1,4 +1,4 @@
-"""``coder codebook``: check a codebook's file, or show it as a tree."""
+"""``coder codebook``: check a codebook's file, show it as a tree, make versions of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from coder.cli.codebook_suggest import suggest
+from coder.cli.codebook_versions import bump, diff, migrate
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group("codebook")
 def command() -> None:
-    """Check and show codebooks."""
+    """Check and show codebooks, and make new versions of them."""
 
 
 @command.command("check")
@@ -88,3 +91,7 @@ def _find(name: str | None) -> Path:
 
     study = Study.open()
     return find("codebook", name or study.settings.codebook, ".yaml", study.root)
+
+
+for part in (diff, bump, migrate, suggest):
+    command.add_command(part)

@@ -72,7 +72,7 @@ def _show_proposals(run: Run) -> None:
     for issue_id in SHOWN:
         issue, proposal = run.issues[issue_id], proposals[issue_id]
         lines = [
-            f"[bold]{safe(run.codebook.path(code.code))}[/] "
+            f"[bold]{safe(run.first_codebook.path(code.code))}[/] "
             + (f"[dim]{scale} {code.confidence:.2f}[/]" if code.confidence is not None else "")
             for code in proposal.codes
         ] or [f"[yellow]{proposal.status.value}[/]"]

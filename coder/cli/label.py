@@ -1,4 +1,4 @@
-"""``coder label``: brings labels that people gave elsewhere into a run, as blind labels."""
+"""``coder label``: brings labels that people gave elsewhere into a run, and takes labels out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 @click.group("label")
 def command() -> None:
-    """Bring blind human labels into a run."""
+    """Bring blind human labels into a run, or out of it."""
 
 
 @command.command("import")
@@ -55,6 +55,46 @@ def import_labels(file: Path, rater: str, name: str, maps: tuple[str, ...]) -> N
         soft_wrap=True,
     )
     console.print(f"Next: coder report {safe(name)}")
+
+
+@command.command("export")
+@click.argument("name")
+@click.option("--rater", help="Only this rater's labels.")
+@click.option("--resolved", is_flag=True, help="What raters agree on, and what was adjudicated.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE.csv",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where the labels go; replaced when it exists.",
+)
+def export_labels(name: str, rater: str | None, resolved: bool, output: Path) -> None:
+    """Write blind labels of run NAME as CSV: id, code, memo, who.
+
+    Those of all raters, of one, or the resolved ones. `coder label import` reads the file back.
+    """
+    from coder.cli.terminal import console, safe
+    from coder.errors import UsageError
+    from coder.journal import write_atomically
+    from coder.report.export import blind_rows, labels_csv, resolved_rows
+    from coder.store import Run
+    from coder.study import Study
+
+    run = Run.open(Study.open().runs, name)
+    if rater and resolved:
+        raise UsageError("--rater and --resolved exclude each other", "give one of them")
+    raters = run.raters()
+    if rater and rater not in raters:
+        raise UsageError(
+            f"run {name!r} has no rater {rater!r}", f"raters: {', '.join(raters) or 'none'}"
+        )
+    if resolved:
+        rows = list(resolved_rows(run))
+    else:
+        rows = [row for who in ([rater] if rater else raters) for row in blind_rows(run, who)]
+    write_atomically(output, labels_csv(rows))
+    console.print(f"{safe(output)}: {_count(len(rows), 'label')}", soft_wrap=True)
 
 
 def _count(n: int, noun: str) -> str:

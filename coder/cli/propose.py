@@ -109,7 +109,7 @@ def command(
     from coder import propose as driver
     from coder.cli import consent
     from coder.cli.labels import read_examples
-    from coder.cli.terminal import console
+    from coder.cli.terminal import console, safe
     from coder.errors import UsageError
     from coder.proposers.spending import Caps
     from coder.resources import find
@@ -121,8 +121,15 @@ def command(
              "requests_per_minute": rpm, "tokens_per_minute": tpm,
              "cache": False if no_cache else None}  # fmt: skip
     study = Study.open(codebook=codebook, model=asked)
-    codebook_path = find("codebook", study.settings.codebook, ".yaml", study.root)
+    wanted = find("codebook", study.settings.codebook, ".yaml", study.root)
+    codebook_path = driver.asked_with(study, name, wanted)
     book = codebooks.load(codebook_path)
+    if codebook_path != wanted:
+        console.print(
+            f"Run {safe(name)} began with version {safe(book.version)} of its codebook: proposals "
+            "are still made under it, and carried over.",
+            soft_wrap=True,
+        )
     loaded = load_issues(issues)
     known = {issue.id: issue for issue in load_issues(labelled_issues)} if labelled_issues else {}
     known |= {issue.id: issue for issue in loaded}
@@ -214,7 +221,10 @@ def _say_what_it_took(study: Study, run: Run) -> None:
     from coder.proposers.prices import find_price
     from coder.proposers.spending import in_words, spent_by
 
-    spent = spent_by(run.calls)
+    calls = list(run.calls)
+    if taken := sum(call.cached for call in calls):
+        console.print(f"Answers that other runs of the study had paid for: {taken:,}.")
+    spent = spent_by(calls)
     if spent.calls:
         model = study.settings.model
         price = find_price(study.root, model.name, model.base_url)

@@ -75,7 +75,7 @@ def injection(name: str, base_url: str | None, control: bool, **caps: Any) -> No
         plan[CONTROL] = [one.issue for one in found]
     with _progress(asker, plan, study) as heard:
         compared = audit.compare(asker, found, control, heard)
-    console.print(_flips(run.codebook, compared, control))
+    console.print(_flips(run.first_codebook, compared, control))
     asked = [one for one in compared if one.flipped is not None]
     console.print(f"With it masked the code changes in {_of([o.flipped for o in compared])}.")
     if control:
@@ -129,7 +129,7 @@ def order(
         raise RunError(
             f"run {run.name!r} has no usable answer to compare with", "finish it: coder propose"
         )
-    books = audit.orders(run.codebook, permute, run.manifest.seed)
+    books = audit.orders(run.first_codebook, permute, run.manifest.seed)
     if len(books) < permute:
         console.print(f"The codebook can be read in no more than {len(books)} other orders.")
     asker = _asker(study, run, audit.NAME, caps)
@@ -139,7 +139,7 @@ def order(
         found = audit.reorder(
             asker, issues, books, control, heard, draws=study.settings.report.draws
         )
-    _ordered(run.codebook, found)
+    _ordered(run.first_codebook, found)
 
 
 def _open(name: str, base_url: str | None) -> tuple[Study, Run]:

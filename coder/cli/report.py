@@ -77,8 +77,16 @@ def show(report: Report) -> None:
             console.print(f"[dim]{safe(guide)}[/]")
     for line in _left_out(blind):
         console.print(line)
+    if report.resolved:
+        resolved = [pair for pair in report.pairs if pair.kind == "resolved"]
+        console.print(_agreement(resolved, names, "Against resolved labels"))
+        console.print(safe(f"{sentences.resolved(report)} {wording.NOT_INDEPENDENT}"))
+        _notes(wording.notes(report, (pair for pair in resolved if pair.n)))
+        for line in _left_out(resolved):
+            console.print(line)
     if report.acceptance:
         console.print(_acceptance(report))
+        _notes(wording.acceptance_notes(report)[1:])
         figures = ((wording.accepter(a), "", a.acceptance) for a in report.acceptance)
         _notes(wording.footnotes(figures))
     if changes := wording.changes(report):
@@ -122,12 +130,14 @@ def _coverage(report: Report) -> str:
     return safe("\n".join(lines))
 
 
-def _agreement(pairs: Sequence[Pair], names: Names) -> Table:
+def _agreement(
+    pairs: Sequence[Pair], names: Names, title: str = "Agreement, blind labels only"
+) -> Table:
     from coder.cli.terminal import safe
     from coder.report import wording
 
     table = plain_table(
-        "Agreement, blind labels only", "pair", "n", "agree", "base",
+        title, "pair", "n", "agree", "base",
         "kappa", "alpha", "AC1",
     )  # fmt: skip
     level = ""

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-_ORDERS = ("random", "uncertain", "file")
+if TYPE_CHECKING:
+    from coder.learning import Learner
+    from coder.store import Run
+    from coder.study import Study
+
+_ORDERS = ("random", "uncertain", "disagreement", "novel", "file")
 
 
 @click.command("review")
@@ -19,19 +26,35 @@ _ORDERS = ("random", "uncertain", "file")
     type=click.Choice(_ORDERS),
     default="random",
     show_default=True,
-    help="Only random allows estimates about the issues you do not review.",
+    help="Which issues first; random and uncertain allow estimates about the others.",
 )
+@click.option("--against", metavar="RUN", help="The other run, for --order disagreement.")
+@click.option("--code", metavar="CODE", help="Only issues the model gave this code or category.")
+@click.option("--repo", help="Only issues of this repository.")
+@click.option("--flagged", type=click.Choice(("me", "anyone")), help="Only issues flagged by whom.")
+@click.option("--stale", is_flag=True, help="Only answers you gave with another codebook.")
 @click.option("--blind", is_flag=True, help="Code every issue before its suggestion is shown.")
 @click.option("--blind-share", type=float, help="The same for this share of issues.  [0 to 1]")
 @click.option("--holdout", type=float, help="Show no suggestion for this share.  [0 to 1]")
+@click.option(
+    "--learn/--no-learn",
+    default=None,
+    help="Whether later suggestions learn from your answers (built-in classifier only).",
+)
 def command(
     name: str,
     rater: str,
     plain: bool,
     order: str,
+    against: str | None,
+    code: str | None,
+    repo: str | None,
+    flagged: Literal["me", "anyone"] | None,
+    stale: bool,
     blind: bool,
     blind_share: float | None,
     holdout: float | None,
+    learn: bool | None,
 ) -> None:
     """Go through proposals one by one.
 
@@ -41,10 +64,12 @@ def command(
     stopped. Without a terminal to draw on, --plain is used by itself.
     """
     from coder.cli.review_words import summary
+    from coder.cli.terminal import plain as plain_text
+    from coder.codebook import resolver
     from coder.errors import UsageError
     from coder.keymap import keymap
     from coder.modes import Shares, salt
-    from coder.queues import Order
+    from coder.queues import Only, Order
     from coder.review import ReviewSession
     from coder.store import Run
     from coder.study import Study
@@ -52,15 +77,28 @@ def command(
     if blind and blind_share is not None:
         raise UsageError("--blind and --blind-share exclude each other", "give one of them")
     share = 1.0 if blind else blind_share
-    study = Study.open(review={"blind_share": share, "holdout": holdout})
+    study = Study.open(review={"blind_share": share, "holdout": holdout, "learn": learn})
     settings = study.settings.review
     keys = keymap(study.settings.keys)
     run = Run.open(study.runs, name)
     shares = Shares(settings.blind_share, settings.holdout, salt(run.manifest))
-    decisions, labels = run.decision_journal(rater), run.label_journal(rater)
-    with decisions.writing("coder review"), labels.writing("coder review"):
-        session = ReviewSession(run, rater, Order(order), shares=shares, keys=keys)
-        if plain or not _can_draw():
+    only = Only(
+        code=resolver(run.codebook)(code) if code else "",
+        repo=repo or "",
+        flagged=flagged or "",
+        stale=stale,
+    )
+    other = Run.open(study.runs, against) if against else None
+    if order == Order.NOVEL:
+        _say_once(run)
+    with ExitStack() as held:
+        for journal in (run.decision_journal(rater), run.label_journal(rater)):
+            held.enter_context(journal.writing("coder review"))
+        learner = held.enter_context(_learner(study, run, rater))
+        session = ReviewSession(
+            run, rater, Order(order), only, other, shares=shares, keys=keys, suggester=learner
+        )
+        if plain or not can_draw():
             from coder.cli.review_plain import review_plain
 
             review_plain(session)
@@ -68,9 +106,27 @@ def command(
             from coder.cli.screen.app import review_on_screen
 
             review_on_screen(session)
+    if learner is not None and learner.failure:
+        click.echo(plain_text(f"suggestions did not learn from your answers: {learner.failure}"))
     click.echo(summary(session))
 
 
-def _can_draw() -> bool:
+def _learner(study: Study, run: Run, rater: str) -> AbstractContextManager[Learner | None]:
+    from coder.learning import Learner, learns
+
+    if not (study.settings.review.learn and learns(run.manifest)):
+        return nullcontext()
+    return Learner(run, rater, embedder=study.settings.retrieval.embedder, cache=study.cache)
+
+
+def can_draw() -> bool:
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     return is_terminal and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def _say_once(run: Run) -> None:
+    """Before the words of all issues are compared, which takes seconds for many thousands."""
+    from coder.queues import novelty_file
+
+    if not novelty_file(run).exists():
+        click.echo("Comparing the words of all issues; kept for the next time.", err=True)

@@ -20,6 +20,7 @@ from coder.cli.review_words import (
     addressed,
     compared,
     keys,
+    learnt,
     memo_of,
     names,
     no_answer,
@@ -275,14 +276,15 @@ class _Lines:
         assert proposal is not None
         missing = no_answer(item)
         if missing:
-            click.echo(f"no suggestion ({proposal.status.value}): {missing}")
+            click.echo(f"no suggestion ({item.state}): {missing}")
             if proposal.error:
                 click.echo(f"  {clean(proposal.error)}")
         else:
             told = self._session.confidence
             confidence = told(proposal.codes[0]) if proposal.codes else None
             how_sure = "" if confidence is None else f", {sure(self._session, confidence)}"
-            click.echo(f"suggested: {names(self._book, item.suggested)}{how_sure}")
+            whose = f", {learnt(self._session)}" if self._session.taught else ""
+            click.echo(f"suggested: {names(self._book, item.suggested)}{how_sure}{whose}")
         for code_id in item.suggested:
             code = self._book.by_id.get(code_id)
             if code is None:

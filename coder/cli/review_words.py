@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from coder.changes import Stale
 from coder.cli.terminal import plain
 from coder.history import Step
 from coder.injection import suspicious
 from coder.keymap import letters
-from coder.records import Action, Change, Codebook, Decision, Issue, Label, Mode, Status
+from coder.records import NONE_CODE, Action, Change, Codebook, Decision, Issue, Label, Mode, Status
 from coder.review import Item, Progress, ReviewSession
 
 QUOTED = 80
@@ -97,7 +98,22 @@ def names(codebook: Codebook, codes: Sequence[str]) -> str:
 
 def no_answer(item: Item) -> str:
     """Why there is no suggestion; empty when there is one."""
+    if item.stale is not None:
+        return f"the codebook has changed since: {became(item.stale)}"
     return _NO_ANSWER.get(item.proposal.status, "") if item.proposal else ""
+
+
+def became(stale: Stale) -> str:
+    """What happened to an answer's code, in words."""
+    change = stale.change
+    if change is None:
+        return "the answer was given with another codebook"
+    if change.code == NONE_CODE:
+        what = "'none fits' has to be thought over"
+    else:
+        into = f" into {', '.join(change.into)}" if change.into else ""
+        what = f"{change.code} was {change.kind}{into}"
+    return plain(f"{what} ({change.note})" if change.note else what)
 
 
 def unread(item: Item) -> str:
@@ -182,9 +198,14 @@ def sure(session: ReviewSession, confidence: float) -> str:
     """The confidence in words that do not promise a probability where it is none."""
     if session.calibrated:
         return f"{percent(confidence)} sure (calibrated)"
-    if session.run.manifest.model.get("calibrated") is False:
+    if session.run.manifest.model.get("calibrated") is False and not session.taught:
         return f"similarity {percent(confidence)}"
     return f"{percent(confidence)} sure"
+
+
+def learnt(session: ReviewSession) -> str:
+    """Whose judgement the suggestion repeats where it is the rater's own; empty otherwise."""
+    return f"learnt from your {session.taught:,} answers" if session.taught else ""
 
 
 def duration(seconds: float) -> str:

@@ -160,8 +160,8 @@ class Reader:
         return tuple(found.values())[:MAX_RUNNERS_UP]
 
 
-def find_object(text: str) -> dict[str, Any] | None:
-    """The first JSON object in ``text`` that names codes, whatever stands around it."""
+def find_object(text: str, keys: Sequence[str] = ("codes", "code")) -> dict[str, Any] | None:
+    """The first JSON object in ``text`` that has one of ``keys``, whatever stands around it."""
     text = _THINKING.sub("", text)
     start = text.find("{")
     while start >= 0:
@@ -170,7 +170,7 @@ def find_object(text: str) -> dict[str, Any] | None:
         except (ValueError, RecursionError):
             end = start + 1
         else:
-            if "codes" in value or "code" in value:
+            if any(key in value for key in keys):
                 return dict(value)
         start = text.find("{", end)
     return None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,22 +16,48 @@ from coder.report.model import Acceptance, Why
 from coder.report.sides import Rater
 
 
+def acceptances(
+    rater: Rater, learnt: Collection[str], groups: Mapping[str, str], *, draws: int, seed: int
+) -> Iterator[Acceptance]:
+    """A row for each way of being shown suggestions, and for each of these one for the run's own
+    proposals and one for those ``learnt`` from the rater; without those nothing is in.
+
+    Who has answered blind before is swayed less than who has not. Memos are counted with the run's
+    own proposals.
+    """
+    for mode in Mode:
+        shown = {i: d for i, d in rater.decisions.items() if d.mode is mode}
+        memos = [memo for memo in rater.memos if memo.mode is mode]
+        taught = {i: d for i, d in shown.items() if d.proposal_id in learnt}
+        own = {i: d for i, d in shown.items() if i not in taught}
+        if own or memos:
+            side = replace(rater, decisions=own, memos=memos)
+            yield acceptance(side, groups, mode=mode, draws=draws, seed=seed)
+        if taught:
+            side = replace(rater, decisions=taught, memos=())
+            yield acceptance(side, groups, mode=mode, learnt=True, draws=draws, seed=seed)
+
+
 def acceptance(
-    rater: Rater, mode: Mode, groups: Mapping[str, str], *, draws: int, seed: int
+    rater: Rater,
+    groups: Mapping[str, str],
+    *,
+    mode: Mode = Mode.ASSISTED,
+    learnt: bool = False,
+    draws: int,
+    seed: int,
 ) -> Acceptance:
     """One rater's decisions by action, and the share of answers that were accepted as proposed.
 
-    Only those of one ``mode``: who has answered blind before is swayed less than who has not.
-    ``groups`` gives each issue's repository. Decisions made with another codebook are counted in
-    ``set_aside`` and nowhere else.
+    ``mode`` and ``learnt`` say what all are about. ``groups`` gives each issue's repository.
+    Decisions that a change of the codebook made stale count in ``set_aside`` and nowhere else.
     """
-    decisions = {i: d for i, d in rater.decisions.items() if d.mode is mode}
     aside = {
         i: why
         for i, why in rater.assisted.left_out.items()
-        if i in decisions and why not in (Why.SKIPPED, Why.FLAGGED)
+        if i in rater.decisions and why not in (Why.SKIPPED, Why.FLAGGED)
     }
-    standing = {i: d.action for i, d in decisions.items() if i not in aside}
+    standing = {i: d.action for i, d in rater.decisions.items() if i not in aside}
     actions = Counter(standing.values())
     reasons: Counter[Why] = Counter(aside.values())
     answered = {
@@ -41,13 +68,14 @@ def acceptance(
     return Acceptance(
         rater=rater.name,
         mode=mode,
-        decisions=len(decisions),
+        learnt=learnt,
+        decisions=len(rater.decisions),
         accept=actions[Action.ACCEPT],
         correct=actions[Action.CORRECT],
         reject=actions[Action.REJECT],
         skip=actions[Action.SKIP],
         flag=actions[Action.FLAG],
-        memos=sum(memo.mode is mode for memo in rater.memos),
+        memos=len(rater.memos),
         set_aside={why: reasons[why] for why in Why if reasons[why]},
         acceptance=_share(answered, groups or None, draws=draws, seed=seed),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import combinations
 
 from coder.agreement import agree, agree_many
@@ -17,14 +18,15 @@ from coder.records import (
     Codebook,
     Decision,
     Issue,
-    Mode,
     Proposal,
     ScoredCode,
     Status,
 )
-from coder.report.acceptance import acceptance
+from coder.report.acceptance import acceptances
 from coder.report.findings import Findings
+from coder.report.levels import Levels
 from coder.report.model import (
+    RESOLVED,
     Case,
     CodebookSummary,
     CodeName,
@@ -46,9 +48,20 @@ from coder.report.model import (
     Why,
 )
 from coder.report.passes import people, same_person
-from coder.report.sides import Codes, Rater, Side, model_side, own_answer, raters, status_of
+from coder.report.resolved import resolve
+from coder.report.sides import (
+    Codes,
+    Rater,
+    Side,
+    model_side,
+    own_answer,
+    proposed,
+    raters,
+    status_of,
+)
 from coder.report.spending import spending
 from coder.store import Run
+from coder.versions import Versions
 
 EXCERPT = 600
 """How many characters of an issue's text a disagreement shows."""
@@ -73,25 +86,36 @@ class _Builder:
         self.price = price
         self.run, self.draws, self.seed = run, draws, seed
         self.book = run.codebook
+        self.versions = Versions(run)
         self.confidence = calibrated(run)
         by_id: dict[str, Proposal] = {}
         latest: dict[str, Proposal] = {}
         for proposal in run.proposals:
             by_id[proposal.id] = latest[proposal.issue_id] = proposal
         self.proposals = {i: latest[i] for i in run.issues if i in latest}
+        suggestions = [p for rater in run.raters() for p in run.suggestion_journal(rater)]
+        self.learnt = {suggestion.id for suggestion in suggestions}
+        by_id |= {suggestion.id: suggestion for suggestion in suggestions}
         self.raters = raters(run, by_id)
         self.model = model_side(run, self.proposals)
         # A decision is about the proposal that was shown, even when a later one replaced it.
         self.shown = {
-            rater.name: model_side(run, self.proposals | _shown(rater.decisions, by_id))
+            rater.name: self._shown(rater.decisions, by_id)
             for rater in self.raters
             if rater.decisions
         }
-        self.levels: tuple[Level, ...] = ("category",)
-        if any(code.parent is not None for code in self.book.codes):
-            self.levels = ("category", "code")
-        self.category = {code.id: self.book.category(code.id) for code in self.book.codes}
+        self.resolution = resolve(run, self.raters)
+        self.at = Levels(self.book)
+        self.levels = self.at.all
         self.groups = {issue.id: issue.repo for issue in run.issues.values() if issue.repo}
+
+    def _shown(self, decisions: Mapping[str, Decision], by_id: Mapping[str, Proposal]) -> Side:
+        shown = {i: by_id[d.proposal_id] for i, d in decisions.items() if d.proposal_id in by_id}
+        side = model_side(self.run, self.proposals | shown)
+        # What was learnt from the rater is not what this run's model says.
+        learnt = {i: Why.LEARNT for i, p in shown.items() if p.id in self.learnt}
+        answers = {i: codes for i, codes in side.answers.items() if i not in learnt}
+        return replace(side, answers=answers, left_out={**side.left_out, **learnt})
 
     def report(self) -> Report:
         pairs = tuple(self._pairs())
@@ -111,13 +135,15 @@ class _Builder:
             coverage=self._coverage(),
             calibrations=tuple(calibrations(self.run).values()),
             usage=spending(self.run, self.raters, self.price),
+            resolved=self.resolution.summary if self.resolution.adjudicated else None,
             pairs=pairs,
             together=tuple(self._together()),
             acceptance=tuple(
-                acceptance(rater, mode, self.groups, draws=self.draws, seed=self.seed)
+                row
                 for rater in self.raters
-                for mode in Mode
-                if any(d.mode is mode for d in (*rater.decisions.values(), *rater.memos))
+                for row in acceptances(
+                    rater, self.learnt, self.groups, draws=self.draws, seed=self.seed
+                )
             ),
             codebook_changes=tuple(_changes(self.raters)),
             prevalence=tuple(self._prevalence()),
@@ -136,6 +162,8 @@ class _Builder:
         sides: list[tuple[Side, Side, Kind]] = [(self.model, side, "blind") for side in blind]
         sides += [(left, right, "blind") for left, right in combinations(blind, 2)]
         sides += [(self.shown[r.name], r.assisted, "assisted") for r in self.raters if r.decisions]
+        if self.resolution.adjudicated:
+            sides += [(side, self.resolution.side, "resolved") for side in (self.model, *blind)]
         for left, right, kind in sides:
             for level in self.levels:
                 yield self._pair(left, right, kind, level)
@@ -152,12 +180,12 @@ class _Builder:
             if why is not None:
                 excluded[why] += 1
                 continue
-            ours[issue_id] = self._at(level, left.answers[issue_id])
-            theirs[issue_id] = self._at(level, right.answers[issue_id])
+            ours[issue_id] = self.at.at(level, left.answers[issue_id])
+            theirs[issue_id] = self.at.at(level, right.answers[issue_id])
         found = agree(
             ours,
             theirs,
-            codes=self._codes(level),
+            codes=self.at.codes(level),
             groups=self._repositories,
             paths=self._paths if level == "code" else None,
             draws=self.draws,
@@ -171,7 +199,7 @@ class _Builder:
             kind=kind,
             level=level,
             intra_rater=same_person(left.name, right.name),
-            majority_agreement=_majority(theirs.values()) if kind == "blind" else None,
+            majority_agreement=_majority(theirs.values()) if kind != "assisted" else None,
             subcategory_given_category=self._nested(ours, theirs) if level == "code" else None,
             excluded={why: excluded[why] for why in Why if excluded[why]},
             **{name: getattr(found, name) for name in kept},
@@ -181,12 +209,12 @@ class _Builder:
         same = [
             i
             for i in ours
-            if set(self._at("category", ours[i])) == set(self._at("category", theirs[i]))
+            if set(self.at.at("category", ours[i])) == set(self.at.at("category", theirs[i]))
         ]
         found = agree(
             {i: ours[i] for i in same},
             {i: theirs[i] for i in same},
-            codes=self._codes("code"),
+            codes=self.at.codes("code"),
             groups=self._repositories,
             draws=self.draws,
             seed=self.seed,
@@ -203,7 +231,7 @@ class _Builder:
         for level in self.levels:
             labels = {
                 side.name: {
-                    issue_id: self._at(level, codes)
+                    issue_id: self.at.at(level, codes)
                     for issue_id, codes in side.answers.items()
                     if level == "category" or not any(c in self.book.children for c in codes)
                 }
@@ -211,7 +239,7 @@ class _Builder:
             }
             found = agree_many(
                 labels,
-                codes=self._codes(level),
+                codes=self.at.codes(level),
                 groups=self._repositories,
                 paths=self._paths if level == "code" else None,
                 draws=self.draws,
@@ -220,15 +248,6 @@ class _Builder:
             yield Together(level=level, agreement=found)
 
     # --- codes ----------------------------------------------------------------------------------
-
-    def _codes(self, level: Level) -> tuple[str, ...]:
-        codes = self.book.children[None] if level == "category" else self.book.leaves
-        return tuple(code.id for code in codes)
-
-    def _at(self, level: Level, codes: Codes) -> Codes:
-        if level == "code":
-            return codes
-        return tuple(dict.fromkeys(self.category[code] for code in codes))
 
     @property
     def _paths(self) -> dict[str, Codes]:
@@ -279,15 +298,15 @@ class _Builder:
     def _prevalence(self) -> Iterator[Prevalence]:
         # Counted over every answer, leaked ones too: this is what the model said, not how well.
         model = {
-            i: tuple(scored.code for scored in p.codes)
+            i: codes
             for i, p in self.proposals.items()
-            if p.status.answered and self.model.left_out.get(i) is not Why.OFF_CODEBOOK
+            if p.status.answered and not isinstance(codes := proposed(p, self.versions), Why)
         }
         people = {r.name: r.blind.answers for r in self.raters if r.blind.answers}
         for level in self.levels:
             ours = self._tally(level, model.values())
             theirs = {name: self._tally(level, a.values()) for name, a in people.items()}
-            for code in (*self._codes(level), NONE_CODE):
+            for code in (*self.at.codes(level), NONE_CODE):
                 yield Prevalence(
                     level=level,
                     code=code,
@@ -299,7 +318,9 @@ class _Builder:
                 )
 
     def _tally(self, level: Level, answers: Iterable[Codes]) -> Counter[str]:
-        return Counter(code for codes in answers for code in self._at(level, codes) or (NONE_CODE,))
+        return Counter(
+            code for codes in answers for code in self.at.at(level, codes) or (NONE_CODE,)
+        )
 
     def _cases(self, pairs: Iterable[Pair]) -> Iterator[Case]:
         differing = {d.issue_id for pair in pairs for d in pair.disagreements}
@@ -311,6 +332,8 @@ class _Builder:
         return scored.model_copy(update={"confidence": self.confidence(scored)})
 
     def _case(self, issue: Issue, proposal: Proposal | None) -> Case:
+        if proposal is not None:
+            proposal, _ = self.versions.shown(proposal)
         return Case(
             issue_id=issue.id,
             repo=issue.repo,
@@ -321,8 +344,16 @@ class _Builder:
             codes=tuple(map(self._told, proposal.codes)) if proposal else (),
             rationale=proposal.rationale if proposal else "",
             evidence=proposal.evidence if proposal else (),
-            judgements=tuple(j for rater in self.raters for j in _judgements(rater, issue.id)),
+            judgements=(
+                *(j for rater in self.raters for j in _judgements(rater, issue.id)),
+                *self._resolved(issue.id),
+            ),
         )
+
+    def _resolved(self, issue_id: str) -> Iterator[Judgement]:
+        if record := self.resolution.adjudicated.get(issue_id):
+            codes = self.resolution.side.answers[issue_id]
+            yield Judgement(rater=RESOLVED, kind="resolved", codes=codes, memo=record.reason)
 
 
 def _majority(reference: Iterable[Codes]) -> Majority | None:
@@ -364,10 +395,6 @@ def _changes(raters: Iterable[Rater]) -> Iterator[ProposedChange]:
                 codes=memo.codes,
                 memo=memo.memo,
             )
-
-
-def _shown(decisions: Mapping[str, Decision], by_id: Mapping[str, Proposal]) -> dict[str, Proposal]:
-    return {i: by_id[d.proposal_id] for i, d in decisions.items() if d.proposal_id in by_id}
 
 
 def _judgements(rater: Rater, issue_id: str) -> Iterator[Judgement]:

@@ -10,6 +10,7 @@ from coder.errors import UsageError
 from coder.records import Calibration, Proposal, Source, content_hash
 from coder.report.sides import Codes, Rater, model_side, raters
 from coder.store import Run
+from coder.versions import Versions
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,13 @@ def calibrate(run: Run, rater: str | None = None) -> list[Calibration]:
     """
     latest = run.latest_proposals()
     chosen = _choose(run, rater, latest)
-    model, blind = model_side(run, latest), chosen.blind
+    model, blind, versions = model_side(run, latest), chosen.blind, Versions(run)
     pairs: dict[Source, list[Pair]] = {}
     for issue_id in model.answers:
         codes = blind.answers.get(issue_id)
         if codes is None or any(code in run.codebook.children for code in codes):
             continue
-        for scored in latest[issue_id].codes:
+        for scored in versions.shown(latest[issue_id])[0].codes:
             if scored.confidence is not None:
                 pairs.setdefault(scored.source, []).append(
                     Pair(issue_id, scored.confidence, scored.code in codes, codes)

@@ -14,11 +14,12 @@ from coder.report.corrected import corrected
 from coder.report.levels import Levels
 from coder.report.model import Corrected, Level, StandIn, Sway, Trend, Trust, Why
 from coder.report.passes import people
-from coder.report.sides import Codes, Rater, Side
+from coder.report.sides import Codes, Rater, Side, proposed
 from coder.report.sway import sway
 from coder.report.trend import trends
 from coder.report.trust import trust
 from coder.store import Run
+from coder.versions import Versions
 
 EPSILON = 0.2
 """What a human's label costs more than a model's, by the test's authors for experts."""
@@ -48,6 +49,10 @@ class Findings:
         return Levels(self.run.codebook)
 
     @cached_property
+    def _versions(self) -> Versions:
+        return Versions(self.run)
+
+    @cached_property
     def _reference(self) -> Rater | None:
         """The person with most labels in their first pass, the first by name on a tie."""
         return max(self._people.values(), key=lambda rater: len(rater.blind.answers), default=None)
@@ -64,10 +69,12 @@ class Findings:
             return ()
         records = sorted(self._records(rater.name), key=lambda record: record.at)
         leaked = {i for i, why in self.model.left_out.items() if why is Why.LEAKED}
+        # Leaked answers too: what the model said is corrected, however it came to say it.
         said = {
-            i: tuple(scored.code for scored in proposal.codes)
+            i: codes
             for i, proposal in self.proposals.items()
-            if proposal.status.answered and self.model.left_out.get(i) is not Why.OFF_CODEBOOK
+            if proposal.status.answered
+            and not isinstance(codes := proposed(proposal, self._versions), Why)
         }
         found = (
             corrected(
@@ -82,8 +89,9 @@ class Findings:
         rater = self._reference
         if rater is None:
             return None
+        carried = {i: self._versions.shown(self.proposals[i])[0] for i in self.model.answers}
         return trust(
-            self.run.codebook, self.proposals, self.model.answers, rater.blind.answers, rater.name,
+            self.run.codebook, carried, self.model.answers, rater.blind.answers, rater.name,
             self.confidence, self.calibrated, self.groups, draws=self.draws, seed=self.seed,
         )  # fmt: skip
 

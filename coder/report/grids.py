@@ -11,6 +11,7 @@ from coder.report.model import Pair, Report, StandIn, Trust
 from coder.report.wording import (
     Names,
     accepter,
+    adjudicated,
     code_notes,
     figure,
     footnotes,
@@ -59,6 +60,21 @@ def agreement(report: Report, pairs: Iterable[Pair]) -> Grid:
         2,
         tuple(notes(report, pairs)),
     )  # fmt: skip
+
+
+def resolved(report: Report, pairs: Iterable[Pair]) -> Grid:
+    """The coefficients of pairs with the resolved labels, and how many were adjudicated."""
+    pairs = list(pairs)
+    plain = agreement(report, pairs)
+    rows = zip(pairs, plain.rows, strict=True)
+    return Grid(
+        "resolved",
+        "Agreement with resolved labels, which are not independent",
+        (*plain.head[:3], "of them adjudicated", *plain.head[3:]),
+        tuple((*row[:3], f"{adjudicated(report, pair):,}", *row[3:]) for pair, row in rows),
+        2,
+        plain.notes,
+    )
 
 
 def left_out(report: Report, pairs: Iterable[Pair]) -> Grid:

@@ -51,6 +51,7 @@ def html(report: Report) -> str:
             prevalence=[
                 (level, list(g)) for level, g in groupby(report.prevalence, lambda p: p.level)
             ],
+            resolved=[pair for pair in report.pairs if pair.kind == "resolved"],
             listed=_listed(report),
             further_notes=_further_notes(report, blind),
             accepted_figures=[(wording.accepter(a), "", a.acceptance) for a in report.acceptance],

@@ -13,18 +13,20 @@ from coder.report.model import Pair, Report
 from coder.report.sentences import (
     baseline_notes,
     headline_sentence,
+    resolved,
     sample,
     warnings,
 )
 from coder.report.wording import (
-    ACCEPTANCE,
-    ASSISTED_DISAGREEMENTS,
     BASELINE,
     CHANGES,
+    DISAGREEMENTS,
+    NOT_INDEPENDENT,
     READING_GUIDE,
     STATUS,
     UNCORRECTED,
     Names,
+    acceptance_notes,
     confidence,
     confusions,
     describe_model,
@@ -55,6 +57,7 @@ def markdown(report: Report) -> str:
         *_agreement(report, names),
         *_together(report),
         f"{text(interval_note(report))}\n\n{text(READING_GUIDE)}",
+        *_resolved(report),
         "## May the model stand in for a rater?",
         *_stand_in(report),
         "## How many issues are really in each code?",
@@ -103,11 +106,22 @@ def _about(report: Report) -> Iterator[str]:
             f"- Model: {text(describe_model(run.model))}",
             *used,
             *([f"- Encoder: {text(str(encoder))}"] if encoder else ()),
-            f"- Codebook: {text(book.name)}, version {text(book.version)} (`{book.hash[:12]}`)",
+            f"- Codebook: {text(book.name)}, version {text(book.version)} (`{book.hash[:12]}`)"
+            + _earlier_version(report),
             f"- Run made: {run.created_at:%Y-%m-%d %H:%M} UTC, seed {run.seed}"
             + (f", issue-coder {text(version)}" if version else ""),
             f"- Issues: {', '.join(issues)} (`{run.data_hash[:12]}`)",
         )
+    )
+
+
+def _earlier_version(report: Report) -> str:
+    run = report.run
+    if run.codebook_hash == report.codebook.hash:
+        return ""
+    return (
+        f"; the model was asked with version {text(run.codebook_version)}, and answers from before "
+        "this version are carried over into it, except where they are stale"
     )
 
 
@@ -156,6 +170,18 @@ def _agreement(report: Report, names: Names) -> Iterator[str]:
 def _bullets(lines: Sequence[str]) -> Iterator[str]:
     if lines:
         yield "\n".join(f"- {text(line)}" for line in lines)
+
+
+def _resolved(report: Report) -> Iterator[str]:
+    if report.resolved is None:
+        return
+    pairs = [pair for pair in report.pairs if pair.kind == "resolved"]
+    yield "## Against resolved labels"
+    yield f"{text(resolved(report))} {NOT_INDEPENDENT}"
+    grid = grids.resolved(report, pairs)
+    yield _drawn(grid)
+    yield from _bullets(grid.notes)
+    yield _drawn(grids.left_out(report, pairs))
 
 
 def _further(pairs: Sequence[Pair], names: Names) -> Iterator[str]:
@@ -241,7 +267,7 @@ def _trends(report: Report) -> Iterator[str]:
 def _acceptance(report: Report) -> Iterator[str]:
     if report.acceptance:
         yield "### Acceptance (assisted decisions)"
-        yield ACCEPTANCE
+        yield from acceptance_notes(report)
         yield from _grid(grids.acceptance(report))
 
 
@@ -285,8 +311,7 @@ def _disagreements(report: Report, names: Names) -> Iterator[str]:
     for pair, found in rows(report):
         if not found:
             continue
-        what = "Disagreements" if pair.kind == "blind" else ASSISTED_DISAGREEMENTS
-        yield f"## {what}: {text(title(pair))}"
+        yield f"## {DISAGREEMENTS[pair.kind]}: {text(pair.left)} and {text(pair.right)}"
         yield (
             f"{min(SHOWN, len(found)):,} of {len(found):,} shown; all are in disagreements.csv. "
             f"{order(report)}"

@@ -32,9 +32,11 @@ from coder.records import (
 
 MODEL = "model"
 """The model's name as a side of a pair."""
+RESOLVED = "resolved"
+"""The name of the resolved labels as a side of a pair."""
 
 Level = Literal["category", "code"]
-Kind = Literal["blind", "assisted"]
+Kind = Literal["blind", "assisted", "resolved"]
 
 
 class Why(StrEnum):
@@ -54,6 +56,9 @@ class Why(StrEnum):
     FAILED = "failed"
     LEAKED = "leaked"
     CATEGORY_ONLY = "category_only"
+    ONE_LABEL = "one_label"
+    UNRESOLVED = "unresolved"
+    LEARNT = "learnt"
 
 
 class CodeName(Record):
@@ -148,9 +153,9 @@ class Pair(Record):
 
     In precision and recall the right side is the reference; in the confusion matrix the left side
     is in rows. Only blind pairs are agreement; an assisted pair shows what acceptance looks like
-    when it is counted as if it were. ``majority_agreement`` is ``None`` for an assisted pair and
-    for one without issues. ``intra_rater`` pairs are one person twice, see
-    :mod:`coder.report.passes`.
+    when it is counted as if it were, a resolved one has the resolved labels on its right.
+    ``majority_agreement`` is ``None`` for an assisted pair and for one without issues.
+    ``intra_rater`` pairs are one person twice, see :mod:`coder.report.passes`.
     """
 
     id: str
@@ -184,15 +189,27 @@ class Together(Record):
     agreement: ManyAgreement
 
 
+class Resolved(Record):
+    """Where the resolved labels came from: issues on which all raters agree, and those adjudicated,
+    ``by`` whom; ``unresolved`` disagreements have none."""
+
+    agreed: int
+    adjudicated_issue_ids: tuple[str, ...]
+    unresolved: int
+    by: tuple[str, ...]
+
+
 class Acceptance(Record):
     """What one rater did with the proposals shown: acceptance, which is not agreement.
 
     ``acceptance`` is accept over accept, correct and reject; skips and flags are no answer.
-    Decisions after a blind label (``mode``) are counted apart from those without one.
+    Decisions after a blind label (``mode``) are counted apart from those without one, those about
+    suggestions ``learnt`` from the rater's own answers apart from those about the run's proposals.
     """
 
     rater: str
     mode: Mode = Mode.ASSISTED
+    learnt: bool = False
     decisions: int
     accept: int
     correct: int
@@ -392,6 +409,8 @@ class Report(Record):
     calibrations: tuple[Calibration, ...] = ()
     """Those in force: the confidences in ``cases`` are calibrated by them."""
     usage: Spending | None = None
+    resolved: Resolved | None = None
+    """``None`` when nothing was adjudicated; then there are no pairs with resolved labels."""
     pairs: tuple[Pair, ...]
     together: tuple[Together, ...]
     acceptance: tuple[Acceptance, ...]

@@ -145,6 +145,18 @@ def baseline_notes(report: Report) -> list[str]:
     ]
 
 
+def resolved(report: Report) -> str:
+    """Where the resolved labels came from, or nothing when nothing was adjudicated."""
+    if report.resolved is None:
+        return ""
+    found = report.resolved
+    return (
+        f"Resolved: {plural(found.agreed, 'issue')} on which the raters’ blind labels agree and "
+        f"{len(found.adjudicated_issue_ids):,} adjudicated by {', '.join(found.by)}; "
+        f"{plural(found.unresolved, 'disagreement')} not resolved."
+    )
+
+
 def sample(report: Report) -> str:
     """``a random sample of 20 of 343 (seed 0)``, or nothing when all issues are in the run."""
     run = report.run

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from coder.changes import Stale
 from coder.history import REVIEW
 from coder.records import (
     NONE_CODE,
     Action,
+    Adjudication,
     Cardinality,
     Codebook,
     Decision,
@@ -18,6 +20,7 @@ from coder.records import (
 )
 from coder.report.model import MODEL, Why
 from coder.store import Run, standing
+from coder.versions import Versions
 
 Codes = tuple[str, ...]
 
@@ -72,15 +75,16 @@ def raters(run: Run, proposals: Mapping[str, Proposal]) -> list[Rater]:
 def model_side(run: Run, proposals: Mapping[str, Proposal]) -> Side:
     """The model's answers, from one proposal for each issue."""
     learnt = {example.issue.id for example in run.examples}
+    versions = Versions(run)
     answers: dict[str, Codes] = {}
     left_out: dict[str, Why] = {}
     for issue_id, proposal in proposals.items():
         if not proposal.status.answered:
             left_out[issue_id] = Why(proposal.status.value)
             continue
-        found = comparable(tuple(scored.code for scored in proposal.codes), run.codebook)
+        found = proposed(proposal, versions)
         if isinstance(found, Why):
-            left_out[issue_id] = Why.OFF_CODEBOOK
+            left_out[issue_id] = found
         elif leaked(proposal, learnt):
             left_out[issue_id] = Why.LEAKED
         else:
@@ -110,29 +114,40 @@ def comparable(codes: Codes, book: Codebook) -> Codes | Why:
     return distinct
 
 
+def proposed(proposal: Proposal, versions: Versions) -> Codes | Why:
+    """What the model answered, in the codebook of now, or why that is nothing to compare."""
+    carried = versions.carry(tuple(scored.code for scored in proposal.codes))
+    if isinstance(carried, Stale):
+        return Why.STALE
+    found = comparable(carried, versions.codebook)
+    return Why.OFF_CODEBOOK if isinstance(found, Why) else found
+
+
 def own_answer(codes: Codes) -> frozenset[str]:
     """What was answered, however it was written: empty when no code fits."""
     return frozenset(codes) - {NONE_CODE}
 
 
-def judged(record: Label | Decision, codes: Codes, book: Codebook) -> Codes | Why:
+def judged(
+    record: Label | Decision | Adjudication, codes: Codes, versions: Versions
+) -> Codes | Why:
     """Like :func:`comparable`, for what a person said with some version of the codebook."""
-    if record.codebook_hash and record.codebook_hash != book.hash:
-        return Why.STALE
-    return comparable(codes, book)
+    carried = versions.carry(codes, record.codebook_hash)
+    return Why.STALE if isinstance(carried, Stale) else comparable(carried, versions.codebook)
 
 
 def _rater(run: Run, stem: str, proposals: Mapping[str, Proposal]) -> Rater:
+    versions = Versions(run)
     labels = run.labels(stem)
     log = list(run.decision_journal(stem))
     decisions = {i: decision for i, decision in standing(log).items() if i in run.issues}
     said = {
-        issue_id: judged(label, label.codes, run.codebook)
+        issue_id: judged(label, label.codes, versions)
         for issue_id, label in labels.items()
         if issue_id in run.issues
     }
     done = {
-        issue_id: _decided(decision, proposals.get(decision.proposal_id), run.codebook)
+        issue_id: _decided(decision, proposals.get(decision.proposal_id), versions)
         for issue_id, decision in decisions.items()
     }
     return Rater(
@@ -145,7 +160,7 @@ def _rater(run: Run, stem: str, proposals: Mapping[str, Proposal]) -> Rater:
     )
 
 
-def _decided(decision: Decision, shown: Proposal | None, book: Codebook) -> Codes | Why:
+def _decided(decision: Decision, shown: Proposal | None, versions: Versions) -> Codes | Why:
     if decision.action is Action.SKIP:
         return Why.SKIPPED
     if decision.action is Action.FLAG:
@@ -158,7 +173,7 @@ def _decided(decision: Decision, shown: Proposal | None, book: Codebook) -> Code
         if shown is None or not shown.status.answered:
             return Why.NOT_PROPOSED
         codes = tuple(scored.code for scored in shown.codes)
-    return judged(decision, codes, book)
+    return judged(decision, codes, versions)
 
 
 def _side(name: str, found: Mapping[str, Codes | Why], absent: Why) -> Side:

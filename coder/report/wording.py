@@ -36,7 +36,7 @@ WHY = {
     Why.NO_DECISION: "without a decision",
     Why.SKIPPED: "skipped by the rater",
     Why.FLAGGED: "flagged by the rater",
-    Why.STALE: "made with another codebook",
+    Why.STALE: "made stale by a change of the codebook",
     Why.UNKNOWN_CODE: "with a code not in the codebook",
     Why.SEVERAL_CODES: "with several codes where one is allowed",
     Why.NOT_PROPOSED: "without a proposal",
@@ -46,6 +46,9 @@ WHY = {
     Why.FAILED: "failed at the model",
     Why.LEAKED: "leaked to the model",
     Why.CATEGORY_ONLY: "coded by category only",
+    Why.ONE_LABEL: "labelled by one rater only",
+    Why.UNRESOLVED: "with a disagreement not resolved",
+    Why.LEARNT: "answered after a suggestion learnt from the rater",
 }
 
 STATUS = {
@@ -75,11 +78,23 @@ CHANGES = {
     Change.MERGE: "to merge codes",
     Change.RULE: "a clearer rule",
 }
+LEARNT = (
+    "Rows marked 'learnt' are about suggestions of a model fitted to the rater's own earlier "
+    "answers, which takes their side and changes as they go on: they say nothing about the model "
+    "of this run."
+)
 
 
 def accepter(row: Acceptance) -> str:
-    """Whose acceptance a row tells, and after what."""
-    return row.rater if row.mode is Mode.ASSISTED else f"{row.rater} ({row.mode})"
+    """Whose acceptance a row tells, after what, and of which suggestions."""
+    about = [row.mode.value] if row.mode is not Mode.ASSISTED else []
+    about += ["learnt"] if row.learnt else []
+    return f"{row.rater} ({', '.join(about)})" if about else row.rater
+
+
+def acceptance_notes(report: Report) -> tuple[str, ...]:
+    """What a reader must know about the rows of acceptance."""
+    return (ACCEPTANCE, *([LEARNT] if any(row.learnt for row in report.acceptance) else []))
 
 
 def changes(report: Report) -> str:
@@ -90,6 +105,18 @@ def changes(report: Report) -> str:
 
 
 ASSISTED_DISAGREEMENTS = "Assisted answers that differ from the proposal (not agreement)"
+RESOLVED_DISAGREEMENTS = "Answers that differ from the resolved label"
+DISAGREEMENTS: Mapping[str, str] = {
+    "blind": "Disagreements",
+    "assisted": ASSISTED_DISAGREEMENTS,
+    "resolved": RESOLVED_DISAGREEMENTS,
+}
+"""What the disagreements of each kind of pair are called."""
+
+NOT_INDEPENDENT = (
+    "A resolved label is no independent judgement: who adjudicates has seen the raters' labels, "
+    "and a rater is compared with labels that are partly their own. It counts as no rater."
+)
 
 
 def number(value: float | None) -> str:
@@ -211,6 +238,12 @@ def spent(usage: Spending) -> str:
             f"{usage.tokens_per_accepted_code:,.0f} tokens, {money(usage.cost_per_accepted_code)}"
         )
     return said
+
+
+def adjudicated(report: Report, pair: Pair) -> int:
+    """How many of a pair's issues have an adjudicated label, not one that raters agree on."""
+    known = report.resolved.adjudicated_issue_ids if report.resolved else ()
+    return len({*pair.issue_ids} & {*known})
 
 
 def title(pair: Pair) -> str:

@@ -17,6 +17,7 @@ from coder.sources.report import LabelReport
 from coder.sources.rows import Row, SetAside
 from coder.sources.values import WRONG_TYPE, Values, WrongType
 
+_FORMULA = re.compile(r"^'(?=\s*[=+\-@]|\t)")
 _SUGGESTED = 20
 """Looking for a similar id is slow in a large study; later unknown ids go without."""
 
@@ -121,6 +122,10 @@ class _Reader:
         except WrongType as error:
             return row.set_aside(WRONG_TYPE, str(error))
         self.has_code_column = self.has_code_column or bool(code)
+        # Files that spreadsheets may open have a quote before what looks like a formula.
+        memo = _FORMULA.sub("", memo)
+        if not self._knows(given):
+            given = _FORMULA.sub("", given)
         issue_id = self._issue_id(row, given)
         if not issue_id:
             return row.set_aside("no issue id")

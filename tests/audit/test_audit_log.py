@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from coder.journal import Journal
-from coder.records import Action, Decision, Label, Proposal
+from coder.records import Action, Adjudication, Decision, Label, Proposal
 from coder.store import Run
 
 
@@ -172,3 +172,22 @@ def test_a_manifest_that_cannot_be_read(classified, printed):
     code, output = printed("audit", "log", "first")
     assert code == 4
     assert "manifest.json cannot be read" in output
+
+
+def test_adjudications_are_checked_and_another_copys_file_is_no_part(classified, printed):
+    path = classified / "adjudications.jsonl"
+    fields = {"by": "cy", "codes": ("cat",), "judged": {}, "blind": True}
+    Journal(path, Adjudication).append(
+        [Adjudication(issue_id=issue_id, **fields) for issue_id in ("own", "dog")]
+    )
+    (classified / "labels" / "ann.jsonl.from-1a2b3c4d").write_text("{}\n")
+    code, text = printed("audit", "log", "first")
+    assert code == 0, text
+    assert "adjudications.jsonl" in text
+    assert "of another copy" in text
+    Journal(path, Adjudication).append([Adjudication(issue_id="gone", **fields)])
+    rewrite(path, [line.replace('"own"', '"dog"') for line in lines(path)])
+    code, text = printed("audit", "log", "first")
+    assert code == 4
+    assert "adjudications.jsonl:2: does not follow" in text
+    assert "adjudications.jsonl:3: is about 'gone', which is not an issue" in text

@@ -39,6 +39,23 @@ def told(study: Path) -> list[tuple[str, str, tuple[str, ...]]]:
     return [(d.issue_id, d.action.value, d.codes) for d in decisions(study)]
 
 
+def test_a_queue_can_be_limited_on_the_command_line(tmp_path: Path) -> None:
+    issues = [make_issue(n, repo="acme/fruit" if n < 3 else "b/c") for n in range(1, 5)]
+    failed = make_proposal(issues[0], status=Status.FAILED, codes=())
+    proposals = [failed, *(make_proposal(issue) for issue in issues[1:])]
+    make_run(tmp_path / "runs", issues, proposals)
+    limits = ("--code", "Too Sour", "--repo", "acme/fruit")
+    assert "1 of 1 reviewed" in review(tmp_path, "f\nq\n", *limits).stdout
+    assert "1 of 1 reviewed" in review(tmp_path, "\nq\n", "--flagged", "me").stdout
+    assert [(d.issue_id, d.queue) for d in decisions(tmp_path)] == [
+        ("i2", "file code=taste.sour repo=acme/fruit")
+    ] * 2
+    nothing = review(tmp_path, "", "--stale")
+    assert (nothing.returncode, nothing.stdout) == (2, "")
+    assert "'file stale'" in nothing.stderr
+    assert review(tmp_path, "", "--against", "trial").returncode == 2
+
+
 def test_a_script_reviews_without_a_terminal(tmp_path: Path) -> None:
     make_run(tmp_path / "runs", 6)
     result = review(tmp_path, "\n1\n/taste.bland\nn\nm look again\ns\nf\nq\n")

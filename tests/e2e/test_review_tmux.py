@@ -45,11 +45,14 @@ class Terminal:
             timeout=WAIT,
         ).stdout
 
-    def review(self, *options: str, environment: str = "") -> None:
+    def review(
+        self,
+        *options: str,
+        environment: str = "",
+        verb: str = "review trial --rater ann --order file",
+    ) -> None:
         """Start ``coder review`` and wait for its key bar."""
-        command = " ".join(
-            (sys.executable, "-m coder review trial --rater ann --order file", *options)
-        )
+        command = " ".join((sys.executable, "-m coder", verb, *options))
         # An inherited COLUMNS would hide the window's size from whatever runs in it.
         cleared = "unset COLUMNS LINES NO_COLOR COLORTERM"
         start = f"cd {self._study}; {cleared}; PYTHONPATH={ROOT} {environment} {command}"
@@ -281,6 +284,56 @@ def test_a_terminal_that_cannot_draw_gets_the_line_mode(tmp_path: Path, socket: 
     terminal.keys("C-c")
     terminal.see("exit=130")
     assert told(tmp_path) == [("i1", "accept", ("taste.sour",))]
+
+
+def test_adjudicate_by_letters_with_reason_undo_and_restart(tmp_path: Path, socket: str) -> None:
+    run = make_run(tmp_path / "runs")
+    for rater, code, memo in (("ann", "taste.sour", "\x1b]2;pwned\x07 acid"), ("bea", "looks", "")):
+        run.label_journal(rater).append(
+            Label(issue_id=f"i{n}", rater=rater, codes=(code,), memo=memo) for n in (1, 2)
+        )
+    terminal = Terminal(tmp_path, socket)
+    adjudicate = "adjudicate trial --by cy --anonymous"
+    terminal.review(verb=adjudicate)
+    screen = terminal.see("acme/fruit#1")
+    assert "0/2 resolved" in screen
+    assert "1 rater A" in screen
+    assert "2 rater B" in screen
+    assert "ann" not in screen
+    terminal.keys("/")
+    terminal.see("Enter takes the code")
+    terminal.type("bruis")
+    terminal.see("› Looks > Bruised")
+    terminal.keys("Enter")
+    terminal.see("why?")
+    terminal.type("brown spots")
+    terminal.keys("Enter")
+    terminal.see("acme/fruit#2")
+    os.kill(terminal.process(), signal.SIGKILL)
+    terminal.see("exit=137")
+    terminal.close()
+    terminal.review(verb=adjudicate)
+    terminal.see("acme/fruit#2")
+    terminal.keys("u")
+    terminal.see("acme/fruit#1")
+    terminal.keys("1")
+    terminal.see("why?")
+    terminal.keys("Enter")
+    terminal.see("acme/fruit#2")
+    terminal.keys("q")
+    terminal.see("exit=0")
+    assert "1 of 2 disagreements resolved" in terminal.screen()
+    assert (
+        terminal.tmux("display-message", "-p", "-t", "review", "#{pane_title}").strip() != "pwned"
+    )
+    records = list(run.adjudications)
+    assert [(r.codes, r.reason, r.withdrawn) for r in records[:2]] == [
+        (("looks.bruised",), "brown spots", False),
+        ((), "", True),
+    ]
+    assert len(records) == 3
+    assert run.adjudications.broken_line() is None
+    assert records[2].codes in (("taste.sour",), ("looks",))
 
 
 def labels(study: Path) -> list[Label]:

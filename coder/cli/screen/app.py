@@ -58,6 +58,15 @@ def review_on_screen(session: ReviewSession) -> None:
         raise click.exceptions.Exit(app.return_code)
 
 
+def set_theme(app: App[None]) -> None:
+    if app.no_color or app.console.color_system in ("standard", "windows"):
+        # With no more than sixteen colours only the terminal's own are sure to be readable.
+        app.theme = "ansi-dark"
+    elif "TEXTUAL_THEME" not in os.environ:
+        app.register_theme(THEME)
+        app.theme = THEME.name
+
+
 ACTIONS = {
     "accept": "answer('enter')",
     "take": "answer('accept')",
@@ -123,12 +132,7 @@ class ReviewApp(App[None]):
         yield Static(id="keys")
 
     def on_mount(self) -> None:
-        if self.no_color or self.console.color_system in ("standard", "windows"):
-            # With no more than sixteen colours only the terminal's own are sure to be readable.
-            self.theme = "ansi-dark"
-        elif "TEXTUAL_THEME" not in os.environ:
-            self.register_theme(THEME)
-            self.theme = THEME.name
+        set_theme(self)
         with contextlib.suppress(NotImplementedError):  # Windows has no such handlers
             asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self.action_interrupt)
         self.query_one("#reading").focus()

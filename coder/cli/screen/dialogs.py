@@ -88,14 +88,33 @@ class WriteMemo(ModalScreen[str | None]):
     """One line of text; ``None`` on Esc, and nothing is kept."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)")]
+    PLACEHOLDER = "a note about this issue"
+    HINT = "Enter keeps the memo · Esc goes back"
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Input(placeholder="a note about this issue", compact=True)
-            yield Static("Enter keeps the memo · Esc goes back", classes="hint")
+            yield Input(placeholder=self.PLACEHOLDER, compact=True)
+            yield Static(self.HINT, classes="hint")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value)
+
+
+class WriteReason(WriteMemo):
+    """Why a disagreement is resolved that way; may be empty. ``answer`` is what it is about."""
+
+    PLACEHOLDER = "why? (may be left empty)"
+    HINT = "Enter keeps it · Esc goes back"
+
+    def __init__(self, answer: str) -> None:
+        super().__init__()
+        self._answer = answer
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(Content.styled(self._answer, "bold $text-primary"))
+            yield Input(placeholder=self.PLACEHOLDER, compact=True)
+            yield Static(self.HINT, classes="hint")
 
 
 class ProposeChange(ModalScreen[tuple[Change, str] | None]):

@@ -15,6 +15,7 @@ from coder.cli.review_words import (
     addressed,
     compared,
     keys,
+    learnt,
     memo_of,
     names,
     no_answer,
@@ -143,6 +144,8 @@ def answer(session: ReviewSession, narrow: bool) -> Content:
         parts += _asked(session)
     else:
         parts += _verdict(session, item, item.proposal, narrow)
+    if session.taught:
+        parts += [(f"{learnt(session)}\n", "$text-accent")]
     parts += _options(session)
     for warning in (unread(item), addressed(item.issue, session.codebook)):
         if warning:
@@ -192,7 +195,7 @@ def _verdict(
     if item.own is not None and not missing and not session.several:
         yield ("Suggested  ", HEAD)
     if missing:
-        yield (f"No suggestion ({proposal.status.value})\n", "bold $text-error")
+        yield (f"No suggestion ({item.state})\n", "bold $text-error")
         yield f"{missing}\n"
         if proposal.error:
             yield (f"{clean(proposal.error)}\n", FAINT)

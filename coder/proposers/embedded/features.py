@@ -65,6 +65,14 @@ class Extractor:
         self._encoder = encoder
         self._lexical = lexical
 
+    def features(self, views: Sequence[View]) -> Features:
+        """The issues' rows alone, for issues whose sentences nobody will ask about."""
+        title = body = np.zeros((len(views), 0), dtype=np.float32)
+        if self._encoder is not None:
+            title = self._encoder.encode([v.title for v in views])
+            body = self._encoder.encode([v.body for v in views])
+        return Features(self._lexical.rows(views), title, body, tuple(v.issue.repo for v in views))
+
     def read(self, views: Sequence[View]) -> list[Read]:
         lexical = self._lexical.rows(views)
         tokens: Sequence[TokenVectors | None] = [None] * len(views)

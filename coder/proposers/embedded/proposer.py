@@ -54,11 +54,14 @@ class EmbeddedProposer(Proposer):
         *,
         encoder: Encoder | None,
         seed: int,
+        name: str = MODEL,
+        quick: bool = False,
     ) -> None:
         # By id: ties and last digits must not depend on where a code stands in the codebook.
         codebook = codebook.changed(codes=tuple(sorted(codebook.codes, key=lambda code: code.id)))
         self._codebook = codebook
         self._encoder = encoder
+        self._name = name
         self._leaves = [code.id for code in codebook.leaves]
         self._none = len(self._leaves)
         self._single = codebook.cardinality is Cardinality.SINGLE
@@ -77,7 +80,7 @@ class EmbeddedProposer(Proposer):
         self._folds = assign_folds(self._groups, issues, seed)
         self._targets = self._targets_of(self._examples)
         self._models = CrossFitted(
-            self._prototypes, self._labelled, self._targets, self._folds, self._single
+            self._prototypes, self._labelled, self._targets, self._folds, self._single, quick
         )
 
     @classmethod
@@ -88,15 +91,18 @@ class EmbeddedProposer(Proposer):
         *,
         encoder: Encoder | None,
         seed: int = 0,
+        name: str = MODEL,
+        quick: bool = False,
     ) -> EmbeddedProposer:
         """Reads the labelled issues; models are fitted when first needed.
 
         Without examples proposals rest on the codebook's words alone; without an encoder, on shared
         words instead of meaning. Labels that this codebook cannot hold (an unknown code, a
         category, several codes where one is asked for) are left out and counted in
-        :meth:`describe`.
+        :meth:`describe`. ``name`` is what its proposals give as their model; a ``quick`` one is
+        calibrated on fewer labels, for being fitted again soon.
         """
-        return cls(codebook, examples, encoder=encoder, seed=seed)
+        return cls(codebook, examples, encoder=encoder, seed=seed, name=name, quick=quick)
 
     def describe(self) -> dict[str, Any]:
         """See :class:`coder.proposers.base.Proposer`."""
@@ -169,7 +175,7 @@ class EmbeddedProposer(Proposer):
             "evidence": evidence,
             "retrieved": near,
             "excluded": excluded,
-            "model": MODEL,
+            "model": self._name,
         }
         return _proposal(said, self._codebook.hash, spent + time.perf_counter() - started)
 
@@ -219,10 +225,8 @@ class EmbeddedProposer(Proposer):
         return targets
 
     def _read_all(self, views: Sequence[View]) -> Features | None:
-        reads: list[Features] = []
-        for start in range(0, len(views), BATCH):
-            reads += [r.features for r in self._extractor.read(views[start : start + BATCH])]
-        return joined(reads) if reads else None
+        batches = [views[start : start + BATCH] for start in range(0, len(views), BATCH)]
+        return joined([self._extractor.features(batch) for batch in batches]) if batches else None
 
     def _cross_validated(self) -> dict[str, Any]:
         if len(set(self._folds)) < 2:

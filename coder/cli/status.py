@@ -1,0 +1,137 @@
+"""``coder status``: who has done what in a run, and how far raters agree so far."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from coder.records import Estimate
+    from coder.report.status import PairStatus, RaterStatus, RunStatus
+
+
+@click.command("status")
+@click.argument("name")
+def command(name: str) -> None:
+    """Show who has done what in run NAME.
+
+    For each rater what they answered and what is left; how many issues two or more of them coded,
+    and how far their blind labels agree. Figures with intervals are in coder report.
+    """
+    from coder.cli.terminal import console, safe
+    from coder.report.status import run_status
+    from coder.store import Run
+    from coder.study import Study
+
+    run = Run.open(Study.open().runs, name)
+    found = run_status(run)
+    console.print(
+        f"Run {safe(name)}: {_count(found.issues, 'issue')}, {found.met:,} answered by anyone, "
+        f"{found.several:,} by two or more.",
+        soft_wrap=True,
+    )
+    if found.raters:
+        console.print(_done(found.raters))
+        console.print(_left(found.raters))
+    if found.pairs:
+        console.print(f"\nBlind labels by two or more: {found.several_blind:,} issues")
+        console.print(_agreement(found.pairs))
+    if found.alpha is not None:
+        alpha = _figure(found.alpha)
+        console.print(f"Krippendorff's alpha of all: {alpha} (n = {found.alpha.n:,})")
+    for note in dict.fromkeys(_undefined(found)):
+        console.print(safe(note), soft_wrap=True)
+    console.print(f"Next: {safe(_next(name, found))}", soft_wrap=True)
+
+
+def _done(raters: tuple[RaterStatus, ...]) -> Table:
+    columns = ("Blind", "Assisted", "Flagged", "Skipped", "Memos", "Changes", "Stale")
+    table = _table(("Rater", *columns))
+    for one in raters:
+        counts = (
+            one.blind, one.assisted, one.flagged, one.skipped, one.memos, one.changes, one.stale,
+        )  # fmt: skip
+        _row(table, one.rater, *(f"{count:,}" for count in counts))
+    return table
+
+
+def _left(raters: tuple[RaterStatus, ...]) -> Table:
+    from coder.cli.review_words import duration
+
+    table = _table(("Rater", "Assigned", "Done", "Left", "An issue", "Time left"))
+    for one in raters:
+        assigned = "all" if one.assigned is None else f"{one.assigned:,}"
+        pace = "" if one.pace is None else duration(one.pace)
+        time = "" if one.pace is None or not one.left else duration(one.pace * one.left)
+        _row(table, one.rater, assigned, f"{one.done:,}", f"{one.left:,}", pace, time)
+    return table
+
+
+def _agreement(pairs: tuple[PairStatus, ...]) -> Table:
+    table = _table(("Raters", "n", "Same", "Kappa", "Alpha"))
+    for pair in pairs:
+        share = pair.percent_agreement.value
+        _row(
+            table,
+            f"{pair.left} and {pair.right}",
+            f"{pair.n:,}",
+            "-" if share is None else f"{share:.0%}",
+            _figure(pair.cohen_kappa),
+            _figure(pair.krippendorff_alpha),
+        )
+    return table
+
+
+def _undefined(found: RunStatus) -> list[str]:
+    """Why a figure is not there, once for each reason."""
+    notes = []
+    for pair in found.pairs:
+        for what, figure in (
+            ("same", pair.percent_agreement),
+            ("kappa", pair.cohen_kappa),
+            ("alpha", pair.krippendorff_alpha),
+        ):
+            if figure.value is None:
+                notes.append(f"{pair.left} and {pair.right}, {what}: undefined, {figure.note}")
+    return notes
+
+
+def _next(name: str, found: RunStatus) -> str:
+    """The most pressing thing to type."""
+    for one in found.raters:
+        if one.stale:
+            return f"coder review {name} --rater {one.rater} --stale"
+    behind = [one for one in found.raters if one.left]
+    if not found.raters:
+        return f"coder review {name} --rater YOU"
+    assigned = [one for one in behind if one.assigned is not None]
+    if assigned:
+        return f"coder review {name} --rater {assigned[0].rater}"
+    return f"coder report {name}"
+
+
+def _table(columns: tuple[str, ...]) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column(columns[0], overflow="fold", ratio=None)
+    for column in columns[1:]:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def _row(table: Table, who: str, *cells: str) -> None:
+    from coder.cli.terminal import safe
+
+    table.add_row(safe(who), *cells)
+
+
+def _figure(figure: Estimate) -> str:
+    return "-" if figure.value is None else f"{figure.value:.2f}".replace("0.", ".")
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"

@@ -1,0 +1,51 @@
+"""Labels as a CSV file that ``coder label import`` reads back."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+
+from coder.records import NONE_CODE
+from coder.report.inert import csv_cell
+from coder.report.resolved import resolve
+from coder.report.sides import Codes, raters
+from coder.store import Run
+from coder.versions import carry
+
+COLUMNS = ("id", "code", "memo", "who")
+
+Row = tuple[str, Codes, str, str]
+
+
+def blind_rows(run: Run, rater: str) -> Iterator[Row]:
+    """A rater's blind labels in the order they were given, with the codes of the codebook of now;
+    without those that are stale, which an import would take for given with it."""
+    for issue_id, label in run.labels(rater).items():
+        codes = carry(run, label)
+        if isinstance(codes, tuple):
+            yield issue_id, codes, label.memo, rater
+
+
+def resolved_rows(run: Run) -> Iterator[Row]:
+    """The resolved labels in the run's order; ``who`` is everybody who agreed, or who adjudicated,
+    whose reason is the memo."""
+    resolution = resolve(run, raters(run, {}))
+    for issue_id, codes in resolution.side.answers.items():
+        if record := resolution.adjudicated.get(issue_id):
+            yield issue_id, codes, record.reason, f"adjudicated by {record.by}"
+        else:
+            given = resolution.agreed[issue_id]
+            memo = "\n".join(f"{a.rater}: {a.memo}" for a in given if a.memo)
+            yield issue_id, codes, memo, ", ".join(a.rater for a in given)
+
+
+def labels_csv(rows: Iterable[Row]) -> str:
+    """``rows`` as CSV; cells that a spreadsheet would run are made text."""
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for issue_id, codes, memo, who in rows:
+        code = ";".join(codes) or NONE_CODE
+        table.writerow([csv_cell(cell) for cell in (issue_id, code, memo, who)])
+    return out.getvalue()

@@ -1,0 +1,160 @@
+"""Who has done what in a run so far: counted from the journals alone, and no interval is drawn."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Mapping
+from itertools import combinations
+
+from coder.agreement import agree, agree_many
+from coder.queues import part_of, stale_issues
+from coder.records import Action, Codebook, Decision, Estimate, Label, Record
+from coder.report.model import Why
+from coder.report.sides import Codes, judged
+from coder.store import Run, standing
+from coder.versions import Versions
+
+PACE_OVER = 20
+"""How many of the last answers the pace is the median of."""
+_ANSWERS = (Action.ACCEPT, Action.CORRECT, Action.REJECT)
+
+
+class RaterStatus(Record):
+    """What one rater has done. ``done`` issues have a blind label or a decision other than a skip,
+    of those to be done; ``assigned`` is ``None`` for who may review all. ``pace`` is in seconds an
+    answer, ``None`` before there is any. ``changes`` are memos that ask for another codebook."""
+
+    rater: str
+    blind: int
+    assisted: int
+    flagged: int
+    skipped: int
+    memos: int
+    changes: int
+    stale: int
+    assigned: int | None
+    done: int
+    left: int
+    pace: float | None
+
+
+class PairStatus(Record):
+    """How two raters' blind labels agree so far, code by code."""
+
+    left: str
+    right: str
+    n: int
+    percent_agreement: Estimate
+    cohen_kappa: Estimate
+    krippendorff_alpha: Estimate
+
+
+class RunStatus(Record):
+    """``met`` counts the issues anybody has answered, ``several`` those that two or more have, and
+    ``several_blind`` those with blind labels by two or more. ``alpha`` is over all raters' blind
+    labels, ``None`` for fewer than three raters."""
+
+    issues: int
+    met: int
+    several: int
+    several_blind: int
+    raters: tuple[RaterStatus, ...]
+    pairs: tuple[PairStatus, ...]
+    alpha: Estimate | None
+
+
+def run_status(run: Run) -> RunStatus:
+    """Reads labels, decisions and assignments. Raises ``RunError`` naming a damaged line."""
+    names = sorted({*run.raters(), *(assignment.rater for assignment in run.assignments)})
+    book, versions = run.codebook, Versions(run)
+    found: list[RaterStatus] = []
+    blind: dict[str, dict[str, Codes]] = {}
+    times: Counter[str] = Counter()
+    for name in names:
+        labels, log = run.labels(name), list(run.decision_journal(name))
+        decisions = standing(log)
+        answered = {i for i, d in decisions.items() if d.action is not Action.SKIP} | labels.keys()
+        times.update(answered)
+        blind[name] = _comparable(labels, versions)
+        found.append(_rater(run, name, labels, log, decisions, answered))
+    with_labels = [name for name in names if blind[name]]
+    pairs = [_pair(ours, theirs, blind, book) for ours, theirs in combinations(with_labels, 2)]
+    coded = Counter(issue_id for answers in blind.values() for issue_id in answers)
+    return RunStatus(
+        issues=run.manifest.issues,
+        met=len(times),
+        several=sum(count > 1 for count in times.values()),
+        several_blind=sum(count > 1 for count in coded.values()),
+        raters=tuple(found),
+        pairs=tuple(pairs),
+        alpha=_together({name: blind[name] for name in with_labels}, book),
+    )
+
+
+def _rater(
+    run: Run,
+    name: str,
+    labels: Mapping[str, Label],
+    log: list[Decision],
+    decisions: Mapping[str, Decision],
+    answered: set[str],
+) -> RaterStatus:
+    actions = Counter(decision.action for decision in decisions.values())
+    undone = {record.undoes for record in log}
+    memos = [d for d in log if d.action is Action.MEMO and d.id not in undone]
+    part = part_of(run, name)
+    to_do = run.manifest.issues if part is None else len(part.issue_ids)
+    done = len(answered if part is None else answered & part.issue_ids)
+    return RaterStatus(
+        rater=name,
+        blind=len(labels),
+        assisted=sum(actions[action] for action in _ANSWERS),
+        flagged=actions[Action.FLAG],
+        skipped=actions[Action.SKIP],
+        memos=sum(memo.change is None for memo in memos),
+        changes=sum(memo.change is not None for memo in memos),
+        stale=len(stale_issues(run, decisions, labels)),
+        assigned=None if part is None else len(part.issue_ids),
+        done=done,
+        left=to_do - done,
+        pace=_pace(labels, decisions),
+    )
+
+
+def _pace(labels: Mapping[str, Label], decisions: Mapping[str, Decision]) -> float | None:
+    """The median seconds of the last answers; of an issue answered twice both count as one."""
+    seconds = {i: (label.at, label.seconds) for i, label in labels.items() if label.seconds}
+    for issue_id, decision in decisions.items():
+        if decision.action is not Action.SKIP:
+            _, before = seconds.get(issue_id, (None, 0.0))
+            seconds[issue_id] = (decision.at, before + decision.seconds)
+    last = [taken for _, taken in sorted(seconds.values())[-PACE_OVER:]]
+    return statistics.median(last) if last else None
+
+
+def _comparable(labels: Mapping[str, Label], versions: Versions) -> dict[str, Codes]:
+    said = {issue_id: judged(label, label.codes, versions) for issue_id, label in labels.items()}
+    return {issue_id: codes for issue_id, codes in said.items() if not isinstance(codes, Why)}
+
+
+def _pair(
+    left: str, right: str, blind: Mapping[str, Mapping[str, Codes]], book: Codebook
+) -> PairStatus:
+    codes = [code.id for code in book.codes]
+    found = agree(blind[left], blind[right], codes=codes, draws=0)
+    return PairStatus(
+        left=left,
+        right=right,
+        n=found.n,
+        percent_agreement=found.percent_agreement,
+        cohen_kappa=found.cohen_kappa,
+        krippendorff_alpha=found.krippendorff_alpha,
+    )
+
+
+def _together(blind: Mapping[str, Mapping[str, Codes]], book: Codebook) -> Estimate | None:
+    if len(blind) < 3:
+        return None
+    codes = [code.id for code in book.codes]
+    return agree_many(blind, codes=codes, draws=0).krippendorff_alpha

@@ -1,0 +1,548 @@
+"""Suggestions that learn from the rater's answers: when, from what, and what is on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.runs import make_issue, make_proposal, make_run
+from textual.widgets import Static
+
+from coder.__main__ import run as coder
+from coder.audit.leakage import check_leakage
+from coder.audit.log import check_log
+from coder.changes import Codes, Stale
+from coder.cli.screen.app import ReviewApp
+from coder.learning import Learner, answers, due
+from coder.modes import Shares
+from coder.queues import Order
+from coder.records import (
+    Action,
+    Decision,
+    Label,
+    Neighbour,
+    Proposal,
+    ScoredCode,
+    Status,
+)
+from coder.report.build import build_report
+from coder.report.model import Why
+from coder.retrieval.remembered import remembered
+from coder.review import ReviewSession
+from coder.store import Run
+
+BOOK = """\
+id: pets
+name: Pets
+codes:
+- {id: cat, name: Cat, definition: Cats meow and purr.}
+- {id: dog, name: Dog, definition: Dogs bark and fetch sticks.}
+"""
+# Words that no definition holds: only answers can teach what they mean.
+WORDS = {"cat": "zorble frisk whisk", "dog": "quixal grumb throop"}
+FILL = ("monday", "tuesday", "wednesday", "thursday", "friday", "weekend", "morning", "evening")
+ISSUES = 40
+WAIT = 60.0
+
+
+def code_of(issue_id: str) -> str:
+    return "cat" if int(issue_id[1:]) % 2 else "dog"
+
+
+# --- the state machine ---------------------------------------------------------------------------
+
+
+class Taught:
+    """Suggests Still Green for some issues, as if it were learnt from seven answers."""
+
+    def __init__(self, *issue_ids: str) -> None:
+        self.issue_ids = issue_ids
+        self.told: list[tuple[str, Action | None]] = []
+        self.labels: list[tuple[str, bool]] = []
+        self.ahead: list[str] = []
+
+    def for_(self, issue_id: str, ahead: Iterator[str]) -> Proposal | None:
+        self.ahead = list(ahead)
+        if issue_id not in self.issue_ids:
+            return None
+        issue = make_issue(int(issue_id[1:]))
+        codes = (ScoredCode(code="looks.green", confidence=0.6),)
+        near = (Neighbour(issue_id="i1", codes=("looks.green",), score=0.9),)
+        return make_proposal(issue, id=f"s-{issue_id}", codes=codes, retrieved=near, model="own")
+
+    def prepare(self, issue_id: str, ahead: Iterator[str]) -> None:
+        self.ahead = list(ahead)
+
+    def labelled(self, issue_id: str, stands: bool) -> None:
+        self.labels.append((issue_id, stands))
+
+    def answered(self, issue_id: str, action: Action | None) -> None:
+        self.told.append((issue_id, action))
+
+    def answers(self, proposal: Proposal) -> int:
+        return 7 if proposal.model == "own" else 0
+
+
+def test_a_session_shows_what_it_is_given_and_the_decision_names_it(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    suggester = Taught("i2")
+    session = ReviewSession(run, "ann", Order.FILE, suggester=suggester)
+    assert session.item is not None and session.taught == 0
+    assert session.enter().proposal_id == "p-i1"
+    assert (session.item.suggested, session.taught) == (("looks.green",), 7)
+    assert suggester.ahead == ["i2", "i3"]
+    ((example, score),) = session.neighbours()
+    assert (example.issue.title, score) == ("Apples of crate 1", 0.9)
+    decision = session.enter()
+    assert (decision.action, decision.proposal_id) == (Action.ACCEPT, "s-i2")
+    assert decision.codes == ("looks.green",)
+    assert session.taught == 0
+
+
+def test_the_screen_says_whose_judgement_it_repeats(tmp_path: Path) -> None:
+    session = ReviewSession(make_run(tmp_path), "ann", Order.FILE, suggester=Taught("i2"))
+    app = ReviewApp(session)
+
+    async def look() -> None:
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.pause()
+            assert "learnt from" not in str(app.query_one("#suggestion", Static).content)
+            await pilot.press("enter")
+            shown = str(app.query_one("#suggestion", Static).content)
+            assert "learnt from your 7 answers" in shown
+            assert "Looks > Still Green" in shown
+
+    asyncio.run(look())
+
+
+def test_a_suggester_is_told_what_stands(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    suggester = Taught()
+    session = ReviewSession(run, "ann", Order.FILE, suggester=suggester)
+    session.enter()
+    session.memo("a note is no answer")
+    session.skip()
+    session.undo()
+    session.undo()
+    session.undo()
+    assert [told for told, _ in groupby(suggester.told)] == [
+        ("i1", Action.ACCEPT), ("i2", Action.SKIP), ("i2", None), ("i1", None)
+    ]  # fmt: skip
+    session.enter()
+    later = Taught()
+    ReviewSession(run, "ann", Order.FILE, suggester=later)
+    assert later.told == [("i1", Action.ACCEPT)]
+
+
+def test_what_was_learnt_stays_hidden_until_the_own_label_and_for_ever_if_held_out(
+    tmp_path: Path,
+) -> None:
+    run = make_run(tmp_path)
+    suggester = Taught("i1", "i2", "i3")
+    shares = Shares(blind=1)
+    session = ReviewSession(run, "ann", Order.FILE, suggester=suggester, shares=shares)
+    assert session.item is not None
+    assert (session.item.proposal, session.taught, list(session.neighbours())) == (None, 0, [])
+    session.memo("odd")
+    session.choose(("taste.sour",))
+    assert (session.item.suggested, session.taught) == (("looks.green",), 7)
+    assert session.enter().proposal_id == "s-i1"
+    assert [d.proposal_id for d in run.decision_journal("ann")] == ["p-i1", "s-i1"]
+    assert suggester.labels == [("i1", True)]
+    shares = Shares(holdout=1)
+    session = ReviewSession(run, "ann", Order.FILE, suggester=suggester, shares=shares)
+    assert session.item is not None
+    assert (session.item.proposal, session.taught, suggester.ahead) == (None, 0, [])
+    session.choose(("taste.sour",))
+    assert session.item.proposal is None
+    session.undo()
+    assert suggester.labels[1:] == [("i2", True), ("i2", False)]
+
+
+def test_the_runs_calibration_is_not_for_what_was_learnt(tmp_path: Path) -> None:
+    from coder.records import Calibration
+
+    run = make_run(tmp_path)
+    flat = {"slope": (0.0,), "intercept": (0.0,)}
+    made = Calibration(
+        source="model", rater="b", labels_hash="", proposals=3, method="platt", parameters=flat
+    )
+    run.calibrations.append([made])
+    session = ReviewSession(run, "ann", Order.FILE, suggester=Taught("i2"))
+    assert session.item is not None and session.calibrated
+    assert session.confidence(session.item.proposal.codes[0]) == pytest.approx(0.5)
+    session.enter()
+    assert not session.calibrated
+    assert session.confidence(session.item.proposal.codes[0]) == 0.6
+
+
+# --- what is learnt from, and when ---------------------------------------------------------------
+
+
+def decided(issue_id: str, action: Action, *codes: str, **fields: object) -> Decision:
+    fields = {"id": f"{issue_id}-{action}", "proposal_id": "p", "rater": "ann"} | fields
+    return Decision.model_validate(
+        {"issue_id": issue_id, "action": action, "codes": codes, **fields}
+    )
+
+
+def test_what_stands_teaches() -> None:
+    labels = [
+        Label(issue_id="a", rater="ann", codes=("cat",)),
+        Label(issue_id="b", rater="ann", codes=("cat",)),
+        Label(issue_id="b", rater="ann", codes=(), withdrawn=True),
+        Label(issue_id="c", rater="ann", codes=("none",)),
+        Label(issue_id="d", rater="ann", codes=("cat",), codebook_hash="an old one"),
+        Label(issue_id="e", rater="ann", codes=("dog",), codebook_hash="now"),
+    ]
+    decisions = [
+        decided("a", Action.CORRECT, "dog"),
+        decided("e", Action.FLAG),
+        decided("f", Action.ACCEPT, "cat"),
+        decided("f", Action.UNDO, undoes="f-accept"),
+        decided("g", Action.SKIP),
+        decided("h", Action.REJECT),
+        decided("i", Action.ACCEPT, "cat"),
+        decided("i", Action.MEMO, memo="purrs"),
+    ]
+
+    def carry(codes: Codes, under: str) -> Codes | Stale:
+        return codes if under in ("", "now") else Stale()
+
+    assert answers(labels, decisions, carry) == {
+        "a": ("dog",), "c": (), "e": ("dog",), "h": (), "i": ("cat",)
+    }  # fmt: skip
+
+
+def test_fits_are_further_apart_the_more_answers_there_are() -> None:
+    fits, learnt = [], 0
+    for answered in range(1, 200):
+        if due(answered, learnt):
+            learnt = answered
+            fits.append(answered)
+    assert fits == [10, 20, 30, 40, 50, 60, 72, 86, 103, 123, 147, 176]
+
+
+def test_no_text_is_encoded_twice(tmp_path: Path) -> None:
+    class Counting:
+        def __init__(self, name: str) -> None:
+            self.id = name
+            self.seen: list[str] = []
+
+        def encode(self, texts: list[str]) -> np.ndarray:
+            self.seen += texts
+            return np.array([[len(text), len(self.id)] for text in texts], dtype=np.float32)
+
+    first, again, other = Counting("one"), Counting("one"), Counting("other")
+    path = tmp_path / "vectors.sqlite"
+    made = remembered(first, path).encode(["a", "bb", "a"])
+    assert remembered(again, path).encode(["bb", "ccc"]).tolist() == [[2, 3], [3, 3]]
+    assert remembered(other, path).encode(["a"]).tolist() == [[1, 5]]
+    assert made.tolist() == [[1, 3], [2, 3], [1, 3]]
+    assert (again.seen, other.seen) == (["ccc"], ["a"])
+
+
+# --- the real thing ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch) -> Path:
+    """A study with a classifier's run whose definitions say nothing of the issues."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "codebook").mkdir()
+    (tmp_path / "codebook" / "pets.yaml").write_text(BOOK)
+    (tmp_path / "study.toml").write_text('codebook = "pets"\n[retrieval]\nembedder = "none"\n')
+    rows = []
+    for n in range(1, ISSUES + 1):
+        body = f"{WORDS[code_of(f'i{n}')]} on {FILL[n % 8]} then {FILL[n * 3 % 7]}"
+        # Words of its own, so that no issue is a near-duplicate of another.
+        body += "".join(f" n{n}w{k}" for k in range(20))
+        rows.append({"id": f"i{n}", "title": f"What about {FILL[n * 5 % 8]}", "body": body})
+    (tmp_path / "issues.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert coder(["propose", "issues.jsonl", "--run", "first"]) == 0
+    return tmp_path
+
+
+def run_of(study: Path) -> Run:
+    return Run.open(study / "runs", "first")
+
+
+def learner_of(study: Path, rater: str = "ann") -> Learner:
+    return Learner(run_of(study), rater, embedder="none", cache=study / "cache")
+
+
+def wait(until: Callable[[], object]) -> None:
+    end = time.monotonic() + WAIT
+    while not until():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.05)
+
+
+def answer(session: ReviewSession) -> None:
+    assert session.item is not None
+    session.choose([code_of(session.item.issue.id)])
+
+
+def review(study: Path, learner: Learner, rater: str = "ann") -> ReviewSession:
+    return ReviewSession(run_of(study), rater, Order.FILE, suggester=learner)
+
+
+def come(learner: Learner, issue_id: str) -> None:
+    """Wait until there is a suggestion for an issue."""
+    wait(lambda: learner.for_(issue_id, iter(())) or learner.failure)
+    assert not learner.failure
+
+
+def teach(study: Path, many: int, rater: str = "ann") -> None:
+    """Answer so many issues, skip one, and leave with the next on the screen, which has been
+    learnt from them."""
+    with learner_of(study, rater) as learner:
+        session = review(study, learner, rater)
+        for _ in range(many):
+            answer(session)
+        come(learner, f"i{many + 2}")
+        session.skip()
+        assert session.taught == many
+
+
+def problems(run: Run) -> list[str]:
+    return [f"{p.file}:{p.line}: {p.message}" for c in check_log(run) for p in c.problems]
+
+
+def test_suggestions_learn_from_the_raters_answers(study: Path) -> None:
+    before = (study / "runs" / "first" / "proposals.jsonl").read_bytes()
+    assert not any(p.codes for p in run_of(study).proposals), "nothing to learn"
+    with learner_of(study) as learner:
+        session = review(study, learner)
+        for _ in range(10):
+            assert session.taught == 0
+            answer(session)
+        for number in range(12, 18):
+            come(learner, f"i{number}")
+        answer(session)
+        for number in range(12, 18):
+            assert session.item is not None
+            assert session.item.suggested == (code_of(f"i{number}"),)
+            assert session.item.proposal.model.startswith("embedded/refit-1@")
+            decision = session.enter()
+            assert (decision.issue_id, decision.action) == (f"i{number}", Action.ACCEPT)
+            assert decision.proposal_id in {p.id for p in run_of(study).suggestion_journal("ann")}
+    run = run_of(study)
+    (refit, *_) = run.refit_journal("ann")
+    assert (refit.version, refit.answers, refit.decisions, refit.labels) == (1, 10, 10, 0)
+    assert (run.path / "proposals.jsonl").read_bytes() == before
+    assert problems(run) == []
+    leakage = check_leakage(run)
+    assert (leakage.leaks, leakage.suggestions) == ((), len(list(run.suggestion_journal("ann"))))
+
+
+def test_a_restart_goes_on_with_the_same_classifier(study: Path) -> None:
+    teach(study, 10)
+    run = run_of(study)
+    (refit,) = run.refit_journal("ann")
+    (shown,) = run.suggestion_journal("ann")
+    with learner_of(study) as learner:
+        session = review(study, learner)
+        assert session.item is not None
+        # What was on the screen when it was left is there at once.
+        assert session.item.proposal == shown
+        come(learner, "i13")
+        session.skip()
+        assert (session.item.issue.id, session.item.proposal.model) == ("i13", refit.model)
+    assert list(run.refit_journal("ann")) == [refit]
+    assert problems(run) == []
+
+
+def test_raters_do_not_learn_from_each_other(study: Path) -> None:
+    teach(study, 10)
+    with learner_of(study, "bob") as learner:
+        session = review(study, learner, "bob")
+        answer(session)
+        assert not learner.fitting
+        assert session.taught == 0
+
+
+def test_an_issue_labelled_before_is_kept_from_its_own_label(study: Path) -> None:
+    run = run_of(study)
+    labels = [Label(issue_id=f"i{n}", rater="ann", codes=(code_of(f"i{n}"),)) for n in range(1, 21)]
+    run.add_labels("ann", labels)
+    with learner_of(study) as learner:
+        assert learner.for_("i1", iter(("i1", "i2", "i3"))) is None
+        come(learner, "i2")
+    (suggestion,) = run.suggestion_journal("ann")
+    (refit,) = run.refit_journal("ann")
+    assert (refit.answers, refit.labels, refit.decisions) == (20, 20, 0)
+    assert (suggestion.issue_id, suggestion.excluded) == ("i2", ("i2",))
+    assert check_leakage(run).leaks == ()
+
+
+def test_a_suggestion_that_saw_its_own_answer_is_found(study: Path) -> None:
+    run = run_of(study)
+    run.add_labels(
+        "ann",
+        [Label(issue_id=f"i{n}", rater="ann", codes=(code_of(f"i{n}"),)) for n in range(1, 21)],
+    )
+    with learner_of(study) as learner:
+        assert learner.for_("i1", iter(("i2",))) is None
+        come(learner, "i2")
+    (suggestion,) = run.suggestion_journal("ann")
+    run.suggestion_journal("ann").append([suggestion.model_copy(update={"excluded": ()})])
+    (leak,) = check_leakage(run).leaks
+    assert (leak.issue_id, leak.example_id) == ("i2", "i2")
+
+
+def test_the_log_names_a_refit_that_does_not_follow_from_the_answers(study: Path) -> None:
+    teach(study, 10)
+    run = run_of(study)
+    (refit,) = run.refit_journal("ann")
+    (suggestion,) = run.suggestion_journal("ann")
+    run.refit_journal("ann").append(
+        [refit.model_copy(update={"version": 2, "model": "embedded/refit-2@x", "decisions": 9})]
+    )
+    wrong = suggestion.model_copy(update={"model": "embedded/refit-9"})
+    run.suggestion_journal("ann").append([wrong])
+    assert problems(run) == [
+        "refits/ann.jsonl:2: does not follow from the answers that the rater had given by then",
+        "suggestions/ann.jsonl:2: is by 'embedded/refit-9', which is not among the rater's refits",
+    ]
+
+
+def test_the_report_counts_what_was_learnt_apart(study: Path) -> None:
+    teach(study, 10)
+    with learner_of(study) as learner:
+        session = review(study, learner)
+        session.enter()
+    report = build_report(run_of(study), draws=100)
+    own, learnt = report.acceptance
+    assert (own.learnt, own.accept, own.correct) == (False, 0, 10)
+    assert (learnt.learnt, learnt.accept, learnt.correct) == (True, 1, 0)
+    (assisted,) = report.pairs
+    assert (assisted.kind, assisted.n, assisted.excluded[Why.LEARNT]) == ("assisted", 10, 1)
+
+
+def test_a_process_that_cannot_learn_says_why_and_the_review_goes_on(study: Path) -> None:
+    learner = Learner(run_of(study), "ann", embedder="langchain:no.such:Thing", cache=study / "c")
+    with learner:
+        session = review(study, learner)
+        for _ in range(10):
+            answer(session)
+        wait(lambda: learner.for_("i1", iter(())) or learner.failure)
+        assert "no.such" in learner.failure or "module no" in learner.failure
+        answer(session)
+    assert len(run_of(study).decisions("ann")) == 11
+
+
+# --- processes -----------------------------------------------------------------------------------
+
+
+def start_review(study: Path, *options: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "coder",
+            "review",
+            "first",
+            "--rater",
+            "ann",
+            "--plain",
+            "--order",
+            "file",
+            *options,
+        ],
+        cwd=study,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+
+
+def give(process: subprocess.Popen[str], study: Path, many: int, total: int = 0) -> None:
+    """Give so many answers; wait until they, or the ``total``, are on disk."""
+    assert process.stdin is not None
+    for _ in range(many):
+        process.stdin.write("/cat\n")
+    process.stdin.flush()
+    wait(lambda: len(run_of(study).decisions("ann")) >= (total or many))
+
+
+def children(pid: int) -> list[int]:
+    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
+    return [int(word) for word in found.stdout.split()]
+
+
+def alive(pid: int) -> bool:
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return bool(state.stdout.strip()) and not state.stdout.startswith("Z")
+
+
+@pytest.mark.parametrize("how", ["quit", "interrupt", "kill", "kill when idle"])
+def test_no_process_is_left_and_no_answer_lost(study: Path, how: str) -> None:
+    process = start_review(study)
+    give(process, study, 12)
+    wait(lambda: children(process.pid))
+    (child,) = children(process.pid)
+    given = 12
+    if how == "kill when idle":
+        while not (study / "runs" / "first" / "refits" / "ann.jsonl").exists():
+            time.sleep(0.5)
+            given += 1
+            give(process, study, 1, given)
+        time.sleep(2)  # until it has proposed for all it was asked for
+    if how == "quit":
+        process.communicate("q\n", timeout=WAIT)
+        assert process.returncode == 0
+    else:
+        process.send_signal(signal.SIGINT if how == "interrupt" else signal.SIGKILL)
+        process.communicate(timeout=WAIT)
+        assert process.returncode == (130 if how == "interrupt" else -signal.SIGKILL)
+    wait(lambda: not alive(child))
+    run = run_of(study)
+    assert len(run.decisions("ann")) == given
+    assert problems(run) == []
+
+
+@pytest.mark.parametrize("how", ["flag", "setting"])
+def test_learning_can_be_left_out(study: Path, how: str) -> None:
+    if how == "setting":
+        with (study / "study.toml").open("a") as file:
+            file.write("[review]\nlearn = false\n")
+    process = start_review(study, *(["--no-learn"] if how == "flag" else []))
+    give(process, study, 12)
+    assert children(process.pid) == []
+    process.communicate("q\n", timeout=WAIT)
+    assert not (study / "runs" / "first" / "refits").exists()
+
+
+def test_a_chat_models_run_does_not_learn(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_run(tmp_path / "runs", 14, name="first")
+    process = start_review(tmp_path)
+    assert process.stdin is not None
+    process.stdin.write("\n" * 12)
+    process.stdin.flush()
+    wait(lambda: len(Run.open(tmp_path / "runs", "first").decisions("ann")) == 12)
+    assert children(process.pid) == []
+    process.communicate("q\n", timeout=WAIT)
+
+
+def test_the_line_mode_says_whose_judgement_it_repeats(study: Path) -> None:
+    teach(study, 10)
+    process = start_review(study)
+    printed, _ = process.communicate("q\n", timeout=WAIT)
+    assert ", learnt from your 10 answers\n" in printed
+    assert Status.OK.value not in printed
