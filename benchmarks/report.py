@@ -4,9 +4,9 @@
 
 Makes runs of synthetic issues (the shipped codebook, 200 repositories, a proposal with confidence
 and the labels of two raters for every issue) and reports each in a process of its own. The loop
-computes Cohen's kappa (scikit-learn) and Krippendorff's alpha (krippendorff) of the same three pairs
-at both levels; it runs a few draws and the time is scaled to all of them. Seconds are wall clock,
-CPU seconds in brackets. Memory is the process's peak, Python and imports included.
+computes Cohen's kappa (scikit-learn) and Krippendorff's alpha (krippendorff) of the same three
+pairs at both levels; it runs a few draws and the time is scaled to all of them. Seconds are wall
+clock, CPU seconds in brackets. Memory is the process's peak, Python and imports included.
 """
 
 from __future__ import annotations

@@ -18,6 +18,9 @@ VERBS = {
     "review": "coder.cli.review",
     "calibrate": "coder.cli.calibrate",
     "report": "coder.cli.report",
+    "plan": "coder.cli.plan",
+    "compare": "coder.cli.compare",
+    "multiverse": "coder.cli.multiverse",
     "audit": "coder.cli.audit",
     "doctor": "coder.cli.doctor",
 }
