@@ -19,7 +19,8 @@ with the reason in its note; the functions on arrays below them return ``nan`` i
                                         Egami et al. 2023, arXiv 2306.04746
 ``reliability``, ``workload``           calibration and what accepting unseen would cost
 ``certify``                             Angelopoulos et al. 2021, arXiv 2110.01052
-``mcnemar``, ``kappa_change``           two models on the same issues
+``mcnemar``, ``kappa_change``,          two models on the same issues
+``code_change``
 ``anchoring``                           what seeing the suggestion does to a rater
 ``for_estimate``, ``for_prevalence``    how many more labels (module ``planning``)
 ``bootstrap``                           Efron & Tibshirani 1993, An Introduction to the
@@ -59,6 +60,7 @@ from coder.agreement.paired import (
     Change,
     McNemar,
     anchoring,
+    code_change,
     kappa_change,
     mcnemar,
 )
@@ -92,6 +94,7 @@ __all__ = [
     "anchoring",
     "bootstrap",
     "certify",
+    "code_change",
     "cohen_kappa",
     "contingency",
     "dsl",

@@ -177,13 +177,13 @@ def _set(answer: Answer) -> frozenset[str]:
 
 def _p_value(loss: Floats, epsilon: float) -> float:
     """One-sided t-test that the mean of ``loss`` (n,) is below ``epsilon``."""
-    from scipy import stats
+    from scipy.special import stdtr
 
     spread = loss.std(ddof=1)
     if spread == 0:
         return 0.0 if loss[0] < epsilon else 1.0
     t = (loss.mean() - epsilon) / (spread / np.sqrt(len(loss)))
-    return float(stats.t.cdf(t, len(loss) - 1))
+    return float(stdtr(len(loss) - 1, t))
 
 
 def _rejected(p_values: list[float], q: float) -> Bools:

@@ -147,7 +147,7 @@ def certify(
     threshold is wrong is then at most ``delta``. Divide ``delta`` by the number of codes to certify
     each code (Bonferroni).
     """
-    from scipy.stats import binom
+    from scipy.special import bdtr
 
     x, y = _pairs(confidence, right)
     shuffled = np.random.default_rng(seed).permutation(len(x))
@@ -159,7 +159,7 @@ def certify(
     wrong = np.cumsum(~y[first][np.argsort(-x[first], kind="stable")])[above - 1]
     enough = above >= least
     if enough.any():
-        doubt = np.where(enough, binom.cdf(wrong, above, epsilon), np.inf)
+        doubt = np.where(enough, bdtr(wrong, above, epsilon), np.inf)
         thresholds = thresholds[int(np.argmin(doubt)) :]
     else:
         thresholds = thresholds[:0]
@@ -168,7 +168,7 @@ def certify(
     for threshold in thresholds.tolist():
         reached = x[second] >= threshold
         tested = int(reached.sum()), int((reached & ~y[second]).sum())
-        if binom.cdf(tested[1], tested[0], epsilon) > delta:
+        if bdtr(tested[1], tested[0], epsilon) > delta:
             break
         best = (threshold, *tested)
     if best is None:

@@ -60,6 +60,7 @@ from coder.report.sides import (
     status_of,
 )
 from coder.report.spending import spending
+from coder.report.trace import trace
 from coder.store import Run
 from coder.versions import Versions
 
@@ -90,8 +91,10 @@ class _Builder:
         self.confidence = calibrated(run)
         by_id: dict[str, Proposal] = {}
         latest: dict[str, Proposal] = {}
-        for proposal in run.proposals:
+        self.lines: dict[str, int] = {}
+        for line, proposal in run.proposals.numbered():
             by_id[proposal.id] = latest[proposal.issue_id] = proposal
+            self.lines[proposal.id] = line
         self.proposals = {i: latest[i] for i in run.issues if i in latest}
         suggestions = [p for rater in run.raters() for p in run.suggestion_journal(rater)]
         self.learnt = {suggestion.id for suggestion in suggestions}
@@ -123,9 +126,9 @@ class _Builder:
             self.run, self.raters, self.model, self.proposals, self.shown, self.groups,
             self.confidence, bool(calibrations(self.run)), self.draws, self.seed,
         )  # fmt: skip
-        return Report(
+        report = Report(
             run=self.run.manifest,
-            codebook=_codebook(self.book),
+            codebook=summary(self.book),
             resampling=Resampling(
                 confidence=LEVEL,
                 draws=self.draws,
@@ -154,6 +157,8 @@ class _Builder:
             trends=findings.trends(),
             cases=tuple(self._cases(pairs)),
         )
+        traced = trace(self.run, report, self.raters, self.model, self.proposals, self.lines)
+        return report.model_copy(update={"trace": traced})
 
     # --- pairs ----------------------------------------------------------------------------------
 
@@ -423,7 +428,8 @@ def _excerpt(issue: Issue) -> str:
     return text if len(text) <= EXCERPT else text[:EXCERPT].rstrip() + " …"
 
 
-def _codebook(book: Codebook) -> CodebookSummary:
+def summary(book: Codebook) -> CodebookSummary:
+    """A codebook as reports hold it."""
     return CodebookSummary(
         id=book.id,
         name=book.name,

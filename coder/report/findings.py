@@ -9,7 +9,7 @@ from itertools import chain
 
 from coder.agreement import alt_test
 from coder.confidence import Confidence
-from coder.records import Decision, Label, Proposal
+from coder.records import Proposal
 from coder.report.corrected import corrected
 from coder.report.levels import Levels
 from coder.report.model import Corrected, Level, StandIn, Sway, Trend, Trust, Why
@@ -67,7 +67,7 @@ class Findings:
         rater = self._reference
         if rater is None:
             return ()
-        records = sorted(self._records(rater.name), key=lambda record: record.at)
+        records = sorted(rater.log, key=lambda record: record.at)
         leaked = {i for i, why in self.model.left_out.items() if why is Why.LEAKED}
         # Leaked answers too: what the model said is corrected, however it came to say it.
         said = {
@@ -135,6 +135,3 @@ class Findings:
     def _seen_by(self, rater: Rater) -> Mapping[str, Codes]:
         side = self.shown.get(rater.name)
         return side.answers if side is not None else {}
-
-    def _records(self, rater: str) -> list[Label | Decision]:
-        return [*self.run.label_journal(rater), *self.run.decision_journal(rater)]

@@ -398,6 +398,32 @@ class Resampling(Record):
     clusters: int
 
 
+class TracedFile(Record):
+    """A file figures came from. ``hash`` is that of its last line, which stands for all before it:
+    ``coder audit log`` shows the same as long as nothing was changed or added."""
+
+    file: str
+    lines: int
+    hash: str
+
+
+class TracedFigure(Record):
+    """The lines some figures were computed from, by file: ``1-160,165``."""
+
+    name: str
+    lines: dict[str, str]
+
+
+class Trace(Record):
+    """Where each figure comes from. A pair's name is its ``id``; the others are
+    ``prevalence.<model or rater>``, ``together.<level>``, ``acceptance.<rater>.<mode>``,
+    ``corrected.<level>``, ``trust``, ``sway.<rater>.<level>``, ``stand_in.<level>`` and
+    ``trend.<rater>.<kind>.<level>``."""
+
+    files: tuple[TracedFile, ...] = ()
+    figures: tuple[TracedFigure, ...] = ()
+
+
 class Report(Record):
     """Everything the report says. ``format`` changes when a reader of the JSON would break."""
 
@@ -421,4 +447,5 @@ class Report(Record):
     sway: tuple[Sway, ...] = ()
     stand_in: tuple[StandIn, ...] = ()
     trends: tuple[Trend, ...] = ()
+    trace: Trace = Trace()
     cases: tuple[Case, ...]

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from coder.journal import write_atomically
+from coder.records import Record
 from coder.report import tidy
 from coder.report.html import html
 from coder.report.latex import latex
@@ -32,8 +33,8 @@ def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in texts)
 
 
-def to_json(report: Report) -> str:
-    """The report as ``report.json`` holds it: each part, and each entry of a list, on a line."""
+def to_json(report: Record) -> str:
+    """A report as its JSON file holds it: each part, and each entry of a list, on a line."""
     parts = []
     for key, value in report.model_dump(mode="json").items():
         if isinstance(value, list):
