@@ -60,7 +60,7 @@ from coder.report.sides import (
     status_of,
 )
 from coder.report.spending import spending
-from coder.report.trace import trace
+from coder.report.trace import PROPOSALS, trace
 from coder.store import Run
 from coder.versions import Versions
 
@@ -91,14 +91,18 @@ class _Builder:
         self.confidence = calibrated(run)
         by_id: dict[str, Proposal] = {}
         latest: dict[str, Proposal] = {}
-        self.lines: dict[str, int] = {}
+        self.lines: dict[str, tuple[str, int]] = {}
+        """Where each proposal and suggestion stands, by its id: its file and line."""
         for line, proposal in run.proposals.numbered():
             by_id[proposal.id] = latest[proposal.issue_id] = proposal
-            self.lines[proposal.id] = line
+            self.lines[proposal.id] = PROPOSALS, line
         self.proposals = {i: latest[i] for i in run.issues if i in latest}
-        suggestions = [p for rater in run.raters() for p in run.suggestion_journal(rater)]
-        self.learnt = {suggestion.id for suggestion in suggestions}
-        by_id |= {suggestion.id: suggestion for suggestion in suggestions}
+        self.learnt: set[str] = set()
+        for rater in run.raters():
+            for line, suggestion in run.suggestion_journal(rater).numbered():
+                self.learnt.add(suggestion.id)
+                by_id[suggestion.id] = suggestion
+                self.lines[suggestion.id] = f"suggestions/{rater}.jsonl", line
         self.raters = raters(run, by_id)
         self.model = model_side(run, self.proposals)
         # A decision is about the proposal that was shown, even when a later one replaced it.

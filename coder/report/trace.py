@@ -10,6 +10,7 @@ from coder.errors import UsageError
 from coder.records import NONE_CODE, Estimate, Mode, Proposal
 from coder.report.model import (
     MODEL,
+    Acceptance,
     Level,
     Pair,
     Report,
@@ -22,6 +23,7 @@ from coder.report.sides import Rater, Side
 from coder.store import Run
 
 PROPOSALS = "proposals.jsonl"
+ADJUDICATIONS = "adjudications.jsonl"
 
 _ALIASES = {
     "kappa": "cohen_kappa",
@@ -56,18 +58,23 @@ def trace(
     raters: Sequence[Rater],
     model: Side,
     proposals: Mapping[str, Proposal],
-    lines: Mapping[str, int],
+    lines: Mapping[str, tuple[str, int]],
 ) -> Trace:
-    """The lines behind each part of ``report``. ``lines`` are those of proposals by their id."""
+    """The lines behind each part of ``report``. ``lines`` are the file and line of proposals and
+    suggestions, by their id."""
     journals = [(PROPOSALS, run.proposals.tip())]
     for rater in raters:
-        journals.append((f"labels/{rater.name}.jsonl", run.label_journal(rater.name).tip()))
-        journals.append((f"decisions/{rater.name}.jsonl", run.decision_journal(rater.name).tip()))
+        name = rater.name
+        journals.append((f"labels/{name}.jsonl", run.label_journal(name).tip()))
+        journals.append((f"decisions/{name}.jsonl", run.decision_journal(name).tip()))
+        journals.append((f"suggestions/{name}.jsonl", run.suggestion_journal(name).tip()))
+    journals.append((ADJUDICATIONS, run.adjudications.tip()))
+    resolutions = {r.issue_id: line for line, r in run.adjudications.numbered()}
     return Trace(
         files=tuple(
             TracedFile(file=file, lines=count, hash=tip) for file, (count, tip) in journals if count
         ),
-        figures=tuple(_Tracer(report, raters, model, proposals, lines).figures()),
+        figures=tuple(_Tracer(report, raters, model, proposals, lines, resolutions).figures()),
     )
 
 
@@ -78,11 +85,13 @@ class _Tracer:
         raters: Sequence[Rater],
         model: Side,
         proposals: Mapping[str, Proposal],
-        lines: Mapping[str, int],
+        lines: Mapping[str, tuple[str, int]],
+        resolutions: Mapping[str, int],
     ) -> None:
         self.report, self.model, self.proposals = report, model, proposals
         self.people = {rater.name: rater for rater in raters}
-        self.latest = {i: lines[proposal.id] for i, proposal in proposals.items()}
+        self.resolutions = resolutions
+        self.latest = {i: lines[proposal.id][1] for i, proposal in proposals.items()}
         self.shown = {
             rater.name: {
                 i: lines[d.proposal_id]
@@ -111,7 +120,8 @@ class _Tracer:
         for a in self.report.acceptance:
             decisions = self.people[a.rater].decisions
             ids = tuple(i for i, d in decisions.items() if d.mode is a.mode)
-            yield _figure(f"acceptance.{a.rater}.{a.mode}", *self._decisions(a.rater, ids))
+            ids = tuple(i for i in ids if self._learnt(a.rater, i) is a.learnt)
+            yield _figure(_acceptance(a), *self._decisions(a.rater, ids))
         for c in self.report.corrected:
             labels = self._labels(c.rater, c.issue_ids)
             yield _figure(f"corrected.{c.level}", self._model(answered), labels)
@@ -141,7 +151,19 @@ class _Tracer:
         if pair.kind == "assisted":
             return _figure(pair.id, *self._decisions(pair.right, ids))
         left = self._model(ids) if pair.left == MODEL else self._labels(pair.left, ids)
+        if pair.kind == "resolved":
+            return _figure(pair.id, left, *self._resolved(ids))
         return _figure(pair.id, left, self._labels(pair.right, ids))
+
+    def _resolved(self, ids: Sequence[str]) -> list[tuple[str, list[int]]]:
+        """The labels that resolved ones rest on, and what was adjudicated among them."""
+        summary = self.report.resolved
+        adjudicated = set(summary.adjudicated_issue_ids if summary else ())
+        lines = [self.resolutions[i] for i in ids if i in adjudicated]
+        return [*(self._labels(name, ids) for name in self.people), (ADJUDICATIONS, lines)]
+
+    def _learnt(self, rater: str, issue_id: str) -> bool:
+        return self.shown[rater].get(issue_id, (PROPOSALS, 0))[0] != PROPOSALS
 
     def _together(self, level: Level, raters: Sequence[Rater]) -> list[tuple[Rater, list[str]]]:
         """Each rater's answers to the issues that two raters or more answered at a level."""
@@ -164,9 +186,13 @@ class _Tracer:
         """The decisions, and the proposals that were shown for them."""
         known, shown = self.people[rater].decision_lines, self.shown[rater]
         return [
-            (PROPOSALS, [shown[i] for i in ids if i in shown]),
+            *((file, [line]) for file, line in (shown[i] for i in ids if i in shown)),
             (f"decisions/{rater}.jsonl", [known[i] for i in ids if i in known]),
         ]
+
+
+def _acceptance(a: Acceptance) -> str:
+    return f"acceptance.{a.rater}.{a.mode}{'.learnt' if a.learnt else ''}"
 
 
 def _figure(name: str, *parts: tuple[str, list[int]]) -> TracedFigure:
@@ -233,7 +259,7 @@ def _spellings(name: str) -> Iterator[str]:
     code."""
     yield name
     head, _, rest = name.partition(".")
-    for kind in ("blind", "assisted"):
+    for kind in ("blind", "resolved", "assisted"):
         yield f"{head}.{kind}.{rest}"
         for level in ("category", "code"):
             yield f"{head}.{kind}.{level}.{rest}"
@@ -246,7 +272,7 @@ def _spellings(name: str) -> Iterator[str]:
 def _plain(pair: Pair) -> str:
     """A pair as the shortest name that means it by category."""
     name = f"{pair.left}_vs_{pair.right}"
-    return name if pair.kind == "blind" else f"assisted.{name}"
+    return name if pair.kind == "blind" else f"{pair.kind}.{name}"
 
 
 def _figures(report: Report) -> Iterator[Figure]:
@@ -278,8 +304,7 @@ def _figures(report: Report) -> Iterator[Figure]:
         source = f"together.{together.level}"
         yield Figure(source, source, f"alpha {_value(together.agreement.krippendorff_alpha)}")
     for a in report.acceptance:
-        source = f"acceptance.{a.rater}.{a.mode}"
-        yield Figure(source, source, _value(a.acceptance))
+        yield Figure(_acceptance(a), _acceptance(a), _value(a.acceptance))
     if trust := report.trust:
         yield Figure("trust", "trust", f"calibration error {_value(trust.stated.ece)}")
     for s in report.sway:
