@@ -162,13 +162,13 @@ def _write(path: Path, data: bytes) -> None:
         os.close(fd)
 
 
-def write_atomically(path: Path, data: str) -> None:
+def write_atomically(path: Path, data: str | bytes) -> None:
     """Replace ``path`` by ``data`` all at once; a reader sees the old file or the new one."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(data)
+        with draft.open("wb") as file:
+            file.write(data.encode("utf-8") if isinstance(data, str) else data)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)

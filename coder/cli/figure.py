@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
 
-    from coder.records import Codebook, Decision, Label, Proposal
+    from coder.journal import Journal
+    from coder.records import Adjudication, Codebook, Decision, Label, Proposal
     from coder.report.model import Report
     from coder.report.trace import Figure
     from coder.store import Run
+
+    Line = Proposal | Label | Decision | Adjudication
 
 ISSUES = 15
 """How many issues are listed unless all are asked for."""
@@ -90,17 +94,20 @@ def _said(run: Run, lines: dict[str, set[int]], code: str) -> dict[str, list[tup
     return {i: found[i] for i in run.issues if i in found and (not code or i in hits)}
 
 
-def _journal(run: Run, file: str) -> Iterator[tuple[int, Proposal | Label | Decision]]:
+def _journal(run: Run, file: str) -> Iterator[tuple[int, Line]]:
     folder, _, rest = file.rpartition("/")
-    rater = rest.removesuffix(".jsonl")
+    name = rest.removesuffix(".jsonl")
     if not folder:
-        return run.proposals.numbered()
-    if folder == "labels":
-        return run.label_journal(rater).numbered()
-    return run.decision_journal(rater).numbered()
+        return (run.proposals if name == "proposals" else run.adjudications).numbered()
+    journals: Mapping[str, Callable[[str], Journal[Any]]] = {
+        "labels": run.label_journal,
+        "decisions": run.decision_journal,
+        "suggestions": run.suggestion_journal,
+    }
+    return journals[folder](name).numbered()
 
 
-def _words(record: Proposal | Label | Decision, book: Codebook) -> tuple[str, set[str]]:
+def _words(record: Line, book: Codebook) -> tuple[str, set[str]]:
     from coder.records import NONE_CODE, Decision, Proposal
     from coder.report.wording import number
 

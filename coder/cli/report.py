@@ -25,7 +25,8 @@ CONFUSIONS = 5
 
 @click.command("report")
 @click.argument("name")
-def command(name: str) -> None:
+@click.option("--figures", is_flag=True, help="Also draw the figures as SVG and PDF files.")
+def command(name: str, figures: bool) -> None:
     """Report how far model and raters agree.
 
     Shows the agreement of run NAME and writes runs/NAME/report/ as HTML, Markdown, JSON and CSV.
@@ -47,6 +48,11 @@ def command(name: str) -> None:
     console.print(f"\nReport: {safe(files[0])}", soft_wrap=True)
     beside = [file.name for file in files[1:] if file.parent == files[0].parent]
     console.print(f"Beside it: {safe(', '.join(beside))}, and tables/ as CSV")
+    if figures:
+        from coder.report.plots import FORMATS, write_figures
+
+        drawn = write_figures(report, files[0].parent / "figures")
+        console.print(f"Figures: {len(drawn) // len(FORMATS)}, as SVG and PDF in figures/")
 
 
 def show(report: Report) -> None:
