@@ -190,7 +190,8 @@ def _show_effects(changes: Sequence[CodeChange], effects: Sequence[Effect]) -> N
         console.print(safe(line or sentence(alike[0])), soft_wrap=True)
         for effect in effects:
             if stale := sum(effect.stale[change] for change in alike):
-                console.print(f"    stale: {stale:,} {effect.what} of {safe(effect.who)}")
+                what = effect.what if stale > 1 else effect.what.removesuffix("s")
+                console.print(f"    stale: {stale:,} {what} of {safe(effect.who)}")
     table = Table(box=None, pad_edge=False)
     columns = ["Whose", "What", "Carried over", "Stale"]
     before = any(effect.before for effect in effects)
