@@ -32,7 +32,7 @@ class Journal(Generic[R]):
 
     def __init__(self, path: Path, kind: type[R]) -> None:
         self.path = path
-        self._kind = kind
+        self.kind = kind
         self._last: str | None = None
         self._lock = FileLock(path.with_name(path.name + ".lock"))
 
@@ -64,10 +64,10 @@ class Journal(Generic[R]):
             try:
                 fields = json.loads(line)
                 fields.pop("prev", None)
-                yield number, self._kind.model_validate(fields)
+                yield number, self.kind.model_validate(fields)
             except (ValueError, AttributeError, ValidationError) as error:
                 raise RunError(
-                    f"{self.path}:{number}: not a {self._kind.__name__.lower()} record "
+                    f"{self.path}:{number}: not a {self.kind.__name__.lower()} record "
                     f"({_first_line(error)})",
                     "restore the line from a backup or version control; "
                     "nothing after it was changed",
