@@ -98,8 +98,9 @@ class _Detail(NamedTuple):
 
 def _held_scale(found: StandIn) -> figures.Scale:
     """The axis that holds every rater's lead over the model, and the price."""
-    test = found.test
-    return figures.Scale.over(Estimate(value=h.difference) for h in test.humans)
+    leads = [human.difference for human in found.test.humans]
+    scale = figures.Scale.over(Estimate(value=lead) for lead in leads)
+    return figures.Scale(scale.low, 0.5 if max(leads) < 0.5 else 1.0)
 
 
 def _further_notes(report: Report, pairs: list[Pair]) -> list[str]:

@@ -131,7 +131,8 @@ def test_every_figure_is_drawn_and_the_page_is_silent(
     drawn = page.run(
         """[...document.querySelectorAll('svg:not(.key)')].map(s => {
           const box = s.getBoundingClientRect();
-          const inside = [...s.querySelectorAll('circle, rect, line, polyline, text')].filter(
+          const marks = s.matches('.chart') ? '.dot, .curve' : 'circle, rect, line, text';
+          const inside = [...s.querySelectorAll(marks)].filter(
             e => { const b = e.getBoundingClientRect(); return b.width || b.height; });
           return [s.getAttribute('class'), box.width, box.height, inside.length,
                   s.closest('section').id];

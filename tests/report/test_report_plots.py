@@ -51,7 +51,7 @@ def test_figures_hold_shapes_and_text_not_pixels(drawn: Path) -> None:
 def test_a_figure_says_what_it_shows_and_of_how_many(drawn: Path) -> None:
     words = " ".join(ET.parse(drawn / "prevalence-code.svg").getroot().itertext())
     assert "Prevalence by subcategory" in words
-    assert "of ann among 240 issues" in words
+    assert "share of 240 issues; n = 160 labels by ann" in words
     assert "Calls" in words
     assert "dc:date" not in (drawn / "prevalence-code.svg").read_text(encoding="utf-8")
 
