@@ -23,14 +23,34 @@ CONFUSIONS = 5
 """How many of the most frequent confusions the terminal shows; all are in the files."""
 
 
+def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted:
+        return
+    import json
+
+    from coder.report import Report
+
+    click.echo(json.dumps(Report.model_json_schema(mode="serialization"), indent=1))
+    context.exit()
+
+
 @click.command("report")
 @click.argument("name")
 @click.option("--figures", is_flag=True, help="Also draw the figures as SVG and PDF files.")
-def command(name: str, figures: bool) -> None:
-    """Report how far model and raters agree.
+@click.option(
+    "--appendix", is_flag=True, help="Also write the methods appendix of a paper, with its blanks."
+)
+@click.option(
+    "--schema", is_flag=True, is_eager=True, expose_value=False, callback=_print_schema,
+    help="Print the JSON Schema of report.json and leave.",
+)  # fmt: skip
+def command(name: str, figures: bool, appendix: bool) -> None:
+    """Report how far model and raters agree, and what may be concluded.
 
-    Shows the agreement of run NAME and writes runs/NAME/report/ as HTML, Markdown, JSON and CSV.
+    Shows the main figures of run NAME and writes runs/NAME/report/ as HTML, Markdown, JSON, CSV and
+    LaTeX.
     """
+    from coder.cli import report_appendix
     from coder.cli.terminal import console, safe
     from coder.proposers.prices import find_price
     from coder.report import build_report, write_report
@@ -53,6 +73,8 @@ def command(name: str, figures: bool) -> None:
 
         drawn = write_figures(report, files[0].parent / "figures")
         console.print(f"Figures: {len(drawn) // len(FORMATS)}, as SVG and PDF in figures/")
+    if appendix:
+        report_appendix.write(study, run, report)
 
 
 def show(report: Report) -> None:
