@@ -45,7 +45,8 @@ def figure(name: str, figure: str, everything: bool) -> None:
     console.print(f"[bold]{safe(found.name)}[/]: {safe(found.value)}", soft_wrap=True)
     if found.code:
         console.print(
-            f"Counted in these lines; listed are issues of which one says {safe(found.code)}."
+            f"Counted among these lines; listed are the issues for which one says "
+            f"{safe(found.code)}."
         )
     lines = _lines(report, found)
     _files(report, lines)

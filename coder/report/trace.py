@@ -262,7 +262,7 @@ def _spellings(name: str) -> Iterator[str]:
     for kind in ("blind", "resolved", "assisted"):
         yield f"{head}.{kind}.{rest}"
         for level in ("category", "code"):
-            yield f"{head}.{kind}.{level}.{rest}"
+            yield f"{head}.{kind}.{level}.{rest.removeprefix(f'{kind}.')}"
             yield f"{name}.{kind}.{level}"
             yield f"{name}.{level}"
     for mode in Mode:

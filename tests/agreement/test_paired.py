@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
-from sklearn.metrics import cohen_kappa_score
+from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score
 
-from coder.agreement import anchoring, kappa_change, mcnemar
+from coder.agreement import anchoring, code_change, kappa_change, mcnemar
 
 codes = st.sampled_from(["a", "b", "c"])
 rows = st.lists(st.tuples(codes, codes, codes), min_size=3, max_size=60)
@@ -76,3 +76,32 @@ def test_anchoring_without_a_holdout_is_undefined():
     assert found.difference.value is None
     assert "without one" in found.difference.note
     assert anchoring({}, {}).difference.value is None
+
+
+@given(rows)
+@settings(max_examples=30, deadline=None)
+def test_code_changes_are_the_f1_of_sklearn_and_their_differences(found):
+    columns = [{f"i{n}": (row[k],) for n, row in enumerate(found)} for k in range(3)]
+    right, each = code_change(*columns, codes=("a", "b", "c"), draws=50)
+    flat = [[row[k] for row in found] for k in range(3)]
+    assert set(each) == {code for row in found for code in row}
+    assert right.left.value == pytest.approx(accuracy_score(flat[2], flat[0]))
+    for code, change in each.items():
+        sides = (change.left, flat[0]), (change.right, flat[1])
+        for estimate, said in sides:
+            if code in said or code in flat[2]:
+                alone = f1_score(flat[2], said, labels=[code], average="macro", zero_division=0)
+                assert estimate.value == pytest.approx(alone)
+            else:
+                assert estimate.value is None
+        if change.difference.value is not None:
+            assert change.difference.value == pytest.approx(change.left.value - change.right.value)
+
+
+def test_code_changes_of_several_codes_count_each_code():
+    one = {"i": ("a", "b"), "j": ("a",), "k": ()}
+    two = {"i": ("a",), "j": ("a",), "k": ("b",)}
+    right, each = code_change(one, two, one, codes=("a", "b"), draws=0)
+    assert (right.left.value, right.right.value) == (1, pytest.approx(1 / 3))
+    assert each["b"].right.value == 0
+    assert set(each) == {"a", "b", "none"}
