@@ -23,7 +23,7 @@ The map, from the ground up; imports run downwards only:
     keymap        the review's keys
     review        the state machine of a review
     audit/        what a run's files prove, and what its model says when asked again
-    report/       run -> tables, figures, Markdown, JSON, HTML
+    report/       run -> tables, figures, Markdown, JSON, HTML, LaTeX, CSV
     doctor        what is present and what is missing
     cli/          one file per verb, and all that touches a terminal
 """
