@@ -11,8 +11,11 @@ three numbers of issues are given: for the classifier, for scoring, for writing;
 beginning of one random order, so smaller ones are parts of larger ones. Runs are kept in
 ``--work``: what was killed goes on with the same command, and ``--only none`` prints what there is.
 
-A row compares a model with rater 1 (questions) or the project's own label (NLBSE). Tokens and
-seconds are those of the answers a run rests on, also where an earlier run had paid for them.
+A row compares a model with rater 1 (questions) or the project's own label (NLBSE). Tokens are
+those of the answers a run rests on, also where an earlier run of the study had paid for them:
+larger sizes cost the new issues alone. Seconds are of one processor core, of this script and the
+server in it: a busy machine makes things wait, not work. Those of a run that had answers from
+another are left out.
 """
 
 from __future__ import annotations
@@ -66,6 +69,8 @@ MODEL = "llamacpp:smollm2"
 CONTEXT = 8192
 """Tokens the server has room for; naive prompting may need them."""
 OUTPUT = 260
+CPU = Path("cpu")
+"""Holds, for each run, the processor seconds from one proposal to the next."""
 LEARN = 300
 """Labelled issues of NLBSE's training part."""
 BINS = 10
@@ -179,18 +184,16 @@ class Naive(Proposer):
     """Every rule of the codebook and every word of the issue in one message, held to the same
     schema as the others, and nothing else: no instruction, no examples, no repair."""
 
-    def __init__(self, book: Codebook, url: str) -> None:
+    def __init__(self, book: Codebook, url: str, known: Mapping[str, Call]) -> None:
         from openai import OpenAI
 
-        self._book = book
+        self._book, self._known = book, known
         self._client = OpenAI(base_url=url, api_key=KEY, timeout=900, max_retries=0)
 
     def describe(self) -> dict[str, Any]:
         return {"kind": "llm", "name": "naive"}
 
     def propose(self, issues: Iterable[Issue], save_calls: SaveCalls) -> Iterator[Proposal]:
-        from openai import OpenAIError
-
         schema = answer_schema(self._book, bounded=True)
         form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
         rules = "\n".join(
@@ -199,29 +202,37 @@ class Naive(Proposer):
             for code in self._book.codes
         )  # fmt: skip
         for issue in issues:
-            messages = [{"role": "user", "content": f"{rules}\n{issue.text}"}]
-            began, told = time.perf_counter(), {}
-            try:
-                made = self._client.chat.completions.create(
-                    model="smollm2", messages=messages, response_format=form, temperature=0,
-                    max_tokens=OUTPUT,
-                )  # fmt: skip
-                cached = made.usage.prompt_tokens_details
-                told["raw_response"] = made.choices[0].message.content or ""
-                told["usage"] = Usage(
-                    input_tokens=made.usage.prompt_tokens,
-                    output_tokens=made.usage.completion_tokens,
-                    cached_tokens=(cached.cached_tokens or 0) if cached else 0,
-                )
-            except OpenAIError as error:
-                told["error"] = str(error)
             key = content_hash("naive", issue.id)
-            call = Call(
-                id=key[:20], issue_id=issue.id, model=MODEL, prompt="naive", prompt_hash="",
-                request={"key": key}, seconds=time.perf_counter() - began, **told,
-            )  # fmt: skip
+            if key in self._known:
+                call = self._known[key].model_copy(update={"cached": True})
+            else:
+                message = {"role": "user", "content": f"{rules}\n{issue.text}"}
+                call = self._ask(issue, key, [message], form)
             save_calls([call])
             yield self._read(issue, call)
+
+    def _ask(self, issue: Issue, key: str, messages: Any, form: Any) -> Call:
+        from openai import OpenAIError
+
+        began, told = time.perf_counter(), {}
+        try:
+            made = self._client.chat.completions.create(
+                model="smollm2", messages=messages, response_format=form, temperature=0,
+                max_tokens=OUTPUT,
+            )  # fmt: skip
+            cached = made.usage.prompt_tokens_details
+            told["raw_response"] = made.choices[0].message.content or ""
+            told["usage"] = Usage(
+                input_tokens=made.usage.prompt_tokens,
+                output_tokens=made.usage.completion_tokens,
+                cached_tokens=(cached.cached_tokens or 0) if cached else 0,
+            )
+        except OpenAIError as error:
+            told["error"] = str(error)
+        return Call(
+            id=key[:20], issue_id=issue.id, model=MODEL, prompt="naive", prompt_hash="",
+            request={"key": key}, seconds=time.perf_counter() - began, **told,
+        )  # fmt: skip
 
     def _read(self, issue: Issue, call: Call) -> Proposal:
         answer = Reader(self._book).read(call.raw_response or "")
@@ -263,15 +274,26 @@ def measure(data: Data, arm: Arm, size: int, url: str) -> None:
             if i in labels
         )
         run.add_labels(rater, mine)
-    done = itertools.count(size - len(propose.pending(run)) + 1)
-    propose.propose(run, proposer, lambda p: print(name, next(done), p.status, file=sys.stderr))
+    took = CPU / f"{name}.txt"
+    took.parent.mkdir(exist_ok=True)
+    began = time.process_time()
+
+    def done(proposal: Proposal) -> None:
+        nonlocal began
+        now = time.process_time()
+        with took.open("a", encoding="utf-8") as file:
+            file.write(f"{now - began:.2f}\n")
+        print(time.strftime("%H:%M:%S"), name, proposal.status, file=sys.stderr)
+        began = now
+
+    propose.propose(run, proposer, done)
 
 
 def start_naive(
     study: Study, data: Data, name: str, issues: Sequence[Issue], url: str
 ) -> tuple[Run, Proposer]:
     book = codebooks.load(data.book)
-    proposer = Naive(book, url)
+    proposer = Naive(book, url, known_calls(study.runs))
     manifest = Manifest(
         name=name, codebook_id=book.id, codebook_version=book.version, codebook_hash=book.hash,
         data_hash=data_hash(issues), issues=len(issues), labels_hash=labels_hash(()),
@@ -320,7 +342,8 @@ def row(data: Data, run: Run, name: str, known: Mapping[str, Call]) -> str:
     calls = [known.get(call.request["key"], call) for call in run.calls]
     used = [call.usage for call in calls if call.usage]
     sent, cached = sum(u.input_tokens for u in used) / n, sum(u.cached_tokens for u in used) / n
-    seconds = sum(call.seconds for call in calls) if calls else sum(p.seconds for p in latest)
+    took = (CPU / f"{run.name}.txt").read_text(encoding="utf-8").split()
+    seconds = "" if any(c.cached for c in run.calls) else f"{np.mean([*map(float, took)]):.1f}"
     answered = sum(proposal.status.answered for proposal in latest)
     cells = (
         name,
@@ -330,7 +353,7 @@ def row(data: Data, run: Run, name: str, known: Mapping[str, Call]) -> str:
         f"{answered / n:.2f}",
         f"{np.mean(quotes):.2f} of {len(quotes)}" if quotes else "none",
         f"{sent:,.0f} ({cached:,.0f})" if calls else "0",
-        f"{seconds / n:.1f}",
+        seconds,
     )
     return f"| {' | '.join(cells)} |"
 
@@ -383,7 +406,7 @@ def show(data: Data, sizes: Sequence[int]) -> None:
     known = known_calls(runs)
     print(f"\n{data.name}, against {data.rater}\n")
     print("| how | issues | kappa | agreement | coverage | quotes verified | tokens sent (cached) "
-          "| seconds |\n|---|---|---|---|---|---|---|---|")  # fmt: skip
+          "| core seconds |\n|---|---|---|---|---|---|---|---|")  # fmt: skip
     shown = set()
     for arm, run in found.items():
         if arm.size not in shown:
