@@ -17,7 +17,8 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 LOOKAHEAD = 16
-"""Requests made ready beyond those in flight, so that no slot waits for the caller."""
+"""Requests made ready beyond those in flight, so that no slot waits for the caller. With one slot
+there are none: a server that keeps the last prompt is asked all there is about it first."""
 _CLOSING_SECONDS = 5.0
 _POLL_SECONDS = 0.5
 
@@ -67,7 +68,7 @@ class Wire(Generic[Q, A]):
     @property
     def room(self) -> bool:
         """Whether another request may be made ready."""
-        return self.busy < self._limit + min(self._limit, LOOKAHEAD)
+        return self.busy < self._limit + min(self._limit - 1, LOOKAHEAD)
 
     def send(self, request: Q) -> None:
         self.busy += 1
