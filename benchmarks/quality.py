@@ -14,8 +14,8 @@ beginning of one random order, so smaller ones are parts of larger ones. Runs ar
 A row compares a model with rater 1 (questions) or the project's own label (NLBSE). Tokens are
 those of the answers a run rests on, also where an earlier run of the study had paid for them:
 larger sizes cost the new issues alone. Seconds are of one processor core, of this script and the
-server in it: a busy machine makes things wait, not work. Those of a run that had answers from
-another are left out.
+server in it: a busy machine makes things wait, not work. Without a batch the answers are those with
+one, so only what is on top is told there.
 """
 
 from __future__ import annotations
@@ -342,8 +342,9 @@ def row(data: Data, run: Run, name: str, known: Mapping[str, Call]) -> str:
     calls = [known.get(call.request["key"], call) for call in run.calls]
     used = [call.usage for call in calls if call.usage]
     sent, cached = sum(u.input_tokens for u in used) / n, sum(u.cached_tokens for u in used) / n
-    took = (CPU / f"{run.name}.txt").read_text(encoding="utf-8").split()
-    seconds = "" if any(c.cached for c in run.calls) else f"{np.mean([*map(float, took)]):.1f}"
+    # An issue is asked about once, by the run of whatever size that came first.
+    files = CPU.glob(f"{run.name.rpartition('-')[0]}-[0-9]*.txt")
+    took = sum(float(line) for file in files for line in file.open(encoding="utf-8"))
     answered = sum(proposal.status.answered for proposal in latest)
     cells = (
         name,
@@ -353,7 +354,7 @@ def row(data: Data, run: Run, name: str, known: Mapping[str, Call]) -> str:
         f"{answered / n:.2f}",
         f"{np.mean(quotes):.2f} of {len(quotes)}" if quotes else "none",
         f"{sent:,.0f} ({cached:,.0f})" if calls else "0",
-        seconds,
+        f"{took / n:.1f}",
     )
     return f"| {' | '.join(cells)} |"
 
