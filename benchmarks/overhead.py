@@ -1,36 +1,39 @@
-"""Time and memory that coding with a chat model costs beyond waiting, beside plain langchain.
+"""Time, processor and memory that a client costs beyond waiting for a chat model.
 
-    python benchmarks/overhead.py [ISSUES=5000]
+    python benchmarks/overhead.py [--issues 5000] [--peers DIR] [ONLY ...]
 
 A server on loopback, in a process of its own, answers every request after 200 ms. With 64 requests
-at a time the ideal is ISSUES * 0.2 / 64 seconds; printed is how much longer it takes, for the whole
-run with its files and, as the baseline, for langchain's ChatOpenAI under a semaphore with none.
-Each is measured in a process of its own.
+at a time the ideal is ISSUES * 0.2 / 64 seconds. Each client in ``overhead_clients.py`` is run
+against it in a process of its own; the floor, a bare loop over aiohttp, tells what the machine
+itself adds at that moment. With ``--peers`` other tools are measured too, each in a virtual
+environment under DIR that is made when it is not there; what cannot be installed or run is in the
+table with the reason.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import multiprocessing
-import resource
+import os
+import subprocess
 import sys
-import tempfile
-import time
+import venv
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 LATENCY = 0.2
 CONCURRENCY = 64
-BOOK = """\
-id: pets
-name: Pets
-codes:
-  - {id: cat, name: Cat, definition: Cats.}
-  - {id: dog, name: Dog, definition: Dogs.}
-"""
+CLIENTS = Path(__file__).with_name("overhead_clients.py")
+PEERS = {"jev-col": "jev-col"}
+"""What each is installed as."""
+PEER_ISSUES = 500
+"""Fewer, as some ask for few answers at a time, whatever they are told."""
+PEER_SECONDS = 300
+
 ANSWER = {"sentences": [1], "rationale": "It says so.", "codes": [{"code": "cat", "confidence": 1}],
-          "runners_up": []}  # fmt: skip
+          "runners_up": [], "cat": True, "dog": False}  # fmt: skip
 COMPLETION = {
     "id": "c", "object": "chat.completion", "created": 1, "model": "m",
     "choices": [{"index": 0, "finish_reason": "stop",
@@ -39,20 +42,32 @@ COMPLETION = {
 }  # fmt: skip
 
 
-def serve(port: Connection) -> None:
-    body = json.dumps(COMPLETION).encode()
-    head = (
-        f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-    )
+def response(path: bytes, asked: bytes) -> bytes:
+    """What each protocol calls an answer: chat completions, or the one that jev-col speaks."""
+    if b"systemone" not in path:
+        return COMPLETED
+    answers = {question: {"noul": 0.9} for question in json.loads(asked)["questions"]}
+    return whole({"model": "m", "answers": answers, "usage": {"input_tokens": 500}})
 
+
+def whole(payload: object) -> bytes:
+    body = json.dumps(payload).encode()
+    head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+    return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+
+
+COMPLETED = whole(COMPLETION)
+
+
+def serve(port: Connection) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
-                asked = (await reader.readuntil(b"\r\n\r\n")).lower()
-                length = int(asked.split(b"content-length:")[1].split(b"\r\n")[0])
-                await reader.readexactly(length)
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+                asked = await reader.readexactly(length)
                 await asyncio.sleep(LATENCY)
-                writer.write(head.encode() + body)
+                writer.write(response(head.split(b" ", 2)[1], asked))
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
@@ -64,65 +79,65 @@ def serve(port: Connection) -> None:
     asyncio.run(main())
 
 
-def text(number: int) -> str:
-    return f"Cat {number} meows all night. " + "It will not stop, whatever we do. " * 30
+def environment(folder: Path, package: str) -> str:
+    """The Python of a virtual environment that holds ``package``; made now if it is not there."""
+    python = folder / "bin" / "python"
+    if not python.exists():
+        venv.create(folder, with_pip=True)
+    install = [str(python), "-m", "pip", "install", "--quiet", package]
+    subprocess.run(install, check=True, capture_output=True, text=True)
+    return str(python)
 
 
-def through_coder(url: str, count: int) -> float:
-    from coder import propose
-    from coder.records import Issue
-    from coder.study import Study
-
-    issues = [Issue(id=f"i{n}", title=f"Cat {n}", body=text(n)) for n in range(count)]
-    with tempfile.TemporaryDirectory() as folder:
-        book = Path(folder) / "pets.yaml"
-        book.write_text(BOOK)
-        model = {"name": "openai:m", "base_url": url, "concurrency": CONCURRENCY}
-        study = Study.open(Path(folder), model=model, retrieval={"embedder": "none"})
-        run, proposer = propose.start(study, "r", book, issues, [])
-        began = time.perf_counter()
-        assert propose.propose(run, proposer, lambda _: None).total() == count
-        return time.perf_counter() - began
-
-
-def through_langchain(url: str, count: int) -> float:
-    from langchain_openai import ChatOpenAI
-
-    async def main() -> float:
-        model = ChatOpenAI(model="m", base_url=url, api_key="none", max_retries=0)
-        slots = asyncio.Semaphore(CONCURRENCY)
-
-        async def one(number: int) -> None:
-            async with slots:
-                await model.ainvoke([("system", "Code the issue."), ("user", text(number))])
-
-        began = time.perf_counter()
-        await asyncio.gather(*(one(number) for number in range(count)))
-        return time.perf_counter() - began
-
-    return asyncio.run(main())
+def measure(python: str, client: str, url: str, count: int, seconds: float | None) -> str:
+    """The row of the table for one client."""
+    command = [python, str(CLIENTS), client, url, str(count), str(CONCURRENCY)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+    if done.returncode:
+        raise RuntimeError((done.stderr.strip() or "no reason given").splitlines()[-1])
+    found = json.loads(done.stdout.splitlines()[-1])
+    if found["answered"] != count:
+        raise RuntimeError(f"{found['answered']} of {count} issues came back with an answer")
+    ideal = count * LATENCY / CONCURRENCY
+    return (
+        f"| {client} | {count:,} | {found['seconds']:.1f} | {found['seconds'] / ideal:.2f} "
+        f"| {found['processor'] / count * 1000:.1f} | {found['start']:.1f} "
+        f"| {found['peak']:.0f} |"
+    )
 
 
-def measure(results: Connection, how: str, url: str, count: int) -> None:
-    seconds = {"coder": through_coder, "langchain": through_langchain}[how](url, count)
-    results.send((seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
-
-
-def main(count: int) -> None:
+def main(arguments: argparse.Namespace) -> None:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     server = context.Process(target=serve, args=(there,), daemon=True)
     server.start()
     url = f"http://127.0.0.1:{here.recv()}/v1"
-    for how, size in (("coder", count // 10), ("coder", count), ("langchain", count)):
-        client = context.Process(target=measure, args=(there, how, url, size))
-        client.start()
-        seconds, peak = here.recv()
-        client.join()
-        ideal = size * LATENCY / CONCURRENCY
-        print(f"{how}, {size} issues: {seconds:.1f} s, {seconds / ideal:.2f} of the ideal, "
-              f"peak {peak:.0f} MB")  # fmt: skip
+    count = arguments.issues
+    print(f"{os.cpu_count()} cores; load before: {os.getloadavg()[0]:.1f}\n")
+    print("| client | issues | seconds | of the ideal | ms of processor an issue | start-up, s "
+          "| peak MB |\n|---|---|---|---|---|---|---|")  # fmt: skip
+    rows = [("floor", count), ("openai", count), ("langchain", count),
+            ("coder", count // 10), ("coder", count)]  # fmt: skip
+    peers = PEERS if arguments.peers else {}
+    for client, size in [*rows, *((peer, PEER_ISSUES) for peer in peers)]:
+        if arguments.only and client not in arguments.only:
+            continue
+        try:
+            python, limit = sys.executable, None
+            if client in peers:
+                python = environment(arguments.peers.resolve() / client, peers[client])
+                limit = PEER_SECONDS
+            row = measure(python, client, url, size, limit)
+        except (RuntimeError, subprocess.SubprocessError) as error:
+            said = getattr(error, "stderr", None) or str(error)
+            row = f"| {client} | {size:,} | not measured: {said.strip().splitlines()[-1]} | | | | |"
+        print(row, flush=True)
+    print(f"\nload after: {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5000)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--issues", type=int, default=5000)
+    parser.add_argument("--peers", type=Path)
+    parser.add_argument("only", nargs="*")
+    main(parser.parse_args())

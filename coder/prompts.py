@@ -28,8 +28,6 @@ VARIABLES = {
     "codebook", "detailed", "quotes", "definitions", "examples", "passages", "nonce", "problem",
 }  # fmt: skip
 
-_ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
-
 
 @dataclass(frozen=True)
 class Passage:
@@ -37,6 +35,17 @@ class Passage:
 
     number: int | None
     text: str
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """As it is done in the sandbox; without its dear checks for what each line is asked for."""
+        if type(obj) is Passage and attribute in ("number", "text"):
+            return getattr(obj, attribute)
+        return super().getattr(obj, attribute)
+
+
+_ENVIRONMENT = _Environment(undefined=StrictUndefined, keep_trailing_newline=True)
 
 
 @dataclass(frozen=True)

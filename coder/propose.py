@@ -83,8 +83,11 @@ def dry_run(
     codebook = codebooks.load(codebook_path)
     manifest = _inputs(study, name, codebook, issues, examples, reserved)
     Run.resume(study.runs, manifest, INPUTS)
+    kept = study.settings.model.cache
+    answers = Answers(study.cache / FILE, read_only=True) if kept else None
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        proposer = build_proposer(study.with_cache(Path(folder)), codebook, examples, caps, issues)
+        elsewhere = study.with_cache(Path(folder))
+        proposer = build_proposer(elsewhere, codebook, examples, caps, issues, answers)
         manifest = manifest.model_copy(update={"model": proposer.describe()})
         run = Run.resume(study.runs, manifest)
         if run is not None:
@@ -186,9 +189,9 @@ def propose(run: Run, proposer: Proposer, on_proposal: OnProposal) -> Counter[St
     with run.proposing():
 
         def ask(issues: Sequence[Issue]) -> Iterator[Proposal]:
-            for proposal in proposer.propose(issues, run.calls.append):
-                run.proposals.append([proposal])
-                yield proposal
+            for proposals in proposer.in_groups(issues, run.calls.append):
+                run.proposals.append(proposals)
+                yield from proposals
 
         def report(proposal: Proposal) -> None:
             counts[proposal.status] += 1

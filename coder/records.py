@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal
+from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 NONE_CODE = "none"
 """How "no code fits" is written in label files and tables; never the id of a real code."""
@@ -400,6 +401,21 @@ class Consent(Record):
     at: datetime = Field(default_factory=now)
 
 
+def is_loopback(address: str) -> bool:
+    """Whether the server at an address stands on this machine."""
+    host = urlsplit(address).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def server_identity(address: str) -> str:
+    """What tells a server from others: its address. One on this machine is given another port at
+    every start, perhaps, so there only the rest counts."""
+    if not is_loopback(address):
+        return address
+    parts = urlsplit(address)
+    return urlunsplit((parts.scheme, "localhost", parts.path, parts.query, parts.fragment))
+
+
 class Manifest(Record):
     """What a run was made of; written once, before the first proposal."""
 
@@ -422,6 +438,14 @@ class Manifest(Record):
     seed: int = 0
     versions: dict[str, str] = {}
     git: dict[str, Any] = {}
+
+    @field_validator("model")
+    @classmethod
+    def _by_identity(cls, model: dict[str, Any]) -> dict[str, Any]:
+        # Older runs name the port.
+        if isinstance(address := model.get("base_url"), str):
+            return {**model, "base_url": server_identity(address)}
+        return model
 
 
 class Calibration(Record):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from coder.__main__ import run
 from coder.resources import TEMPLATE, find, shipped, study_root
-from coder.study import Study
+from coder.study import Settings, Study
 
 ROOT = Path(__file__).parents[1]
 
@@ -16,6 +18,12 @@ ROOT = Path(__file__).parents[1]
 @pytest.mark.parametrize("name", ["study.toml", ".env.example"])
 def test_a_clone_is_itself_a_study_folder(name):
     assert (ROOT / name).read_text() == (TEMPLATE / name.removeprefix(".")).read_text()
+
+
+def test_the_settings_file_lists_every_setting_as_it_comes():
+    text = re.sub(r"^# (\w+ = )", r"\1", (ROOT / "study.toml").read_text(), flags=re.M)
+    listed = tomllib.loads(text.replace('base_url = "http://localhost:8080/v1"', 'base_url = ""'))
+    assert listed == Settings().model_dump(exclude={"api_key"})
 
 
 def test_init_makes_a_whole_study(tmp_path, monkeypatch, capsys):

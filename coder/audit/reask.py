@@ -15,6 +15,7 @@ from coder.errors import RunError
 from coder.journal import Journal, write_atomically
 from coder.propose import build_proposer
 from coder.proposers.base import Proposer
+from coder.proposers.compose import as_made
 from coder.proposers.spending import NO_CAPS, Caps
 from coder.records import Call, Codebook, Issue, Proposal, Status
 from coder.store import Run
@@ -40,9 +41,10 @@ class Reasker:
         self.run = run
         self.folder = run.path / "audit" / audit
         self.calls = Journal(self.folder / "calls.jsonl", Call)
+        study = as_made(study, run.manifest)
         # Not from the cache: how much answers vary by themselves is part of the question.
         fresh = study.settings.model.model_copy(update={"cache": False})
-        settings = study.settings.model_copy(update={"seed": run.manifest.seed, "model": fresh})
+        settings = study.settings.model_copy(update={"model": fresh})
         self._study = Study(study.root, settings, study.cache)
         self._caps = caps
         self._verified = False
@@ -85,7 +87,7 @@ class Reasker:
             proposer = self._as_made()
         if codebook is not None:
             study = Study(self._study.root, self._study.settings, self._study.cache, shuffle)
-            proposer = build_proposer(study, codebook, self.run.examples, self._caps)
+            proposer = self._build(study, codebook)
         proposer.recall(self.calls)
         for name, text in proposer.texts().items():
             write_atomically(self.folder / f"{variant}.{name}", text)
@@ -99,13 +101,18 @@ class Reasker:
     def _answers(self, variant: str) -> Journal[Proposal]:
         return Journal(self.folder / f"{variant}.jsonl", Proposal)
 
+    def _build(self, study: Study, codebook: Codebook) -> Proposer:
+        # All issues of the run, whichever are asked about: some proposers calibrate by them.
+        issues = tuple(self.run.issues.values())
+        return build_proposer(study, codebook, self.run.examples, self._caps, issues)
+
     def _as_made(self) -> Proposer:
         """The run's proposer as the study makes it now, which must be as it was."""
         then = self.run.manifest.model
         name = self._study.settings.model.name
         if then.get("name", name) != name:
             raise self._another("name", then["name"], name)
-        proposer = build_proposer(self._study, self.run.codebook, self.run.examples, self._caps)
+        proposer = self._build(self._study, self.run.codebook)
         today = proposer.describe()
         for key in sorted({*then, *today}):
             if then.get(key) != today.get(key):
@@ -117,7 +124,7 @@ class Reasker:
         return RunError(
             f"run {self.run.name!r} was made with another model "
             f"({key}: {str(then)[:60]!r} then, {str(today)[:60]!r} now)",
-            "an audit asks the model that the run asked: set what differs as it was then",
+            "an audit asks the model that the run asked, in the way it did: restore what differs",
         )
 
 

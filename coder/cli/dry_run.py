@@ -32,7 +32,11 @@ def show(pending: int, preview: Preview | None) -> None:
         measured = len(preview.measured) + preview.on_disk
         console.print(f"Measured on a random sample of {measured:,}; totals are extrapolated.")
     if preview.on_disk:
-        console.print(f"{preview.on_disk:,} of those have their answer on disk already.")
+        console.print(
+            f"{preview.on_disk:,} of those have their answer on disk already, of this run or of "
+            "another of the study.",
+            soft_wrap=True,
+        )
     if preview.measured:
         console.print(_parts(preview))
         masked = sum(parts.masked for parts in preview.measured)
@@ -47,8 +51,8 @@ def _parts(preview: Preview) -> Table:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    prompts = preview.measured[0].prompts
-    table.add_column("tokens of one prompt" if prompts == 1 else "tokens an issue")
+    single = all(parts.prompts == 1 for parts in preview.measured)
+    table.add_column("tokens of one prompt" if single else "tokens an issue")
     for head in ("mean", "median", "largest"):
         table.add_column(head, justify="right")
     for part, name in PARTS.items():
@@ -70,8 +74,8 @@ def _totals(preview: Preview) -> list[str]:
         "request that must be repeated.",
         f"Input: {about}{usage.input_tokens:,} tokens (counted by {how}); {share:.0%} of them are "
         "a prefix that a provider may have cached.",
-        f"Output: at most {about}{usage.output_tokens:,} tokens, if every answer is as long as "
-        f"model.max_output_tokens ({preview.max_output_tokens:,}) allows.",
+        f"Output: at most {about}{usage.output_tokens:,} tokens, if every answer is as long as it "
+        f"may be ({preview.max_output_tokens:,}).",
     ]
     price = preview.price
     if price is None:

@@ -214,7 +214,10 @@ def _say_what_it_took(study: Study, run: Run) -> None:
     from coder.proposers.prices import find_price
     from coder.proposers.spending import in_words, spent_by
 
-    spent = spent_by(run.calls)
+    calls = list(run.calls)
+    if taken := sum(call.cached for call in calls):
+        console.print(f"Answers that other runs of the study had paid for: {taken:,}.")
+    spent = spent_by(calls)
     if spent.calls:
         model = study.settings.model
         price = find_price(study.root, model.name, model.base_url)

@@ -7,8 +7,9 @@ import unicodedata
 from rich.console import Console
 from rich.markup import escape
 
-console = Console(highlight=False, soft_wrap=False)
-err_console = Console(stderr=True, highlight=False)
+# No emoji: a word such as :bug: in an issue would become a picture.
+console = Console(highlight=False, soft_wrap=False, emoji=False)
+err_console = Console(stderr=True, highlight=False, emoji=False)
 
 
 def plain(text: str) -> str:

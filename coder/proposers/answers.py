@@ -32,11 +32,15 @@ class Kept:
 class Answers:
     """Answers by the key of their request. Several processes may use the file at once."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """``read_only`` leaves no trace, not even an empty file where there is none."""
         self.path = path
+        self._read_only = read_only
         self._open: sqlite3.Connection | None = None
 
     def find(self, key: str) -> Kept | None:
+        if self._read_only and not self.path.is_file():
+            return None
         with self._connection() as db:
             query = "SELECT raw, finish FROM answers WHERE key = ?"
             found = db.execute(query, (key,)).fetchone()
@@ -73,6 +77,12 @@ class Answers:
             ) from error
 
     def _connect(self) -> sqlite3.Connection:
+        if self._read_only:
+            # What another process is at stands in the file beside it; without one, SQLite would
+            # make it to read.
+            log = self.path.with_name(self.path.name + "-wal")
+            how = "mode=ro" if log.is_file() else "mode=ro&immutable=1"
+            return sqlite3.connect(f"{self.path.resolve().as_uri()}?{how}", uri=True)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # SQLite's own patience does not cover the change to WAL: two processes that open a new
         # file at once would find it locked.

@@ -45,3 +45,10 @@ class Proposer(Protocol):
     def propose(self, issues: Iterable[Issue], save_calls: SaveCalls) -> Iterator[Proposal]:
         """One proposal for each issue, in any order, each as soon as it is known."""
         ...
+
+    def in_groups(
+        self, issues: Iterable[Issue], save_calls: SaveCalls
+    ) -> Iterator[Sequence[Proposal]]:
+        """The same, with those together that are known at the same time, to be saved in one go."""
+        for proposal in self.propose(issues, save_calls):
+            yield [proposal]

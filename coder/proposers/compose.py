@@ -15,7 +15,7 @@ from typing import Any, Self
 from coder import prompts
 from coder.errors import RunError, UsageError
 from coder.proposers.budget import TokenCounter, open_counter
-from coder.proposers.condense import Condensed, condense
+from coder.proposers.condense import Condensed, condense, fits
 from coder.proposers.preview import Parts
 from coder.proposers.question import Question
 from coder.proposers.scheme import Scheme, everything
@@ -41,6 +41,8 @@ EXAMPLE_CHARACTERS = 600
 """How much of a similar labelled issue is shown."""
 MIN_ISSUE_TOKENS = 200
 """With less room than this for the issue itself, coding it would be a pretence."""
+LIMITS = ("max_tokens", "max_completion_tokens")
+"""What servers call the most that an answer may have."""
 _FRAMING_TOKENS = 64
 """What a server's chat template adds around the messages, rounded up."""
 
@@ -145,7 +147,7 @@ class Composer:
         Raises ``RunError`` when what the run was made with is not here any more.
         """
         made = manifest.model
-        composer = cls.open(_as_made(study, manifest), codebook, examples)
+        composer = cls.open(as_made(study, manifest), codebook, examples)
         for key, here in composer.describe().items():
             if made.get("kind") == "llm" and made.get(key) != here:
                 raise RunError(
@@ -190,18 +192,20 @@ class Composer:
         texts = [issue.text, *(example.text + example.memo for example in shown)]
         word = prompts.nonce(self.settings.seed, issue.hash, texts)
 
-        def room() -> int:
-            frame = self.prompt.user((), word, definitions, shown)
-            return self._room - self.counter.count(frame)
+        def frame() -> str:
+            return self.prompt.user((), word, definitions, shown)
 
+        around, count = frame(), self.counter.count
         # The issue comes first: what was retrieved gives way, the last first.
-        while room() < MIN_ISSUE_TOKENS and (shown or definitions):
+        while (shown or definitions) and not fits([around], count, self._room - MIN_ISSUE_TOKENS):
             (shown or definitions).pop()
+            around = frame()
         if self._study.shuffle is not None:
             order = random.Random(f"{self._study.shuffle} {issue.hash}")
             order.shuffle(shown)
             order.shuffle(definitions)
-        condensed = condense(issue, self.counter.count, room())
+            around = frame()
+        condensed = condense(issue, count, self._room, around)
         passages = condensed.passages
         if redactor is not None:
             hidden = known_in(issue)
@@ -261,8 +265,13 @@ class Composer:
         turns = sum(self.counter.at_most(text) + _FRAMING_TOKENS for _, text in rest)
         return Usage(
             input_tokens=prefix + _FRAMING_TOKENS + turns,
-            output_tokens=self.settings.model.max_output_tokens,
+            output_tokens=self.longest(question),
         )
+
+    def longest(self, question: Question) -> int:
+        """How many tokens the answer to ``question`` may have."""
+        limits = (question.changes.get(key) for key in LIMITS)
+        return min((n for n in limits if n), default=self.settings.model.max_output_tokens)
 
 
 def _detailed(codebook: Codebook, definitions: int) -> bool:
@@ -305,16 +314,20 @@ def asked_how(settings: ModelSettings) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value != getattr(usual, name)}
 
 
-def _as_made(study: Study, manifest: Manifest) -> Study:
-    """``study``, set as it was when the run was made, as far as that decides the messages."""
+def as_made(study: Study, manifest: Manifest) -> Study:
+    """``study``, set as it was when the run was made, as far as that decides what is asked. Only
+    where to ask is left as it is: a key must not go to an address that a file names."""
     made, settings = manifest.model, study.settings
     model: dict[str, Any] = {}
     retrieval: dict[str, Any] = {}
     if made.get("kind") == "llm":
         model = {key: made[key] for key in ("name", "context_tokens", "prompt") if key in made}
-        for key in ("max_tokens", "max_completion_tokens"):
-            if key in made.get("parameters", {}):
-                model["max_output_tokens"] = made["parameters"][key]
+        asked = made.get("parameters", {})
+        for key in LIMITS:
+            if key in asked:
+                model["max_output_tokens"] = asked[key]
+        if "temperature" in asked:
+            model["temperature"] = asked["temperature"]
         model |= {name: made.get(name, getattr(ModelSettings(), name)) for name in HOW}
         keys = ("neighbours", "definitions", "diversity", "per_repository")
         retrieval = {key: made[key] for key in keys if key in made}
@@ -325,4 +338,4 @@ def _as_made(study: Study, manifest: Manifest) -> Study:
         "model": settings.model.model_copy(update=model),
         "retrieval": settings.retrieval.model_copy(update=retrieval),
     }
-    return Study(study.root, settings.model_copy(update=changed))
+    return Study(study.root, settings.model_copy(update=changed), study.cache)

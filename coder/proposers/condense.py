@@ -55,18 +55,34 @@ class _Line:
     what: str = "lines"
 
 
-def condense(issue: Issue, count: Callable[[str], int], budget: int) -> Condensed:
-    """``issue`` in at most ``budget`` tokens as ``count`` counts them; its first line always shows.
+def condense(issue: Issue, count: Callable[[str], int], budget: int, frame: str = "") -> Condensed:
+    """``issue`` in at most ``budget`` tokens as ``count`` counts them, together with the words that
+    ``frame`` it; its first line always shows.
 
     Linear in the length of the text. Numbers are those of the whole issue, whatever is left out.
     """
     found = segments(issue)
     for fold in (ROOMY_FOLD, TIGHT_FOLD):
         lines = list(_lines(issue.text, found, fold))
-        costs = [count(f"[{line.number}] {_shown(line)}\n") for line in lines]
-        if sum(costs) <= budget:
+        texts = [f"[{line.number}] {_shown(line)}\n" for line in lines]
+        if fits([frame, *texts], count, budget):
             return _condensed(lines)
-    return _condensed(_without_middle(lines, costs, budget))
+    costs = list(map(count, texts))
+    return _condensed(_without_middle(lines, costs, budget - _count(frame, count)))
+
+
+def fits(texts: Sequence[str], count: Callable[[str], int], budget: int) -> bool:
+    """Whether ``texts`` have at most ``budget`` tokens.
+
+    A token is at least one byte, so most issues need no counting, which is slow.
+    """
+    if sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) <= budget:
+        return True
+    return sum(_count(text, count) for text in texts) <= budget
+
+
+def _count(text: str, count: Callable[[str], int]) -> int:
+    return count(text) if text else 0
 
 
 def _lines(text: str, found: Sequence[Segment], fold: tuple[int, int]) -> Iterator[_Line]:

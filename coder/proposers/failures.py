@@ -21,6 +21,9 @@ _FATAL = {401: "the key is refused", 402: "the account has no credit",
 _TOO_LONG = ("context length", "context_length", "context size", "maximum context",
              "too many tokens", "too long")  # fmt: skip
 _FILTERED = ("content_filter", "content management policy", "content policy", "responsibleai")
+_BROKEN = ("Connect", "Transport", "Protocol", "Payload")
+_UNREACHED = {"ConnectError", "ConnectTimeout", "ConnectionRefusedError",
+              "ClientConnectorError", "ConnectionTimeoutError"}  # fmt: skip
 _KEYLIKE = re.compile(r"\b(?:sk|pk|key)-[\w*.-]{4,}")
 
 
@@ -76,18 +79,21 @@ def failure(error: BaseException, secret: str = "") -> Failure:
         return error
     status = _status(error)
     message = clean(str(error), secret) or type(error).__name__
-    names = {kind.__name__ for e in _chain(error) for kind in type(e).__mro__}
+    names = {kind.__name__ for e in _telling(error) for kind in type(e).__mro__}
     if status is None:
         timed_out = any("Timeout" in name for name in names)
         why = f"the answer cannot be read ({type(error).__name__}: {message})"
         if timed_out:
-            why = "no answer within the time limit"
-        elif any("Connect" in name or "Transport" in name or "Protocol" in name for name in names):
+            why = "no answer within the time limit (model.timeout)"
+        elif any(part in name for name in names for part in _BROKEN):
             why = f"the connection failed: {_root(error, secret)}"
         unreachable = _refused(names)
         return Transient(why, unreachable=unreachable, lost=not unreachable, overloaded=timed_out)
     if status == 429 and "insufficient_quota" in message:
         return Fatal("the account has no credit (429)")
+    if status < 400:
+        # Not followed: nobody has agreed that texts go there.
+        return Fatal(f"the server points to another address ({status})")
     if status in _FATAL:
         # Not the server's own words: they may repeat part of the key.
         return Fatal(f"{_FATAL[status]} ({status})")
@@ -114,7 +120,7 @@ def _status(error: BaseException) -> int | None:
         status = getattr(source, "status_code", None)
         if isinstance(status, int):
             # A body that cannot be read under a status of success is a bad answer, not a refusal.
-            return status if status >= 400 else None
+            return status if status >= 300 else None
     return None
 
 
@@ -127,13 +133,21 @@ def _chain(error: BaseException) -> list[BaseException]:
     return found
 
 
+def _telling(error: BaseException) -> list[BaseException]:
+    """The errors that led to ``error``, without names that mislead: the transport that openai's
+    client has on aiohttp calls a connection that broke in the middle of an answer a timeout."""
+    chain = _chain(error)
+    own = [n for n, e in enumerate(chain) if type(e).__module__.startswith("aiohttp.")]
+    return chain[own[0] :] if own else chain
+
+
 def _root(error: BaseException, secret: str) -> str:
     root = _chain(error)[-1]
     return clean(str(root), secret) or type(root).__name__
 
 
 def _refused(names: set[str]) -> bool:
-    return not names.isdisjoint({"ConnectError", "ConnectTimeout", "ConnectionRefusedError"})
+    return not names.isdisjoint(_UNREACHED)
 
 
 def _retry_after(error: BaseException) -> float | None:

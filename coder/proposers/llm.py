@@ -15,6 +15,7 @@ from collections.abc import (
 )
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from time import perf_counter
 from typing import Any, Generic, Self, TypeVar
 
@@ -22,7 +23,7 @@ from coder.errors import LimitReached
 from coder.proposers.answers import Answers
 from coder.proposers.base import Proposer, SaveCalls
 from coder.proposers.chat import Chat, stop_message
-from coder.proposers.compose import Composer, asked_how, hash_of
+from coder.proposers.compose import Composed, Composer, asked_how, hash_of
 from coder.proposers.failures import Failure, Fatal, Filtered
 from coder.proposers.preview import Parts, Preview, draw, total_parts
 from coder.proposers.prices import Price, find_price
@@ -35,6 +36,9 @@ from coder.records import Call, Codebook, Example, Issue, Proposal, Usage, conte
 from coder.study import Study
 
 T = TypeVar("T")
+
+GROUP = 64
+"""So many proposals at most wait for each other to be written."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ class LLMProposer(Proposer):
         return {
             "kind": "llm",
             "name": self._settings.model.name,
-            "base_url": self._chat.endpoint.public_url,
+            "base_url": self._chat.endpoint.identity,
             "parameters": self._asked,
             "schema_hash": content_hash("schema.v2", schemas),
             "systems": {file: hash_of(text) for file, text in self.texts().items()},
@@ -140,21 +144,41 @@ class LLMProposer(Proposer):
         """What asking about ``issues`` will take, by a sample of them. Contacts nobody."""
         measured: list[Parts] = []
         drawn = draw(issues, self._settings.seed)
+        opening = {issue.id: talk for issue, talk in self._strategy.opening()}
+        longest = self._settings.model.max_output_tokens
         for issue in drawn:
-            first = next(self._strategy.talk(issue))
-            if self._key(first) not in self._answered:
-                expected = self._strategy.expected(issue)
-                measured.append(total_parts([made.parts for made in expected]))
+            talk = opening.get(issue.id) or self._strategy.talk(issue)
+            question = next(talk)
+            longest = self._composer.longest(question)
+            if left := self._left(issue, talk, question):
+                measured.append(total_parts([made.parts for made in left]))
+        if self._answers is not None:
+            self._answers.close()
         return Preview(
             model=self._settings.model.name,
             pending=len(issues),
             on_disk=len(drawn) - len(measured),
             measured=tuple(measured),
-            max_output_tokens=self._settings.model.max_output_tokens,
+            max_output_tokens=longest,
             counted_by=self._composer.counter.name,
             exact=self._composer.counter.exact,
             price=self._price,
         )
+
+    def _left(self, issue: Issue, talk: Talk[Any], question: Question) -> Sequence[Composed]:
+        """What is still to be asked about ``issue``, by the answers there are."""
+        answered = 0
+        try:
+            while True:
+                step = Step(issue, talk, question, self._key(question))
+                known = self._answered.get(step.key) or self._cached(step, lambda _: None)
+                if known is None:
+                    return self._strategy.expected(issue)[answered:]
+                # Repairs and words to go on from are further messages, and come on top.
+                answered += len(question.messages) == 2
+                question = talk.send(known)
+        except StopIteration:
+            return ()
 
     def propose(self, issues: Iterable[Issue], save_calls: SaveCalls) -> Iterator[Proposal]:
         """One proposal for each issue, as answers come in. Every call is saved before it is read.
@@ -162,9 +186,17 @@ class LLMProposer(Proposer):
         Raises ``ModelError`` when asking on is of no use (a refused key, no server) and
         ``LimitReached`` at a cap; what was answered until then has been saved.
         """
+        for proposals in self.in_groups(issues, save_calls):
+            yield from proposals
+
+    def in_groups(
+        self, issues: Iterable[Issue], save_calls: SaveCalls
+    ) -> Iterator[Sequence[Proposal]]:
+        """See :meth:`propose`; a group is what was answered while the last one was looked after."""
         wire = Wire(self._connected, self._settings.model.concurrency)
-        pending = list(issues)
-        talks = ((issue, self._strategy.talk(issue)) for issue in pending)
+        pending = iter(issues)
+        first = list(islice(pending, 1))
+        talks = ((issue, self._strategy.talk(issue)) for issue in chain(first, pending))
 
         def save_and_remember(calls: Iterable[Call]) -> None:
             calls = list(calls)
@@ -174,7 +206,7 @@ class LLMProposer(Proposer):
 
         try:
             with wire:
-                opening = self._strategy.opening() if pending else iter(())
+                opening = self._strategy.opening() if first else iter(())
                 deque(self._drive(opening, wire, save_and_remember), maxlen=0)
                 yield from self._drive(talks, wire, save_calls)
         except Fatal as error:
@@ -190,17 +222,24 @@ class LLMProposer(Proposer):
         talks: Iterator[tuple[Issue, Talk[T]]],
         wire: Wire[Step[T], Call],
         save_calls: SaveCalls,
-    ) -> Iterator[T]:
+    ) -> Iterator[Sequence[T]]:
         """Lead many talks at once, and give what each comes to."""
         waiting: deque[Step[T]] = deque()
+        ended: list[T] = []
         limit: LimitReached | None = None
         while True:
             while limit is None and wire.room and (step := self._next(waiting, talks)):
                 known = self._answered.get(step.key) or self._cached(step, save_calls)
                 if known is None:
                     wire.send(step)
-                else:
-                    yield from self._go_on(step, known, waiting)
+                    continue
+                ended += self._go_on(step, known, waiting)
+                if len(ended) >= GROUP:
+                    yield ended
+                    ended = []
+            if ended:
+                yield ended
+                ended = []
             if not wire.busy:
                 break
             try:
@@ -212,7 +251,10 @@ class LLMProposer(Proposer):
             self._save([call for _, call in received], save_calls)
             wire.acknowledge()
             for step, call in received:
-                yield from self._go_on(step, call, waiting)
+                ended += self._go_on(step, call, waiting)
+            if ended:
+                yield ended
+                ended = []
         if limit is not None:
             raise limit
 
@@ -227,7 +269,7 @@ class LLMProposer(Proposer):
         question = next(talk)
         return Step(issue, talk, question, self._key(question))
 
-    def _go_on(self, step: Step[T], call: Call, waiting: deque[Step[T]]) -> Iterator[T]:
+    def _go_on(self, step: Step[T], call: Call, waiting: deque[Step[T]]) -> list[T]:
         """Tell a talk its answer: it asks on, or it has come to its end."""
         calls = (*step.calls, call)
         try:
@@ -236,10 +278,10 @@ class LLMProposer(Proposer):
             if calls[-1].error:
                 # It may be asked again in this session, and must not pay for the rest again.
                 self._remember(calls)
-            yield end.value
-        else:
-            key = self._key(question)
-            waiting.append(replace(step, question=question, key=key, calls=calls))
+            return [end.value]
+        key = self._key(question)
+        waiting.append(replace(step, question=question, key=key, calls=calls))
+        return []
 
     def _save(self, calls: Sequence[Call], save_calls: SaveCalls) -> None:
         save_calls(calls)
@@ -268,7 +310,7 @@ class LLMProposer(Proposer):
         """The hash of everything that changes the answer."""
         chat = self._chat.endpoint
         (_, system), *rest = question.messages
-        asked = [chat.setting, chat.public_url, self._asked, question.schema]
+        asked = [chat.setting, chat.identity, self._asked, question.schema]
         drawn = [dict(question.changes), question.sample]
         return content_hash("request.v2", [asked, drawn, hash_of(system), rest])
 

@@ -45,7 +45,8 @@ def total_parts(parts: Sequence[Parts]) -> Parts:
 class Preview:
     """What proposing codes for ``pending`` issues takes, by those ``measured``.
 
-    ``on_disk`` of the measured issues have their answer on disk already and are in no figure.
+    ``on_disk`` of the issues looked at have all their answers on disk already, of this run or kept
+    from another, and are in no figure; no answer of ``max_output_tokens`` is longer.
     """
 
     model: str
@@ -59,7 +60,7 @@ class Preview:
 
     @property
     def asked(self) -> int:
-        """Issues whose first question has no answer yet."""
+        """Issues about which something is still to be asked."""
         seen = len(self.measured) + self.on_disk
         return round(self.pending * len(self.measured) / seen) if seen else 0
 
@@ -74,7 +75,7 @@ class Preview:
 
     @property
     def usage(self) -> Usage:
-        """Input as measured, output as much as the setting allows, nothing cached."""
+        """Input as measured, answers as long as they may be, nothing cached."""
         return Usage(
             input_tokens=round(self.asked * self._mean("total")),
             output_tokens=self.calls * self.max_output_tokens,
@@ -83,8 +84,7 @@ class Preview:
     @property
     def cacheable(self) -> Usage:
         """The same when the provider has the prefix cached from the second call on."""
-        prefix = self.measured[0].system if self.measured else 0
-        cached = max(0, self.asked - 1) * prefix
+        cached = round(max(0, self.asked - 1) * self._mean("system"))
         return self.usage.model_copy(update={"cached_tokens": cached})
 
     def _mean(self, what: str) -> float:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import SecretStr
 
 from coder.errors import ModelError
+from coder.records import is_loopback, server_identity
 from coder.study import Study
 
 LOCAL = {
@@ -19,6 +20,8 @@ LOCAL = {
 }
 """Servers that speak OpenAI's protocol without a key, and where each listens by default."""
 
+OPENAI = ("openai", "azure_openai")
+"""Providers that are asked through openai's client; all others through langchain."""
 ALIASES = {"azure": "azure_openai", "google": "google_genai", "mistral": "mistralai"}
 KEYS = {
     "openai": "OPENAI_API_KEY",
@@ -60,7 +63,7 @@ class Endpoint:
     @property
     def speaks_openai(self) -> bool:
         """Whether it takes OpenAI's chat completions, with ``response_format``."""
-        return self.provider in ("openai", "azure_openai")
+        return self.provider in OPENAI
 
     @property
     def compatible(self) -> bool:
@@ -73,6 +76,11 @@ class Endpoint:
         parts = urlsplit(self.base_url)
         host = parts.netloc.rpartition("@")[2]
         return urlunsplit((parts.scheme, host, parts.path, "", "")) if self.base_url else ""
+
+    @property
+    def identity(self) -> str:
+        """What of the address tells the answers of this server from those of others."""
+        return server_identity(self.public_url)
 
     @property
     def host(self) -> str:
@@ -92,8 +100,7 @@ class Endpoint:
 
     @property
     def is_loopback(self) -> bool:
-        host = urlsplit(self.base_url).hostname or ""
-        return host in ("localhost", "::1") or host.startswith("127.")
+        return is_loopback(self.base_url)
 
 
 def endpoint(study: Study) -> Endpoint:
@@ -103,7 +110,7 @@ def endpoint(study: Study) -> Endpoint:
     if not colon or not name:
         raise ModelError(f"{model.name!r} is not a model", f"write provider:model, {_EXAMPLE}")
     provider = ALIASES.get(prefix, prefix)
-    if model.base_url and urlsplit(model.base_url).scheme not in ("http", "https"):
+    if model.base_url and not _is_address(model.base_url):
         raise ModelError(
             f"base_url {model.base_url!r} is not an address",
             "write it with http:// or https://, for example http://localhost:8080/v1",
@@ -112,7 +119,8 @@ def endpoint(study: Study) -> Endpoint:
         # Only the key that is meant for this server: another provider's must not be sent to it.
         url = model.base_url or LOCAL[provider]
         return Endpoint(model.name, "openai", name, url, study.settings.api_key)
-    _require_package(provider, prefix)
+    if provider not in OPENAI:
+        _require_package(provider, prefix)
     key = _key(study, provider)
     if provider != "azure_openai":
         return Endpoint(model.name, provider, name, model.base_url, key)
@@ -124,6 +132,16 @@ def endpoint(study: Study) -> Endpoint:
         )
     version = _plain(study, "OPENAI_API_VERSION") or "2024-10-21"
     return Endpoint(model.name, provider, name, address, key, version)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    plain = text.isprintable() and " " not in text
+    return whole and plain and parts.scheme in ("http", "https")
 
 
 def _key(study: Study, provider: str) -> SecretStr | None:

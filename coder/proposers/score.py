@@ -187,6 +187,7 @@ class Score(Strategy):
     ) -> None:
         self._codebook = codebook
         self._batch = batch
+        self._batched = {issue.id for issue in batch}
         self._first = stage(categories(codebook) if cascade else everything(codebook))
         inner = [top.id for top in codebook.children[None] if top.id in codebook.children]
         self._below = {top: stage(below(codebook, top)) for top in inner} if cascade else {}
@@ -224,7 +225,9 @@ class Score(Strategy):
         found = self._first.composer.look_up(issue)
         tops = {self._codebook.category(code) for code in codes}
         chosen = [stage for top, stage in self._below.items() if top in tops]
-        if self._below and not codes:
+        if not codes and issue.id in self._batched:
+            chosen = list(self._below.values())
+        elif self._below and not codes:
             chosen = [max(self._below.values(), key=lambda s: len(s.composer.prompt.system))]
         return [stage.composer.compose(issue, found) for stage in (self._first, *chosen)]
 

@@ -151,6 +151,8 @@ class Meter:
     def _exceeded(self, worst: Usage) -> str | None:
         """Which cap one more request could break, in words."""
         caps, price = self._caps, self._price
+        if caps == NO_CAPS:
+            return None
         then = self._spent + Spent(len(self._held) + 1, total([*self._held.values(), worst]))
         if caps.calls is not None and then.calls > caps.calls:
             return f"--max-calls {caps.calls:,} is reached: the run has made {self._spent.calls:,}"

@@ -40,6 +40,8 @@ class Retriever:
         """At most so many labelled issues and codes, never the issue itself or a near-duplicate."""
         if not self._examples:
             neighbours = 0
+        if not neighbours and not definitions:
+            return Found()
         excluded = [twin.id for twin in self._duplicates.of(issue)] if neighbours else []
         pool = POOL if neighbours else 0
         while True:

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support.fault_server import GOOD, FaultServer, completion, refusal, user_text
+from support.fault_server import GOOD, FaultServer, completion, refusal, told, user_text
 
 from coder.__main__ import run as coder
 from coder.audit.injection import flagged, mask, named
@@ -16,6 +16,7 @@ from coder.audit.order import draw, orders
 from coder.codebook import parse
 from coder.injection import suspicious
 from coder.records import Comment, Issue
+from coder.resources import shipped
 from coder.store import Run
 
 PROPOSE = ["propose", "issues.jsonl", "--labels", "labels.csv"]
@@ -64,8 +65,54 @@ def attacked(study):
     return study
 
 
-def propose(model: str = "openai:m") -> Path:
-    assert coder([*PROPOSE, "r", "--model", model]) == 0
+ZOO = """\
+id: pets
+name: Pets
+codes:
+- id: tame
+  name: Tame
+  definition: Lives in the house.
+  children:
+  - {id: cat, name: Cat, definition: Cats meow and purr.}
+  - {id: mouse, name: Mouse, definition: Mice squeak.}
+- id: rough
+  name: Rough
+  definition: Lives outside.
+  children:
+  - {id: dog, name: Dog, definition: Dogs bark and fetch sticks.}
+  - {id: wolf, name: Wolf, definition: Wolves howl.}
+"""
+ABOVE = {"cat": "tame", "dog": "rough"}
+
+
+def offered(body):
+    return re.findall(r"^ *\* ([\w.]+) \(", body["messages"][0]["content"], re.M)
+
+
+def in_steps(mind):
+    """``mind``, asked for a category, one of its codes, or whether one code fits."""
+
+    def script(body, number):
+        code = json.loads(json.loads(mind(body, number).body)["choices"][0]["message"]["content"])
+        code = code["codes"][0]["code"]
+        options = offered(body)
+        return answer(next(c for c in (code, ABOVE[code], "none") if c in (*options, "none")))
+
+    return script
+
+
+def biased(body, _):
+    """Names cats first whatever it reads, and dogs a little more often where something barks."""
+    asked = user_text(body).split("# The issue to code")[-1].lower()
+    dog = 0.3 if "bark" in asked else 0.1
+    names = {"Cat": 0.9 - dog, "Dog": dog, "Mouse": 0.05, "Wolf": 0.05}
+    if "* Tame:" in body["messages"][0]["content"]:
+        names = {"Tame": 0.9 - dog, "Rough": dog}
+    return told(**names)
+
+
+def propose(*options: str, model: str = "openai:m") -> Path:
+    assert coder([*PROPOSE, "r", "--model", model, *options]) == 0
     return Path("runs") / "r"
 
 
@@ -280,20 +327,83 @@ def test_a_proposal_about_a_text_that_nobody_masked_is_named(attacked, model, pr
     assert code == 4 and "masked.jsonl:1: is about another text of 'evil'" in output
 
 
+HOW = {
+    "cascade": (["--strategy", "cascade"], 2),
+    "each": (["--strategy", "each"], 4),
+    "samples": (["--samples", "3"], 3),
+    "samples of a cascade": (["--samples", "2", "--strategy", "cascade"], 4),
+    "score": (["--decode", "score"], 1),
+    "score in steps": (["--decode", "score", "--strategy", "cascade"], 2),
+    "masked": (["--redact"], 1),
+}
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_an_audit_asks_as_the_run_did_whatever_the_study_is_set_to_now(
+    how, attacked, model, printed, monkeypatch
+):
+    options, questions = HOW[how]
+    (attacked / "codebook" / "pets.yaml").write_text(ZOO)
+    scored = "score" in how
+    model.mind = biased if scored else in_steps(honest)
+    folder = propose(*options)
+    codes = {i: {c.code for c in p.codes} for i, p in Run(folder).latest_proposals().items()}
+    assert codes["own"] == {"cat"} and codes["dog"] == {"dog"}
+    asked, before = len(model.requests), list(model.requests)
+    monkeypatch.setenv("CODER_MODEL__TEMPERATURE", "0.3")
+    monkeypatch.setenv("CODER_MODEL__MAX_OUTPUT_TOKENS", "90")
+    code, output = printed("audit", "injection", "r")
+    assert code == 0, output
+    assert "With it masked the code changes in 0 of 1 issue." in output
+    assert "Asked the very same again it changes in 0 of 1 issue: noise." in output
+    # Once masked and once as it is, with the batch of all five issues where one is scored by it.
+    again = model.requests[asked:]
+    assert len(again) == 2 * questions if not scored else len(again) > 2 * questions
+    same = [body for body in again if "[masked]" not in user_text(body)]
+    assert all(body in before for body in same)
+
+    code, output = printed("audit", "order", "r", "--permute", "2")
+    assert code == 0, output
+    assert "Asked about 5 issues in 2 other orders: 0 of 10 answers differ" in output
+    assert "Asked the very same again, answers change in 0%" in output
+    code, output = printed("audit", "log", "r")
+    assert code == 0, output
+    asked = len(model.requests)
+    for audit in (["injection", "r"], ["order", "r", "--permute", "2"]):
+        assert printed("audit", *audit)[0] == 0
+    assert len(model.requests) == asked
+
+
+@pytest.mark.parametrize("how", ["cascade", "samples"])
+def test_a_swayed_model_is_found_in_every_way_of_asking(how, attacked, model, printed):
+    (attacked / "codebook" / "pets.yaml").write_text(ZOO)
+    model.mind = in_steps(obedient)
+    propose(*HOW[how][0])
+    code, output = printed("audit", "injection", "r")
+    assert code == 4 and "1 of 1 codes are what the text asks for" in output
+    model.mind = lambda body, _: answer(offered(body)[0])
+    code, output = printed("audit", "order", "r", "--permute", "3", "--no-control")
+    assert code == 0
+    assert re.search(r"in 3 other orders: [1-9]\d* of 15 answers differ", output), output
+
+
 @pytest.mark.parametrize(
-    ("setting", "words"),
-    [
-        ("CODER_MODEL__TEMPERATURE=0.7", "parameters: "),
-        ("CODER_MODEL__BASE_URL=http://127.0.0.1:9/v1", "base_url: "),
-        ("CODER_MODEL__MAX_OUTPUT_TOKENS=90", "parameters: "),
-    ],
+    ("changed", "words"), [("base_url", "base_url: "), ("template", "prompt_hash: ")]
 )
 def test_another_model_than_the_runs_is_refused(
-    setting, words, attacked, model, printed, monkeypatch
+    changed, words, attacked, model, printed, monkeypatch
 ):
+    template = shipped("prompts") / "propose.v1.jinja"
+    (attacked / "prompts").mkdir()
+    own = attacked / "prompts" / "own.jinja"
+    own.write_text(template.read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setenv("CODER_MODEL__PROMPT", "own")
     folder = propose()
     before = len(model.requests)
-    monkeypatch.setenv(*setting.split("=", 1))
+    if changed == "base_url":
+        monkeypatch.setenv("CODER_MODEL__BASE_URL", "http://elsewhere.invalid/v1")
+    else:
+        own.write_text(own.read_text(encoding="utf-8") + "{# changed #}", encoding="utf-8")
     for audit in ("injection", "order"):
         code, output = printed("audit", audit, "r")
         assert code == 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 
 import pytest
 from support.fault_server import FaultServer, completion, in_turn
@@ -78,6 +79,52 @@ def test_a_dry_run_of_a_run_under_way_speaks_of_the_rest(folder, server, capsys)
     assert propose("--dry-run") == 0
     assert files(folder) == before and len(server.requests) == 4
     assert "Issues pending: 2." in capsys.readouterr().out
+
+
+def test_a_dry_run_counts_what_other_runs_of_the_study_have_answered(folder, server, capsys):
+    propose("--max-calls", "4")
+    before = files(folder)
+    another = ["propose", "issues.jsonl", "--run", "b", "--model", "openai:m", "--dry-run"]
+    assert coder(another) == 0
+    said = capsys.readouterr().out
+    assert "Issues pending: 6." in said and "4 of those have their answer on disk" in said
+    assert "Calls: 2;" in said
+    assert coder([*another, "--no-cache"]) == 0
+    assert "Calls: 6;" in capsys.readouterr().out
+    # While another process has the file open, too.
+    with sqlite3.connect(folder / "runs" / ".cache" / "answers.sqlite") as writer:
+        writer.execute("INSERT INTO answers VALUES ('k', 'raw', 'stop')")
+        writer.commit()
+        between = files(folder)
+        assert coder(another) == 0
+        assert "Calls: 2;" in capsys.readouterr().out
+        assert [path for path, _ in between] == [path for path, _ in files(folder)]
+    writer.close()
+    assert [path for path, _ in files(folder)] == [path for path, _ in before]
+    assert len(server.requests) == 4
+
+
+def test_a_server_on_this_machine_is_the_same_on_another_port(folder, server, capsys, monkeypatch):
+    propose("--max-calls", "4")
+    with FaultServer(in_turn(completion())).running() as moved:
+        monkeypatch.setenv(
+            "CODER_MODEL__BASE_URL", moved.base_url.replace("127.0.0.1", "localhost")
+        )
+        # A run made before the port was left out names it.
+        path = folder / "runs" / "r" / "manifest.json"
+        made = json.loads(path.read_text())
+        assert made["model"]["base_url"] == "http://localhost/v1"
+        made["model"]["base_url"] = server.base_url
+        path.write_text(json.dumps(made))
+        assert propose() == 0
+        assert (len(server.requests), len(moved.requests)) == (4, 2)
+        assert coder(["audit", "order", "r", "--permute", "1", "--sample", "1"]) == 0
+        capsys.readouterr()
+        assert coder(["propose", "issues.jsonl", "--run", "b", "--model", "openai:m"]) == 0
+        assert "Answers that other runs of the study had paid for: 6." in capsys.readouterr().out
+    monkeypatch.setenv("CODER_MODEL__BASE_URL", "http://10.0.0.1:8080/v1")
+    assert propose() == 4
+    assert "made with another model (base_url: 'http://localhost/v1'" in capsys.readouterr().err
 
 
 def test_a_dry_run_of_many_issues_measures_a_sample(folder, capsys):

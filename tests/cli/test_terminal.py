@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.text import Text
 
-from coder.cli.terminal import plain, safe
+from coder.cli.terminal import console, plain, safe
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,11 @@ def test_what_a_terminal_would_obey_becomes_a_dot(hostile):
 def test_ordinary_text_stays_as_it_is():
     text = "Ünïcode, 中文, עברית, emoji 🎉\n\tindented"
     assert plain(text) == text
+
+
+def test_words_stay_words(capsys):
+    console.print(safe("a :bug: in :+1:"))
+    assert capsys.readouterr().out == "a :bug: in :+1:\n"
 
 
 @given(st.text())

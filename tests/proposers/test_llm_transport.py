@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import random
+import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -16,6 +16,7 @@ from asking import ask, book, issue, study
 from support.fault_server import FaultServer, Reply, completion, in_turn, refusal, user_text
 
 from coder.errors import ModelError
+from coder.proposers.chat import check_model
 from coder.proposers.failures import Failure, failure
 from coder.proposers.llm import LLMProposer
 from coder.records import Status
@@ -72,23 +73,41 @@ def test_no_credit_is_not_a_rate_limit(tmp_path):
     assert len(server.requests) == 1
 
 
-def test_no_server_is_one_line_and_soon(tmp_path):
+def test_no_server_is_one_line(tmp_path):
     proposer = LLMProposer.open(study(tmp_path, "http://127.0.0.1:9/v1"), book(), [])
-    began = time.monotonic()
     with pytest.raises(ModelError, match="no connection") as stopped:
         list(proposer.propose([issue()], print))
     assert "is a server running there" in stopped.value.hint
-    assert time.monotonic() - began < 3
 
 
-@pytest.mark.parametrize("reply", [Reply(delay=3), Reply(body=completion().body, drip=0.05)])
+@pytest.mark.parametrize("reply", [Reply(delay=30), Reply(body=completion().body, drip=0.05)])
 def test_a_slow_answer_ends_at_the_time_limit(reply, tmp_path):
     server = FaultServer(in_turn(reply))
-    began = time.monotonic()
     (proposal,), (call,) = ask(tmp_path, server, timeout=0.5, retries=1)
     assert proposal.status is Status.FAILED
     assert "time limit" in call.error and call.raw_response is None
-    assert len(server.requests) == 2 and time.monotonic() - began < 5
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_server_cannot_send_texts_on_to_another(status, tmp_path):
+    other = FaultServer(in_turn(completion()))
+    with other.running():
+        server = FaultServer(in_turn(Reply(status, "", {"location": other.base_url + "/x"})))
+        with pytest.raises(ModelError, match="points to another address"):
+            ask(tmp_path, server)
+    assert other.requests == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["localhost:8080/v1", "ftp://a/v1", "http://", "http:///v1", "http://a b/v1", "http://[::1/v1",
+     "http://localhost:80a0/v1", "http://localhost:99999/v1", "http://a\x1b[31m.com/v1"],
+)  # fmt: skip
+def test_what_is_no_address_is_one_line_with_a_hint(address, tmp_path):
+    with pytest.raises(ModelError, match="is not an address") as stopped:
+        LLMProposer.open(study(tmp_path, address), book(), [])
+    assert "http://localhost:8080/v1" in stopped.value.hint
 
 
 def test_the_key_goes_to_the_server_and_nowhere_else(tmp_path, monkeypatch):
@@ -127,6 +146,15 @@ def test_what_is_missing_is_one_line_with_a_hint(name, words, hint, tmp_path, mo
     with pytest.raises(ModelError, match=words) as stopped:
         LLMProposer.open(study(tmp_path, "", name=name), book(), [])
     assert hint in stopped.value.hint
+
+
+def test_openais_protocol_needs_no_package_of_langchains(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "langchain_openai", None)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    for name in ("openai:gpt-4.1-mini", "azure:mine"):
+        monkeypatch.setenv("AZURE_OPENAI_API_KEY", KEY)
+        monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", "https://mine.openai.azure.com")
+        assert "not contacted" in check_model(study(tmp_path, "", name=name))
 
 
 def rejects(*words: str):
@@ -202,7 +230,7 @@ def test_every_call_is_saved_before_its_proposal_is_made(tmp_path):
             assert set(proposal.call_ids) <= {call.id for call in saved}
 
 
-def test_stopping_is_quick_and_keeps_what_was_answered(tmp_path):
+def test_stopping_waits_for_nobody_and_keeps_what_was_answered(tmp_path):
     server = FaultServer(lambda _b, n: Reply(body=completion().body, delay=0 if n < 3 else 30))
     proposer = LLMProposer.open(study(tmp_path, server.base_url, timeout=60), book(), [])
     saved = []
@@ -212,9 +240,7 @@ def test_stopping_is_quick_and_keeps_what_was_answered(tmp_path):
         deadline = time.monotonic() + 5
         while len(server.requests) < 7 and time.monotonic() < deadline:
             time.sleep(0.02)
-        began = time.monotonic()
         stream.close()
-        assert time.monotonic() - began < 2
     assert len([call for call in saved if call.raw_response]) == 3
     assert not [t for t in threading.enumerate() if t.name == "coder-network"]
 
@@ -259,27 +285,6 @@ def test_a_failure_is_asked_again(tmp_path):
         (proposal,) = resumed.propose([issue()], saved.extend)
     assert (failed.status, proposal.status) == (Status.FAILED, Status.OK)
     assert len({call.id for call in saved}) == 2
-
-
-def test_under_many_faults_every_issue_ends_with_a_status(tmp_path):
-    chance = random.Random(0)
-    faults = [
-        refusal(429, retry_after="0.01"), refusal(500, retry_after="0.01"), completion(""),
-        Reply(body=completion().body, cut=True), completion({"codes": ["zebra"]}),
-        completion("{", finish="length"), completion(None, refusal="no"), completion(usage=7),
-    ]  # fmt: skip
-    lock = threading.Lock()
-
-    def script(_body, _number):
-        with lock:
-            return chance.choice(faults) if chance.random() < 0.3 else completion()
-
-    issues = [issue(n) for n in range(200)]
-    proposals, calls = ask(tmp_path, FaultServer(script), issues, concurrency=16)
-    assert sorted(p.issue_id for p in proposals) == sorted(i.id for i in issues)
-    saved = {call.id for call in calls}
-    assert all(set(p.call_ids) <= saved for p in proposals)
-    assert sum(p.status is Status.OK for p in proposals) > 140
 
 
 def test_every_exception_of_the_client_is_mapped():

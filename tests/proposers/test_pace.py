@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+from types import SimpleNamespace
 
 import pytest
 from asking import book, issue, study
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from support.fault_server import FaultServer, Reply, completion, in_turn, refusal
 
 from coder.errors import StorageError
+from coder.proposers import pace
 from coder.proposers.answers import Answers
 from coder.proposers.failures import Transient
 from coder.proposers.llm import LLMProposer
@@ -102,14 +104,36 @@ def test_an_overloaded_server_gets_fewer_requests_at_a_time_and_people_are_told(
     assert "The server was overloaded: as few as " in proposer.remark()
 
 
-def test_requests_and_tokens_a_minute_hold(tmp_path):
-    for limit in ({"requests_per_minute": 600}, {"tokens_per_minute": 72_000}):
-        server = FaultServer(in_turn(completion()))
-        proposer = LLMProposer.open(study(tmp_path, server.base_url, **limit), book(), [])
-        with server.running():
-            list(proposer.propose([issue(n) for n in range(6)], lambda _: None))
-        # 120 tokens each, as counted by the server; before that, the worst case.
-        assert server.times[-1] - server.times[0] >= 0.4
+class Clock:
+    """Time that passes when somebody sleeps, and only then."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.mark.parametrize("limit", [{"requests_per_minute": 600}, {"tokens_per_minute": 72_000}])
+def test_requests_and_tokens_a_minute_hold(limit, tmp_path, monkeypatch):
+    clock, sent = Clock(), []
+    monkeypatch.setattr(pace, "time", clock)
+    monkeypatch.setattr(pace, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": clock.sleep}))
+
+    def script(_body, _number):
+        sent.append(clock.now)
+        return completion()
+
+    server = FaultServer(script)
+    settings = study(tmp_path, server.base_url, concurrency=1, **limit)
+    proposer = LLMProposer.open(settings, book(), [])
+    with server.running():
+        list(proposer.propose([issue(n, title=f"Cat {n}") for n in range(6)], lambda _: None))
+    # 120 tokens each, as counted by the server; before that, the worst case.
+    assert [at - sent[0] for at in sent] == pytest.approx([n / 10 for n in range(6)])
 
 
 def ask_with(tmp_path, server, answers):

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import math
-
 import pytest
 from asking import MANY, PETS, ask, book, issue, study
-from support.fault_server import FaultServer, Reply, completion, refusal
+from support.fault_server import FaultServer, completion, refusal, told
 
 from coder.errors import UsageError
 from coder.proposers.llm import LLMProposer
 from coder.proposers.score import RATIONALE
 from coder.records import Status
-
-
-def told(**tokens: float) -> Reply:
-    """An answer that tells the probabilities of first tokens; "_" is a space before a word."""
-    listed = [
-        {"token": token.replace("_", " "), "logprob": math.log(p)} for token, p in tokens.items()
-    ]
-    payload = json.loads(completion("x", "length").body)
-    payload["choices"][0]["logprobs"] = {"content": [{**listed[0], "top_logprobs": listed}]}
-    return Reply(body=json.dumps(payload))
 
 
 def begun(body) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import threading
 import time
 from decimal import Decimal
 
@@ -122,37 +120,6 @@ def test_requests_that_are_repeated_count_and_an_unanswered_issue_stays_pending(
     assert [p.issue_id for p in proposals] == ["i0"]
 
 
-def test_caps_hold_under_faults(folder):
-    chance, lock, paid = random.Random(1), threading.Lock(), 0
-
-    def script(_body, _number):
-        nonlocal paid
-        with lock:
-            fault = chance.random()
-            if fault < 0.2:
-                return refusal(500, retry_after="0.01")
-            paid += 1
-            if fault < 0.3:
-                return Reply(body=completion(usage=COUNT).body, cut=True)
-            if fault < 0.4:
-                return completion(usage=7)
-            if fault < 0.5:
-                return completion("not JSON", usage=COUNT)
-            return completion(usage=COUNT)
-
-    server, calls, cap = FaultServer(script), [], Decimal("0.4")
-    issues = issues_to_code(300)
-    with server.running():
-        for caps in (cap / 2, cap):
-            proposals, stop = session(
-                folder, server, calls, Caps(cost=caps), issues, concurrency=16, retries=6
-            )
-            assert isinstance(stop, LimitReached)
-            assert billed(paid) <= bill(spent_by(calls).usage) <= caps
-            issues = issues[len(proposals) :]
-    assert spent_by(calls).calls == len(server.requests)
-
-
 def test_an_answer_without_a_count_is_counted_at_its_worst_case(folder):
     server, calls = FaultServer(in_turn(completion(usage=None))), []
     with server.running():
@@ -160,6 +127,19 @@ def test_an_answer_without_a_count_is_counted_at_its_worst_case(folder):
     assert calls[0].usage is None
     assert calls[0].estimated.output_tokens == 800 and calls[0].estimated.input_tokens > 500
     assert (spent_by(calls).calls, spent_by(calls).estimated) == (1, 1)
+
+
+def test_a_request_whose_connection_breaks_counts(folder):
+    def script(_body, number):
+        if not number:
+            raise ConnectionResetError
+        return completion()
+
+    server, calls = FaultServer(script), []
+    with server.running():
+        session(folder, server, calls, Caps(), [issue()])
+    assert calls[0].usage is not None and calls[0].attempts == 2
+    assert calls[0].estimated.output_tokens == 800
 
 
 def test_a_request_under_way_at_a_stop_counts(folder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -49,6 +50,16 @@ def completion(content: Any = GOOD, finish: str = "stop", usage: Any = USAGE, **
     }  # fmt: skip
     if usage is not None:
         payload["usage"] = usage
+    return Reply(body=json.dumps(payload))
+
+
+def told(**tokens: float) -> Reply:
+    """An answer that tells the probabilities of first tokens; "_" is a space before a word."""
+    listed = [
+        {"token": token.replace("_", " "), "logprob": math.log(p)} for token, p in tokens.items()
+    ]
+    payload = json.loads(completion("x", "length").body)
+    payload["choices"][0]["logprobs"] = {"content": [{**listed[0], "top_logprobs": listed}]}
     return Reply(body=json.dumps(payload))
 
 
