@@ -262,6 +262,9 @@ def measure(data: Data, arm: Arm, size: int, url: str) -> None:
     near = {"neighbours": 2, "definitions": 3}
     study = Study.open(Path(), api_key=KEY, model=settings, retrieval=near)
     name = run_name(arm, size)
+    known = Run.find(study.runs, name)
+    if known is not None and not propose.pending(known):
+        return
     if arm.name == "naive":
         run, proposer = start_naive(study, data, name, issues, url)
     else:
@@ -415,6 +418,7 @@ def show(data: Data, sizes: Sequence[int]) -> None:
             print(surroundings(data, run))
         print(row(data, run, arm.name, known))
     naive = next((run for arm, run in found.items() if arm.name == "naive"), None)
+    naive = naive if naive and naive.latest_proposals() else None
     print("\n| how | more often right than naive prompting, of the same issues |\n|---|---|")
     for arm, run in found.items():
         if naive and run is not naive and run.latest_proposals():
