@@ -230,6 +230,8 @@ class _Builder:
     def _at(self, level: Level, codes: Codes) -> Codes:
         if level == "code":
             return codes
+        if len(codes) == 1:
+            return (self.category[codes[0]],)
         return tuple(dict.fromkeys(self.category[code] for code in codes))
 
     @property
