@@ -290,8 +290,7 @@ def suspicious(text: str, codebook: Codebook | None = None) -> tuple[Suspicion, 
 
     With a codebook, telling to choose one of its codes is suspicious too.
     """
-    codes = codebook.codes if codebook else ()
-    phrases = _phrases(tuple(name for code in codes for name in (code.id, code.name)))
+    phrases = _phrases(codebook.spoken if codebook else ())
     found = [*_hidden(text, phrases), *_said(text, phrases)]
     return tuple(_merged(text, found))
 

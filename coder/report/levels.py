@@ -17,6 +17,7 @@ class Levels:
 
     def __init__(self, book: Codebook) -> None:
         self._book = book
+        self._above = frozenset(code for code in book.children if code is not None)
         self._category = {code.id: book.category(code.id) for code in book.codes}
         nested = any(code.parent is not None for code in book.codes)
         self.all: tuple[Level, ...] = ("category", "code") if nested else ("category",)
@@ -30,6 +31,8 @@ class Levels:
         """An answer by that level's codes."""
         if level == "code":
             return answer
+        if len(answer) == 1:
+            return (self._category[answer[0]],)
         return tuple(dict.fromkeys(self._category[code] for code in answer))
 
     def told(self, level: Level, answers: Mapping[str, Codes]) -> dict[str, Codes]:
@@ -37,7 +40,7 @@ class Levels:
         return {
             issue_id: self.at(level, answer)
             for issue_id, answer in answers.items()
-            if level == "category" or not any(code in self._book.children for code in answer)
+            if level == "category" or self._above.isdisjoint(answer)
         }
 
     def member(self, level: Level, answers: Iterable[Codes | None]) -> Floats:
