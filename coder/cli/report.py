@@ -45,7 +45,7 @@ def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> N
     help="Print the JSON Schema of report.json and leave.",
 )  # fmt: skip
 def command(name: str, figures: bool, appendix: bool) -> None:
-    """Report how far model and raters agree, and what may be concluded.
+    """Report how far model and raters agree, and what follows.
 
     Shows the main figures of run NAME and writes runs/NAME/report/ as HTML, Markdown, JSON, CSV and
     LaTeX.
