@@ -22,7 +22,8 @@ MAP = {
     "url": "discussion.url", "repo": "discussion.repo_id", "author": "discussion.author",
     "created_at": "discussion.created_at", "comments": "discussion.comments",
 }  # fmt: skip
-RATERS = ("rater1", "rater2", "resolved")
+RATERS = {"rater1": "rater1", "rater2": "rater2", "together": "resolved"}
+"""Each rater's name and column; the last is what the two agreed on."""
 
 
 def coder(*arguments: str) -> None:
@@ -44,8 +45,8 @@ def main(data: Path) -> None:
         for run, extra in {"definitions only": [], "learning from rater1": learn}.items():
             name = run.replace(" ", "-")
             coder("propose", "hf.jsonl", "--run", name, "--codebook", str(BOOK), *extra)
-            for rater in RATERS:
-                columns = maps({"id": "row", "code": rater})
+            for rater, column in RATERS.items():
+                columns = maps({"id": "row", "code": column})
                 coder("label", "import", source, "--rater", rater, "--run", name, *columns)
             coder("report", name)
             report = json.loads(Path("runs", name, "report", "report.json").read_text("utf-8"))
