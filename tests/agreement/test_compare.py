@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 
 import numpy as np
@@ -279,11 +278,10 @@ def test_labels_that_cannot_be_compared() -> None:
         agree({"1": ("c",)}, {"1": ("a",)}, codes=CODES, paths={"a": ("A", "a")})
 
 
-def test_many_issues_take_seconds() -> None:
+def test_chance_alone_among_many_issues_is_no_agreement() -> None:
     rng = np.random.default_rng(0)
     drawn = rng.integers(4, size=(2, 100_000))
     left, right = ({str(i): (CODES[c],) for i, c in enumerate(side)} for side in drawn)
-    start = time.perf_counter()
     found = agree(left, right, codes=CODES, draws=2000)
     assert found.n == 100_000
-    assert time.perf_counter() - start < 30
+    assert abs(found.cohen_kappa.value) < 0.01

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,11 +60,10 @@ def test_what_is_too_long_loses_its_middle():
     assert estimate(text) <= 500
 
 
-def test_a_body_of_sixty_thousand_characters_takes_no_time():
+def test_a_body_of_sixty_thousand_characters_is_cut_to_its_budget():
     for body in ("x" * 60_000, "a. " * 20_000, "```\n" * 15_000, "> " * 30_000, "\n" * 60_000):
-        began = time.perf_counter()
         found = condense(Issue(id="1", title="Long", body=body), estimate, 2000)
-        assert time.perf_counter() - began < 2
+        assert estimate(shown(found)) <= 2000
         assert all(len(p.text) <= MAX_LINE + 20 for p in found.passages)
 
 
