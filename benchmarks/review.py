@@ -138,7 +138,9 @@ def make_runs(runs: Path, issues: list[Issue]) -> Run:
         with run.proposing():
             run.proposals.append(propose(issue, leaves, drawn, base) for issue in issues)
         made.append(run)
-    for rater, count, code_hash in (("ann", 3000, book.hash), ("bea", 3000, "0" * 64)):
+    for rater, count, code_hash in (
+        ("ann", 3000, book.hash), ("bea", 3000, "0" * 64), ("cem", 3000, book.hash),
+    ):  # fmt: skip
         proposals = list(made[0].latest_proposals().values())[:count]
         journal = made[0].decision_journal(rater)
         journal.append(decide(p, rater, code_hash, leaves, drawn) for p in proposals)

@@ -4,8 +4,9 @@
 
 ``DATA_FOLDER`` holds ``hf_reuse_questions.jsonl`` (all of it is measured) and
 ``llm_app_issues_15207.jsonl.gz`` (a random sample). Asks nobody: prompts are made and counted with
-tiktoken (o200k_base). "cached" counts a prefix that a provider has seen before as nothing. What is
-shown here is how much is sent; whether codes are as good is for ``quality.py`` to say.
+tiktoken (o200k_base). "cached" counts a prefix that a provider has seen before as nothing: of naive
+prompting, which begins with the codebook, the issue is left. What is shown here is how much is
+sent; whether codes are as good is for ``quality.py`` to say.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def measure(name: str, book: Codebook, issues: list[Issue]) -> None:
         composer = Composer.open(study, book, [])
         if not whole:
             whole = fmean(naive(composer, book, issue) for issue in issues)
-            print(f"| naive | {whole:,.0f} | 1 | |")
+            alone = fmean(composer.counter.count(issue.text) for issue in issues)
+            print(f"| naive | {whole:,.0f} | 1 | {alone / whole:.2f} |")
         asking = open_strategy(study.settings.model, book, composer, bounded=False)
         beginnings = {stage.composer.prompt.system for stage in asking.stages()}
         sent, fresh = [], []

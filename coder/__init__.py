@@ -12,6 +12,7 @@ The map, from the ground up; imports run downwards only:
     evidence      finds quotes in the text
     injection     finds text that speaks to a model
     agreement/    the statistics, pure functions
+    durations     how long issues stayed open, and whether that differs between codes
     journal       append-only JSON Lines, chained by hash
     prompts       versioned templates
     retrieval/    embedders and the index of labelled issues
@@ -29,8 +30,9 @@ The map, from the ground up; imports run downwards only:
     merge         takes another copy of a run into this one
     learning      suggestions that learn from a rater's answers; refit is the process behind it
     audit/        what a run's files prove, and what its model says when asked again
-    report/       run -> tables, figures, Markdown, JSON, HTML
+    report/       run -> tables, figures, Markdown, JSON, HTML, LaTeX, CSV
     adjudication  the state machine of resolving disagreements
+    compare/      several runs of the same issues; which conclusions hang on the settings
     doctor        what is present and what is missing
     cli/          one file per verb, and all that touches a terminal
 """

@@ -290,8 +290,7 @@ def suspicious(text: str, codebook: Codebook | None = None) -> tuple[Suspicion, 
 
     With a codebook, telling to choose one of its codes is suspicious too.
     """
-    codes = codebook.codes if codebook else ()
-    phrases = _phrases(tuple(name for code in codes for name in (code.id, code.name)))
+    phrases = _phrases(codebook.spoken if codebook else ())
     found = [*_hidden(text, phrases), *_said(text, phrases)]
     return tuple(_merged(text, found))
 
@@ -301,10 +300,14 @@ def _said(text: str, phrases: Sequence[_Phrase]) -> Iterator[Suspicion]:
     seen, at = _as_seen(text)
     lower = seen.lower()
     for phrase in phrases:
-        if any(word in lower for word in phrase.words):
-            for match in phrase.pattern.finditer(seen):
-                end = _sentence_end(seen, match.end())
-                yield Suspicion(at(match.start()), at(end - 1) + 1, phrase.reason)
+        for word in phrase.words:
+            if word in lower:
+                break
+        else:
+            continue
+        for match in phrase.pattern.finditer(seen):
+            end = _sentence_end(seen, match.end())
+            yield Suspicion(at(match.start()), at(end - 1) + 1, phrase.reason)
 
 
 def _as_seen(text: str) -> tuple[str, Callable[[int], int]]:

@@ -32,7 +32,7 @@ class Journal(Generic[R]):
 
     def __init__(self, path: Path, kind: type[R]) -> None:
         self.path = path
-        self._kind = kind
+        self.kind = kind
         self._last: str | None = None
         self._lock = FileLock(path.with_name(path.name + ".lock"))
 
@@ -64,10 +64,10 @@ class Journal(Generic[R]):
             try:
                 fields = json.loads(line)
                 fields.pop("prev", None)
-                yield number, self._kind.model_validate(fields)
+                yield number, self.kind.model_validate(fields)
             except (ValueError, AttributeError, ValidationError) as error:
                 raise RunError(
-                    f"{self.path}:{number}: not a {self._kind.__name__.lower()} record "
+                    f"{self.path}:{number}: not a {self.kind.__name__.lower()} record "
                     f"({_first_line(error)})",
                     "restore the line from a backup or version control; "
                     "nothing after it was changed",
@@ -106,6 +106,13 @@ class Journal(Generic[R]):
                 return number
             previous = hashlib.sha256(line).hexdigest()
         return None
+
+    def tip(self) -> tuple[int, str]:
+        """How many whole lines there are and the hash of the last, which stands for all of them."""
+        number, line = 0, None
+        for number, line in self._lines():  # noqa: B007
+            pass
+        return number, GENESIS if line is None else hashlib.sha256(line).hexdigest()
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         if not self.path.exists():
@@ -155,13 +162,13 @@ def _write(path: Path, data: bytes) -> None:
         os.close(fd)
 
 
-def write_atomically(path: Path, data: str) -> None:
+def write_atomically(path: Path, data: str | bytes) -> None:
     """Replace ``path`` by ``data`` all at once; a reader sees the old file or the new one."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(data)
+        with draft.open("wb") as file:
+            file.write(data.encode("utf-8") if isinstance(data, str) else data)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)

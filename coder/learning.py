@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 
 from coder.changes import Codes, Stale
+from coder.journal import Journal, R
 from coder.records import (
     NONE_CODE,
     Action,
@@ -77,15 +78,33 @@ def answers(
     }
 
 
-def taught(
-    refit: Refit, labels: Iterable[Label], decisions: Iterable[Decision], versions: Versions
-) -> Answers:
-    """What ``refit`` was fitted to, found again from the rater's files, whole and in order."""
-    return answers(
-        islice(labels, refit.labels),
-        islice(decisions, refit.decisions),
-        partial(versions.carry, to=refit.codebook_hash),
-    )
+class Teaching:
+    """What one rater's fits were made from, found again in their files; raises ``RunError`` for a
+    damaged one.
+
+    A merge that joined two copies has moved the lines that a fit in the other copy counted, and has
+    kept that copy's files beside: one of these holds them as they were.
+    """
+
+    def __init__(self, run: Run, rater: str) -> None:
+        self._versions = Versions(run)
+        labels, decisions = run.label_journal(rater), run.decision_journal(rater)
+        self._files = [(list(la), list(d)) for la in _copies(labels) for d in _copies(decisions)]
+        self.joined = len(_copies(run.refit_journal(rater))) > 1
+
+    def of(self, refit: Refit) -> Answers | None:
+        """``None`` where no file holds what the fit says it was made from."""
+        for labels, decisions in self._files:
+            read = labels[: refit.labels], decisions[: refit.decisions]
+            found = answers(*read, partial(self._versions.carry, to=refit.codebook_hash))
+            if (len(found), answers_hash(found)) == (refit.answers, refit.labels_hash):
+                return found
+        return None
+
+
+def _copies(journal: Journal[R]) -> list[Journal[R]]:
+    kept = sorted(journal.path.parent.glob(f"{journal.path.name}.from-*"))
+    return [journal, *(Journal(path, journal.kind) for path in kept)]
 
 
 def examples(run: Run, codebook_hash: str) -> list[Example]:

@@ -150,6 +150,11 @@ class Codebook(Record):
         return {code.id: code for code in self.codes}
 
     @cached_property
+    def spoken(self) -> tuple[str, ...]:
+        """What codes are called in a text: every id and name."""
+        return tuple(name for code in self.codes for name in (code.id, code.name))
+
+    @cached_property
     def children(self) -> Mapping[str | None, tuple[Code, ...]]:
         """Codes by parent id, in codebook order; the categories are under ``None``."""
         found: dict[str | None, list[Code]] = {}

@@ -65,6 +65,7 @@ def test_a_blind_label_says_how_its_issue_was_drawn(tmp_path: Path, order: Order
     drawn = {d.issue_id: (d.queue, d.chance, d.weight) for d in plain.decision_journal("ann")}
     for record in (*labels, *decisions):
         assert (record.queue, record.chance, record.weight) == drawn[record.issue_id]
+    assert (len({label.weight for label in labels}) > 1) is (order is Order.UNCERTAIN)
     everything: list[Label | Decision] = sorted([*labels, *decisions], key=lambda r: r.at)
     assert inclusion(everything) == dict.fromkeys(drawn, 1.0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from coder.audit.log import check_log
 from coder.changes import Codes, Stale
 from coder.cli.screen.app import ReviewApp
 from coder.learning import Learner, answers, due
+from coder.merge import merge
 from coder.modes import Shares
 from coder.queues import Order
 from coder.records import (
@@ -40,6 +42,7 @@ from coder.report.model import Why
 from coder.retrieval.remembered import remembered
 from coder.review import ReviewSession
 from coder.store import Run
+from coder.versions import migrate, plan
 
 BOOK = """\
 id: pets
@@ -415,6 +418,47 @@ def test_the_log_names_a_refit_that_does_not_follow_from_the_answers(study: Path
         "refits/ann.jsonl:2: does not follow from the answers that the rater had given by then",
         "suggestions/ann.jsonl:2: is by 'embedded/refit-9', which is not among the rater's refits",
     ]
+
+
+def test_answers_of_an_earlier_version_of_the_codebook_teach_in_the_new_one(study: Path) -> None:
+    teach(study, 10)
+    book = study / "codebook" / "pets.yaml"
+    text = BOOK.replace("name: Pets", 'name: Pets\nversion: "2"')
+    book.write_text(text.replace("{id: cat,", "{id: feline, replaces: [cat],"))
+    run = run_of(study)
+    migrate(run, book, plan(run, book)[0])
+    with learner_of(study) as learner:
+        session = review(study, learner)
+        assert session.taught == 0, "what an earlier version was taught is learnt anew"
+        come(learner, "i13")
+        session.flag()
+        assert session.item is not None
+        assert (session.item.suggested, session.taught) == (("feline",), 10)
+        assert session.enter().codes == ("feline",)
+    run = run_of(study)
+    first, second = run.refit_journal("ann")
+    assert (second.answers, second.codebook_hash) == (10, run.codebook.hash)
+    assert first.codebook_hash == run.first_codebook.hash
+    assert problems(run) == []
+    assert check_leakage(run).leaks == ()
+
+
+def test_fits_of_a_rater_in_two_copies_are_found_again_when_both_are_joined(study: Path) -> None:
+    shutil.copytree(study / "runs", study / "other" / "runs")
+    for file in ("study.toml", "codebook"):
+        (study / "other" / file).symlink_to(study / file)
+    teach(study, 10)
+    with learner_of(study / "other") as learner:
+        session = review(study / "other", learner)
+        for _ in range(10):
+            session.choose(["dog"])
+        come(learner, "i12")
+        session.skip()
+    merge(run_of(study), run_of(study / "other").path, take_both=True)
+    run = run_of(study)
+    assert len(list(run.refit_journal("ann"))) > 1
+    assert problems(run) == []
+    assert check_leakage(run).leaks == ()
 
 
 def test_the_report_counts_what_was_learnt_apart(study: Path) -> None:

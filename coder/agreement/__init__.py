@@ -14,6 +14,15 @@ with the reason in its note; the functions on arrays below them return ``nan`` i
 ``masi_distance``                       Passonneau 2006, LREC, 831-836
 ``tree_distance``                       graded distances in alpha: Artstein & Poesio 2008,
                                         Comput. Linguist. 34:555-596
+``alt_test``                            Calderon, Reichart & Dror 2025, ACL
+``ppi``, ``dsl``, ``labels_alone``      prevalence: Angelopoulos et al. 2023, arXiv 2311.01453;
+                                        Egami et al. 2023, arXiv 2306.04746
+``reliability``, ``workload``           calibration and what accepting unseen would cost
+``certify``                             Angelopoulos et al. 2021, arXiv 2110.01052
+``mcnemar``, ``kappa_change``,          two models on the same issues
+``code_change``
+``anchoring``                           what seeing the suggestion does to a rater
+``for_estimate``, ``for_prevalence``    how many more labels (module ``planning``)
 ``bootstrap``                           Efron & Tibshirani 1993, An Introduction to the
                                         Bootstrap, ch. 13 (percentile interval)
 ======================================  ======================================================
@@ -27,6 +36,7 @@ from coder.agreement.alpha import (
     nominal_distance,
     tree_distance,
 )
+from coder.agreement.alternative import AltTest, alt_test
 from coder.agreement.compare import (
     Agreement,
     CodeAgreement,
@@ -45,26 +55,64 @@ from coder.agreement.nominal import (
     percent_agreement,
     rating_counts,
 )
+from coder.agreement.paired import (
+    Anchoring,
+    Change,
+    McNemar,
+    anchoring,
+    code_change,
+    kappa_change,
+    mcnemar,
+)
+from coder.agreement.planning import Plan, for_estimate, for_prevalence
+from coder.agreement.prevalence import dsl, labels_alone, ppi
+from coder.agreement.reliability import (
+    Certificate,
+    Reliability,
+    certify,
+    reliability,
+    workload,
+)
 
 __all__ = [
     "Agreement",
+    "AltTest",
+    "Anchoring",
+    "Certificate",
+    "Change",
     "CodeAgreement",
     "Confusion",
     "Disagreement",
     "ManyAgreement",
+    "McNemar",
+    "Plan",
+    "Reliability",
     "Statistic",
     "agree",
     "agree_many",
+    "alt_test",
+    "anchoring",
     "bootstrap",
+    "certify",
+    "code_change",
     "cohen_kappa",
     "contingency",
+    "dsl",
     "fleiss_kappa",
+    "for_estimate",
+    "for_prevalence",
     "gwet_ac1",
     "gwet_ac1_many",
+    "kappa_change",
     "krippendorff_alpha",
+    "labels_alone",
     "masi_distance",
+    "mcnemar",
     "nominal_distance",
     "percent_agreement",
+    "ppi",
     "rating_counts",
+    "reliability",
     "tree_distance",
+    "workload",
 ]

@@ -176,8 +176,14 @@ def _alpha(cells: _Cells, distance: Floats) -> Statistic:
 def _per_code(cells: _Cells, codes: int) -> dict[str, Statistic]:
     """The statistics that mean the same for single codes and for sets."""
 
+    last: list[tuple[Floats, Floats]] = []
+
     def tables(weights: Floats) -> Floats:
-        return percode.code_tables(cells.left_has, cells.right_has, weights)
+        # Six statistics ask for the same draws one after the other.
+        if not last or last[0][0] is not weights:
+            found = percode.code_tables(cells.left_has, cells.right_has, weights)
+            last[:] = [(weights, found)]
+        return last[0][1]
 
     same = (cells.left == cells.right).astype(np.float64)
     neither = "neither rater used this code"

@@ -22,7 +22,7 @@ class Vocabulary:
 
     def __init__(self, codes: Sequence[str], answers: Iterable[Codes]) -> None:
         """Raises :class:`InputError` for a code that is not in ``codes``."""
-        seen = {_spelled(answer) for answer in answers}
+        seen = {_spelled(answer) for answer in set(answers)}
         used = set().union(*seen)
         self.codes: Codes = tuple(dict.fromkeys(codes))
         if NONE_CODE in used and NONE_CODE not in self.codes:
@@ -40,6 +40,7 @@ class Vocabulary:
             )
         )
         self._number = {frozenset(answer): i for i, answer in enumerate(self.answers)}
+        self._written: dict[Codes, int] = {}
         self.member: Bools = np.zeros((len(self.answers), len(self.codes)), dtype=np.bool_)
         for row, answer in enumerate(self.answers):
             self.member[row, [order[code] for code in answer]] = True
@@ -51,7 +52,10 @@ class Vocabulary:
 
     def number(self, answer: Codes) -> int:
         """The position of an answer in ``answers``."""
-        return self._number[_spelled(answer)]
+        found = self._written.get(answer)
+        if found is None:
+            found = self._written[answer] = self._number[_spelled(answer)]
+        return found
 
     def paths(self, paths: Mapping[str, Codes]) -> list[Codes]:
         """The path of each answer, every answer being one code. "No code fits" stands alone."""

@@ -109,10 +109,17 @@ def _draw(
     groups = int(group.max()) + 1
     entry, times = np.unique(group * cells + cell, return_counts=True)
     of_group, of_cell = np.divmod(entry, cells)
+    held = np.zeros((groups, cells)) if groups * cells <= _CHUNK_NUMBERS else None
+    if held is not None:
+        held[of_group, of_cell] = times
     for rows in _chunks(draws, max(len(entry), groups)):
         picked = rng.integers(groups, size=(rows, groups)) + np.arange(rows)[:, None] * groups
         weights = np.bincount(picked.ravel(), minlength=rows * groups).reshape(rows, groups)
-        yield sum_by(weights[:, of_group] * times.astype(np.float64), of_cell, cells)
+        if held is not None:
+            # Whole numbers: the product is exact, whatever its order.
+            yield weights.astype(np.float64) @ held
+        else:
+            yield sum_by(weights[:, of_group] * times.astype(np.float64), of_cell, cells)
 
 
 def _chunks(draws: int, width: int) -> Iterator[int]:

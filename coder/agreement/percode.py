@@ -17,8 +17,8 @@ def code_tables(left: Bools, right: Bools, weights: Floats) -> Floats:
     ``left`` and ``right`` are (cells, codes), ``weights`` (..., cells) how often each cell occurs.
     """
     both = weights @ (left & right).astype(np.float64)
-    left_only = weights @ (left & ~right).astype(np.float64)
-    right_only = weights @ (right & ~left).astype(np.float64)
+    left_only = weights @ left.astype(np.float64) - both
+    right_only = weights @ right.astype(np.float64) - both
     neither = weights.sum(-1)[..., None] - both - left_only - right_only
     flat = np.stack([both, left_only, right_only, neither], axis=-1)
     return flat.reshape(*both.shape, 2, 2)

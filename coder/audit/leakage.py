@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from coder.audit.log import require_whole
 from coder.codebook import can_hold
-from coder.learning import Answers, taught
+from coder.learning import Answers, Teaching
 from coder.learning import examples as carried
 from coder.proposers.compose import as_shown
 from coder.proposers.condense import condense
@@ -16,7 +16,7 @@ from coder.records import Call, Codebook, Example, Issue, Proposal
 from coder.redact import Redactor, known_in, unnumbered
 from coder.retrieval.duplicates import Duplicates
 from coder.store import Run
-from coder.versions import Versions, book_at
+from coder.versions import book_at
 
 FEW_WORDS = 4
 """Texts no longer than this are looked for as whole lines: any prompt may hold such words."""
@@ -133,10 +133,9 @@ def _in_proposal(proposal: Proposal, twins: Iterable[str], must: set[str]) -> It
 def _in_suggestions(run: Run, rater: str, examples: Mapping[str, Example]) -> Iterator[Leak]:
     """Of the suggestions a rater was shown that were learnt from their own answers, those that may
     have learnt the answer to their own issue or to a near-duplicate."""
-    labels, decisions = list(run.label_journal(rater)), list(run.decision_journal(rater))
-    versions, fits, learnt = Versions(run), dict[str, Answers](), dict[str, set[str]]()
+    teaching, fits, learnt = Teaching(run, rater), dict[str, Answers](), dict[str, set[str]]()
     for refit in run.refit_journal(rater):
-        said = fits[refit.model] = taught(refit, labels, decisions, versions)
+        said = fits[refit.model] = teaching.of(refit) or {}
         book = book_at(run, refit.codebook_hash) or run.codebook
         learnt[refit.model] = _taught_with(book, carried(run, refit.codebook_hash), said)
     ever = {i for said in fits.values() for i in said if i in run.issues}

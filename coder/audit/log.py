@@ -12,7 +12,7 @@ from typing import TypeVar
 from coder import codebook as codebooks
 from coder.errors import CoderError, RunError
 from coder.journal import Journal
-from coder.learning import Answers, answers_hash, taught
+from coder.learning import Answers, Teaching
 from coder.records import (
     Adjudication,
     Assignment,
@@ -29,7 +29,6 @@ from coder.records import (
     content_hash,
 )
 from coder.store import RESERVED, Run, data_hash, labels_hash, reserved_hash
-from coder.versions import Versions
 
 R = TypeVar("R", bound=Record)
 OfCall = Callable[[Call], Iterator[str]]
@@ -186,19 +185,17 @@ def _journals(run: Run) -> Iterator[Checked]:
 
     def refitter(rater: str, made: dict[str, Answers]) -> Callable[[Refit], Iterator[str]]:
         """``made`` collects what each fit learnt from, by the fit's name."""
-        labels = Journal(run.path / "labels" / f"{rater}.jsonl", Label)
-        decisions = Journal(run.path / "decisions" / f"{rater}.jsonl", Decision)
         try:
-            given = (list(labels), list(decisions), Versions(run))
+            teaching = Teaching(run, rater)
         except CoderError:
-            given = None  # named with those files
+            teaching = None  # named with those files
 
         def refit(record: Refit) -> Iterator[str]:
-            if record.version != len(made) + 1:
+            if record.version != len(made) + 1 and not (teaching and teaching.joined):
                 yield f"is version {record.version}, where {len(made) + 1} would follow"
-            said = taught(record, *given) if given else {}
-            made[record.model] = said
-            if given and (len(said), answers_hash(said)) != (record.answers, record.labels_hash):
+            said = teaching.of(record) if teaching else {}
+            made[record.model] = said or {}
+            if said is None:
                 yield "does not follow from the answers that the rater had given by then"
 
         return refit

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coder.cli.figure import figure
 from coder.cli.reask import injection, order
 
 if TYPE_CHECKING:
@@ -22,13 +23,15 @@ SHOWN = 20
 def command() -> None:
     """Prove that a run is sound.
 
-    From its files: nothing was changed or lost, and no model saw a label it must not see. By asking
-    again: codes do not hang on the order of the options, or on what a text tells the model to do.
+    From its files: nothing was changed or lost, no model saw a label it must not see, and which
+    lines a figure of the report comes from. By asking again: codes do not hang on the order of the
+    options, or on what a text tells the model to do.
     """
 
 
 command.add_command(order)
 command.add_command(injection)
+command.add_command(figure)
 
 
 @command.command("log")

@@ -134,7 +134,8 @@ def migrate(name: str, to: str | None, dry_run: bool) -> None:
         f"{safe(before)}. {stale:,} answers are stale.",
         soft_wrap=True,
     )
-    console.print(f"Next: coder review {safe(name)} --rater YOU")
+    again = " --stale" if stale else ""
+    console.print(f"Next: coder review {safe(name)} --rater YOU{again}")
 
 
 def _show(found: Diff, before: Codebook, after: Codebook) -> None:
@@ -179,23 +180,26 @@ def _lines(before: Code, after: Code) -> Iterable[tuple[str, str, str]]:
 
 
 def _show_effects(changes: Sequence[CodeChange], effects: Sequence[Effect]) -> None:
-    """A table of changes by people, counting the answers that each makes stale."""
+    """What each change makes stale, and then what is carried over, of whom."""
     from rich.table import Table
 
     from coder.bump import sentence
     from coder.cli.terminal import console, safe
 
-    table = Table(title="Answers that become stale", title_justify="left")
-    table.add_column("Change")
-    for effect in effects:
-        table.add_column(f"{safe(effect.who)}\n{effect.what}", justify="right")
     for line, alike in _grouped(changes):
-        counts = [sum(effect.stale[change] for change in alike) for effect in effects]
-        table.add_row(safe(line or sentence(alike[0])), *(f"{n:,}" if n else "" for n in counts))
-    table.add_section()
-    table.add_row("carried over", *(f"{effect.carried:,}" for effect in effects))
-    if any(effect.before for effect in effects):
-        table.add_row("stale before", *(f"{effect.before:,}" for effect in effects))
+        console.print(safe(line or sentence(alike[0])), soft_wrap=True)
+        for effect in effects:
+            if stale := sum(effect.stale[change] for change in alike):
+                what = effect.what if stale > 1 else effect.what.removesuffix("s")
+                console.print(f"    stale: {stale:,} {what} of {safe(effect.who)}")
+    table = Table(box=None, pad_edge=False)
+    columns = ["Whose", "What", "Carried over", "Stale"]
+    before = any(effect.before for effect in effects)
+    for number, column in enumerate([*columns, "Stale before"] if before else columns):
+        table.add_column(column, justify="right" if number > 1 else "left")
+    for effect in effects:
+        counts = [effect.carried, sum(effect.stale.values())] + [effect.before] * before
+        table.add_row(safe(effect.who), effect.what, *(f"{n:,}" for n in counts))
     console.print(table)
 
 

@@ -22,6 +22,9 @@ VERBS = {
     "merge": "coder.cli.merge",
     "calibrate": "coder.cli.calibrate",
     "report": "coder.cli.report",
+    "plan": "coder.cli.plan",
+    "compare": "coder.cli.compare",
+    "multiverse": "coder.cli.multiverse",
     "audit": "coder.cli.audit",
     "doctor": "coder.cli.doctor",
 }

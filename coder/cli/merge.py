@@ -35,6 +35,7 @@ def command(folder: Path, name: str, take_both: bool, dry_run: bool) -> None:
     from coder.cli.terminal import console, safe
     from coder.errors import RunError
     from coder.merge import What, merge
+    from coder.report.wording import plural
     from coder.store import Run
     from coder.study import Study
 
@@ -54,7 +55,9 @@ def command(folder: Path, name: str, take_both: bool, dry_run: bool) -> None:
     files = sum(o.what in (What.NEW, What.LONGER, What.JOINED) for o in merged.outcomes)
     lines = sum(o.lines for o in merged.outcomes)
     would = "would be " if dry_run else ""
-    console.print(f"{lines:,} lines {would}taken into {files} files of run {safe(name)}.")
+    console.print(
+        f"{plural(lines, 'line')} {would}taken into {plural(files, 'file')} of run {safe(name)}."
+    )
     if merged.conflicts:
         many = len(merged.conflicts)
         raise RunError(

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coder.cli.report_findings import show_findings
+from coder.cli.report_table import plain_table
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -20,13 +23,34 @@ CONFUSIONS = 5
 """How many of the most frequent confusions the terminal shows; all are in the files."""
 
 
+def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted:
+        return
+    import json
+
+    from coder.report import Report
+
+    click.echo(json.dumps(Report.model_json_schema(mode="serialization"), indent=1))
+    context.exit()
+
+
 @click.command("report")
 @click.argument("name")
-def command(name: str) -> None:
-    """Report how far model and raters agree.
+@click.option("--figures", is_flag=True, help="Also draw the figures as SVG and PDF files.")
+@click.option(
+    "--appendix", is_flag=True, help="Also write the methods appendix of a paper, with its blanks."
+)
+@click.option(
+    "--schema", is_flag=True, is_eager=True, expose_value=False, callback=_print_schema,
+    help="Print the JSON Schema of report.json and leave.",
+)  # fmt: skip
+def command(name: str, figures: bool, appendix: bool) -> None:
+    """Report how far model and raters agree, and what follows.
 
-    Shows the agreement of run NAME and writes runs/NAME/report/ as HTML, Markdown, JSON and CSV.
+    Shows the main figures of run NAME and writes runs/NAME/report/ as HTML, Markdown, JSON, CSV and
+    LaTeX.
     """
+    from coder.cli import report_appendix
     from coder.cli.terminal import console, safe
     from coder.proposers.prices import find_price
     from coder.report import build_report, write_report
@@ -42,7 +66,15 @@ def command(name: str) -> None:
     files = write_report(report, run.path / "report")
     show(report)
     console.print(f"\nReport: {safe(files[0])}", soft_wrap=True)
-    console.print(f"Beside it: {', '.join(safe(file.name) for file in files[1:])}")
+    beside = [file.name for file in files[1:] if file.parent == files[0].parent]
+    console.print(f"Beside it: {safe(', '.join(beside))}, and tables/ as CSV")
+    if figures:
+        from coder.report.plots import FORMATS, write_figures
+
+        drawn = write_figures(report, files[0].parent / "figures")
+        console.print(f"Figures: {len(drawn) // len(FORMATS)}, as SVG and PDF in figures/")
+    if appendix:
+        report_appendix.write(study, run, report)
 
 
 def show(report: Report) -> None:
@@ -55,7 +87,7 @@ def show(report: Report) -> None:
     console.print(_coverage(report))
     if report.usage:
         console.print(f"Used: {safe(wording.spent(report.usage))}.", soft_wrap=True)
-    blind = [pair for pair in report.pairs if pair.kind == "blind"]
+    blind = sentences.between_first_passes(report)
     if any(pair.n for pair in blind):
         console.print(_agreement(blind, names))
         for pair in blind:
@@ -87,6 +119,7 @@ def show(report: Report) -> None:
         _notes(wording.footnotes(figures))
     if changes := wording.changes(report):
         console.print(safe(changes))
+    show_findings(report)
     if headline := sentences.headline(report):
         console.print(_per_code(headline, names))
         _notes(wording.code_notes(report, headline))
@@ -131,7 +164,7 @@ def _agreement(
     from coder.cli.terminal import safe
     from coder.report import wording
 
-    table = _table(
+    table = plain_table(
         title, "pair", "n", "agree", "base",
         "kappa", "alpha", "AC1",
     )  # fmt: skip
@@ -144,7 +177,9 @@ def _agreement(
         # One for the row: with one at each figure the table would not fit into 80 columns.
         dagger = "†" if any(e.note for _, e in wording.coefficients(pair)) else ""
         table.add_row(
-            safe(f"{pair.left}, {pair.right}{dagger}"),
+            safe(
+                f"{pair.left}, {pair.right}{dagger}" + (" intra-rater" if pair.intra_rater else "")
+            ),
             f"{pair.n:,}",
             "–" if percent is None else f"{percent:.0%}",
             "–" if pair.majority_agreement is None else f"{pair.majority_agreement.value:.0%}",
@@ -167,7 +202,7 @@ def _acceptance(report: Report) -> Table:
     from coder.cli.terminal import safe
     from coder.report import wording
 
-    table = _table(
+    table = plain_table(
         "Acceptance of proposals (assisted: not agreement)",
         "rater", "accept", "correct", "reject", "skip", "flag", "accepted",
     )  # fmt: skip
@@ -183,7 +218,7 @@ def _per_code(pair: Pair, names: Names) -> Table:
     from coder.report import wording
 
     level = names.level(pair.level)
-    table = _table(
+    table = plain_table(
         f"{level.capitalize()} by {level}: model against {safe(pair.right)}, n = {pair.n:,}",
         level, "model", safe(pair.right), "precision", "recall",
         "kappa" if pair.sets else "F1",
@@ -210,20 +245,6 @@ def _confusions(pair: Pair, names: Names) -> Iterator[str]:
             f"{count:>5,} × model {safe(names.name(left))}, "
             f"{safe(pair.right)} {safe(names.name(right))}"
         )
-
-
-def _table(title: str, first: str, *rest: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(
-        title=f"\n{title}", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
-        pad_edge=False, show_edge=False, padding=(0, 1, 0, 0),
-    )  # fmt: skip
-    table.add_column(first, overflow="fold")
-    for column in rest:
-        table.add_column(column, justify="right", no_wrap=True)
-    return table
 
 
 def _figure(estimate: Estimate) -> str:

@@ -18,7 +18,9 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 LOOKAHEAD = 64
-"""Requests made ready beyond those that may be in flight, so that no slot waits for the caller."""
+"""Requests made ready beyond those that may be in flight, so that no slot waits for the caller.
+With one slot there are none: a server that keeps the last prompt is asked all there is about it
+first."""
 _SWITCH_SECONDS = 0.0005
 """So long the caller's work may hold up the network's thread each time that is about to go on. With
 the 5 ms that Python allows, a slot stands idle several times so long after every answer."""
@@ -75,7 +77,7 @@ class Wire(Generic[Q, A]):
     @property
     def room(self) -> bool:
         """Whether another request may be made ready."""
-        return self.busy < self._limit + min(self._limit, LOOKAHEAD)
+        return self.busy < self._limit + min(self._limit - 1, LOOKAHEAD)
 
     def send(self, request: Q) -> None:
         self.busy += 1

@@ -23,6 +23,8 @@ from coder.records import (
     Status,
 )
 from coder.report.acceptance import acceptances
+from coder.report.findings import Findings
+from coder.report.levels import Levels
 from coder.report.model import (
     RESOLVED,
     Case,
@@ -45,6 +47,7 @@ from coder.report.model import (
     Together,
     Why,
 )
+from coder.report.passes import people, same_person
 from coder.report.resolved import resolve
 from coder.report.sides import (
     Codes,
@@ -57,6 +60,7 @@ from coder.report.sides import (
     status_of,
 )
 from coder.report.spending import spending
+from coder.report.trace import PROPOSALS, trace
 from coder.store import Run
 from coder.versions import Versions
 
@@ -87,12 +91,18 @@ class _Builder:
         self.confidence = calibrated(run)
         by_id: dict[str, Proposal] = {}
         latest: dict[str, Proposal] = {}
-        for proposal in run.proposals:
+        self.lines: dict[str, tuple[str, int]] = {}
+        """Where each proposal and suggestion stands, by its id: its file and line."""
+        for line, proposal in run.proposals.numbered():
             by_id[proposal.id] = latest[proposal.issue_id] = proposal
+            self.lines[proposal.id] = PROPOSALS, line
         self.proposals = {i: latest[i] for i in run.issues if i in latest}
-        suggestions = [p for rater in run.raters() for p in run.suggestion_journal(rater)]
-        self.learnt = {suggestion.id for suggestion in suggestions}
-        by_id |= {suggestion.id: suggestion for suggestion in suggestions}
+        self.learnt: set[str] = set()
+        for rater in run.raters():
+            for line, suggestion in run.suggestion_journal(rater).numbered():
+                self.learnt.add(suggestion.id)
+                by_id[suggestion.id] = suggestion
+                self.lines[suggestion.id] = f"suggestions/{rater}.jsonl", line
         self.raters = raters(run, by_id)
         self.model = model_side(run, self.proposals)
         # A decision is about the proposal that was shown, even when a later one replaced it.
@@ -102,10 +112,8 @@ class _Builder:
             if rater.decisions
         }
         self.resolution = resolve(run, self.raters)
-        self.levels: tuple[Level, ...] = ("category",)
-        if any(code.parent is not None for code in self.book.codes):
-            self.levels = ("category", "code")
-        self.category = {code.id: self.book.category(code.id) for code in self.book.codes}
+        self.at = Levels(self.book)
+        self.levels = self.at.all
         self.groups = {issue.id: issue.repo for issue in run.issues.values() if issue.repo}
 
     def _shown(self, decisions: Mapping[str, Decision], by_id: Mapping[str, Proposal]) -> Side:
@@ -118,9 +126,13 @@ class _Builder:
 
     def report(self) -> Report:
         pairs = tuple(self._pairs())
-        return Report(
+        findings = Findings(
+            self.run, self.raters, self.model, self.proposals, self.shown, self.groups,
+            self.confidence, bool(calibrations(self.run)), self.draws, self.seed,
+        )  # fmt: skip
+        report = Report(
             run=self.run.manifest,
-            codebook=_codebook(self.book),
+            codebook=summary(self.book),
             resampling=Resampling(
                 confidence=LEVEL,
                 draws=self.draws,
@@ -142,8 +154,15 @@ class _Builder:
             ),
             codebook_changes=tuple(_changes(self.raters)),
             prevalence=tuple(self._prevalence()),
+            corrected=findings.corrected(),
+            trust=findings.trust(),
+            sway=findings.sway(),
+            stand_in=findings.stand_in(),
+            trends=findings.trends(),
             cases=tuple(self._cases(pairs)),
         )
+        traced = trace(self.run, report, self.raters, self.model, self.proposals, self.lines)
+        return report.model_copy(update={"trace": traced})
 
     # --- pairs ----------------------------------------------------------------------------------
 
@@ -170,12 +189,12 @@ class _Builder:
             if why is not None:
                 excluded[why] += 1
                 continue
-            ours[issue_id] = self._at(level, left.answers[issue_id])
-            theirs[issue_id] = self._at(level, right.answers[issue_id])
+            ours[issue_id] = self.at.at(level, left.answers[issue_id])
+            theirs[issue_id] = self.at.at(level, right.answers[issue_id])
         found = agree(
             ours,
             theirs,
-            codes=self._codes(level),
+            codes=self.at.codes(level),
             groups=self._repositories,
             paths=self._paths if level == "code" else None,
             draws=self.draws,
@@ -188,6 +207,7 @@ class _Builder:
             right=right.name,
             kind=kind,
             level=level,
+            intra_rater=same_person(left.name, right.name),
             majority_agreement=_majority(theirs.values()) if kind != "assisted" else None,
             subcategory_given_category=self._nested(ours, theirs) if level == "code" else None,
             excluded={why: excluded[why] for why in Why if excluded[why]},
@@ -198,12 +218,12 @@ class _Builder:
         same = [
             i
             for i in ours
-            if set(self._at("category", ours[i])) == set(self._at("category", theirs[i]))
+            if set(self.at.at("category", ours[i])) == set(self.at.at("category", theirs[i]))
         ]
         found = agree(
             {i: ours[i] for i in same},
             {i: theirs[i] for i in same},
-            codes=self._codes("code"),
+            codes=self.at.codes("code"),
             groups=self._repositories,
             draws=self.draws,
             seed=self.seed,
@@ -213,13 +233,14 @@ class _Builder:
         )
 
     def _together(self) -> Iterator[Together]:
-        sides = [r.blind for r in self.raters if r.blind.answers]
+        blind = {r.name: r.blind for r in self.raters if r.blind.answers}
+        sides = [blind[name] for name in people(blind)]
         if len(sides) < 3:
             return
         for level in self.levels:
             labels = {
                 side.name: {
-                    issue_id: self._at(level, codes)
+                    issue_id: self.at.at(level, codes)
                     for issue_id, codes in side.answers.items()
                     if level == "category" or not any(c in self.book.children for c in codes)
                 }
@@ -227,7 +248,7 @@ class _Builder:
             }
             found = agree_many(
                 labels,
-                codes=self._codes(level),
+                codes=self.at.codes(level),
                 groups=self._repositories,
                 paths=self._paths if level == "code" else None,
                 draws=self.draws,
@@ -236,15 +257,6 @@ class _Builder:
             yield Together(level=level, agreement=found)
 
     # --- codes ----------------------------------------------------------------------------------
-
-    def _codes(self, level: Level) -> tuple[str, ...]:
-        codes = self.book.children[None] if level == "category" else self.book.leaves
-        return tuple(code.id for code in codes)
-
-    def _at(self, level: Level, codes: Codes) -> Codes:
-        if level == "code":
-            return codes
-        return tuple(dict.fromkeys(self.category[code] for code in codes))
 
     @property
     def _paths(self) -> dict[str, Codes]:
@@ -303,7 +315,7 @@ class _Builder:
         for level in self.levels:
             ours = self._tally(level, model.values())
             theirs = {name: self._tally(level, a.values()) for name, a in people.items()}
-            for code in (*self._codes(level), NONE_CODE):
+            for code in (*self.at.codes(level), NONE_CODE):
                 yield Prevalence(
                     level=level,
                     code=code,
@@ -315,7 +327,9 @@ class _Builder:
                 )
 
     def _tally(self, level: Level, answers: Iterable[Codes]) -> Counter[str]:
-        return Counter(code for codes in answers for code in self._at(level, codes) or (NONE_CODE,))
+        return Counter(
+            code for codes in answers for code in self.at.at(level, codes) or (NONE_CODE,)
+        )
 
     def _cases(self, pairs: Iterable[Pair]) -> Iterator[Case]:
         differing = {d.issue_id for pair in pairs for d in pair.disagreements}
@@ -418,7 +432,8 @@ def _excerpt(issue: Issue) -> str:
     return text if len(text) <= EXCERPT else text[:EXCERPT].rstrip() + " …"
 
 
-def _codebook(book: Codebook) -> CodebookSummary:
+def summary(book: Codebook) -> CodebookSummary:
+    """A codebook as reports hold it."""
     return CodebookSummary(
         id=book.id,
         name=book.name,

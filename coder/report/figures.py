@@ -25,9 +25,10 @@ _STEPS = ((832, "wide"), (640, "broad"), (432, "medium"))
 
 @dataclass(frozen=True)
 class Scale:
-    """The x axis of a forest plot, from ``low`` (0, or below it in steps of .2) to 1."""
+    """The x axis of a row figure, from ``low`` (0, or below it in steps of .2) to ``high``."""
 
     low: float = 0.0
+    high: float = 1.0
 
     @classmethod
     def over(cls, estimates: Iterable[Estimate]) -> Scale:
@@ -36,11 +37,11 @@ class Scale:
         return cls(min(0.0, math.floor(min(ends, default=0.0) * 5) / 5))
 
     def x(self, value: float) -> str:
-        part = (value - self.low) / (1 - self.low)
+        part = (value - self.low) / (self.high - self.low)
         return f"{_MARGIN + part * (100 - 2 * _MARGIN):.2f}%"
 
     def width(self, start: float, end: float) -> str:
-        return f"{(end - start) / (1 - self.low) * (100 - 2 * _MARGIN):.2f}%"
+        return f"{(end - start) / (self.high - self.low) * (100 - 2 * _MARGIN):.2f}%"
 
 
 def whisker(estimate: Estimate, scale: Scale, bands: bool) -> Markup:
@@ -55,19 +56,20 @@ def whisker(estimate: Estimate, scale: Scale, bands: bool) -> Markup:
         )
     if estimate.value is not None:
         parts.append(f'<circle class="dot" cx="{scale.x(estimate.value)}" cy="50%" r="4.5"/>')
-    return _row(parts)
+    return row(parts)
 
 
 def axis(scale: Scale, bands: bool) -> Markup:
-    """The tick labels under a forest plot."""
-    steps = round((1 - scale.low) * 5)
-    ticks = {scale.low + i / 5: "middle" for i in range(steps + 1)}
+    """The tick labels under row figures."""
+    step = scale.high / 5
+    steps = round((scale.high - scale.low) / step)
+    ticks = {scale.low + i * step: "middle" for i in range(steps + 1)}
     if bands:
         # .667 takes the place of .6; it and .8 lean away from each other, also on a phone.
         ticks = {tick: at for tick, at in ticks.items() if abs(tick - 0.6) > 0.01}
         ticks |= {TENTATIVE: "end", min(ticks, key=lambda t: abs(t - RELIABLE)): "start"}
     ticks |= {min(ticks): "start", max(ticks): "end"}
-    return _row(
+    return row(
         (
             f'<text class="tick" x="{scale.x(tick)}" y="14" text-anchor="{at}">{_tick(tick)}</text>'
             for tick, at in sorted(ticks.items())
@@ -83,7 +85,7 @@ def _tick(value: float) -> str:
 def bar(count: int, of: int) -> Markup:
     """A share as a bar."""
     share = 100 * count / of if of else 0
-    return _row([f'<rect class="bar" x="0" y="25%" height="50%" width="{share:.2f}%"/>'], "bar-row")
+    return row([f'<rect class="bar" x="0" y="25%" height="50%" width="{share:.2f}%"/>'], "bar-row")
 
 
 def stack(parts: Sequence[tuple[str, int]]) -> Markup:
@@ -97,7 +99,7 @@ def stack(parts: Sequence[tuple[str, int]]) -> Markup:
             'y="0" height="100%"/>'
         )
         start += width
-    return _row(rects, "stack")
+    return row(rects, "stack")
 
 
 def heat_map(confusion: Confusion, names: Sequence[str], left: str, right: str) -> Markup:
@@ -174,5 +176,6 @@ def _bands(scale: Scale) -> str:
     )
 
 
-def _row(parts: Iterable[str], css: str = "row") -> Markup:
+def row(parts: Iterable[str], css: str = "row") -> Markup:
+    """A figure as wide as its place, of which everything is also said beside it."""
     return Markup(f'<svg class="{css}" aria-hidden="true" width="100%">{"".join(parts)}</svg>')

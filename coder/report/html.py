@@ -12,13 +12,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from coder.records import Estimate
-from coder.report import figures, sentences, wording
-from coder.report.disagreements import Row, rows
+from coder.report import charts, conclusions, figures, grids, listing, sentences, wording
 from coder.report.inert import inert, web_url
-from coder.report.model import Pair, Report
-
-SHOWN = 400
-"""How many disagreements the page holds in all; every one is in the JSON and CSV files."""
+from coder.report.model import Pair, Report, StandIn
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -29,6 +25,7 @@ def html(report: Report) -> str:
     script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
     headline = sentences.headline(report)
     blind = [pair for pair in report.pairs if pair.kind == "blind"]
+    held = listing.listed(report)
     return (
         _environment()
         .get_template("report.html.jinja")
@@ -37,7 +34,10 @@ def html(report: Report) -> str:
             names=wording.Names(report),
             words=wording,
             says=sentences,
+            concludes=conclusions,
+            grids=grids,
             figures=figures,
+            charts=charts,
             style=Markup(style),
             script=Markup(script),
             policy=_policy(style, script),
@@ -48,11 +48,14 @@ def html(report: Report) -> str:
                 e for p in blind for _, e in wording.coefficients(p)[1:]
             ),
             details=[_Detail.of(pair, report) for pair in blind if pair.n],
+            held_scale=_held_scale,
+            trends=charts.panels(report.trends),
             prevalence=[
                 (level, list(g)) for level, g in groupby(report.prevalence, lambda p: p.level)
             ],
             resolved=[pair for pair in report.pairs if pair.kind == "resolved"],
-            listed=_listed(report),
+            listed=held,
+            data=Markup(listing.to_json(report, held)),
             further_notes=_further_notes(report, blind),
             accepted_figures=[(wording.accepter(a), "", a.acceptance) for a in report.acceptance],
         )
@@ -70,6 +73,7 @@ class _Detail(NamedTuple):
     pair: Pair
     scale: figures.Scale
     heat_map: Markup | None
+    confused: grids.Grid
     notes: list[str]
 
     @classmethod
@@ -79,21 +83,24 @@ class _Detail(NamedTuple):
         if pair.confusion is not None:
             labels = [inert(names.name(code)) for code in pair.confusion.codes]
             heat_map = figures.heat_map(pair.confusion, labels, pair.left, pair.right)
-        return cls(pair, figures.Scale(), heat_map, wording.code_notes(report, pair))
+        confused = grids.Grid(
+            "confused",
+            "How often two codes met",
+            (pair.left, pair.right, "issues"),
+            tuple(
+                (names.path(left), names.path(right), f"{count:,}")
+                for left, right, count in wording.confusions(pair)
+            ),
+            2,
+        )
+        return cls(pair, figures.Scale(), heat_map, confused, wording.code_notes(report, pair))
 
 
-class _Listed(NamedTuple):
-    """The disagreements of one pair that the page holds, out of ``total``."""
-
-    pair: Pair
-    rows: list[Row]
-    total: int
-
-
-def _listed(report: Report) -> list[_Listed]:
-    found = [(pair, differing) for pair, differing in rows(report) if differing]
-    room = SHOWN // max(1, len(found))
-    return [_Listed(pair, differing[:room], len(differing)) for pair, differing in found]
+def _held_scale(found: StandIn) -> figures.Scale:
+    """The axis that holds every rater's lead over the model, and the price."""
+    leads = [human.difference for human in found.test.humans]
+    scale = figures.Scale.over(Estimate(value=lead) for lead in leads)
+    return figures.Scale(scale.low, 0.5 if max(leads) < 0.5 else 1.0)
 
 
 def _further_notes(report: Report, pairs: list[Pair]) -> list[str]:

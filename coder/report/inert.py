@@ -10,6 +10,17 @@ _OBEYED = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 )
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~#$])")
+_LATEX = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
+    "_": r"\_", "%": r"\%", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''", "`": r"\`{}",
+    "–": "--", "—": "---", "“": "``", "”": "''", "’": "'", "‘": "`", "…": r"\ldots{}",
+    "·": r"\textperiodcentered{}", "×": r"$\times$", "†": r"\dag{}",
+    "κ": r"$\kappa$", "α": r"$\alpha$", "ε": r"$\varepsilon$",
+}  # fmt: skip
+# Two in a row would become another character; these in front an argument of what ended the row.
+_LIGATURE = re.compile(r"([-',])(?=\1)")
+_ARGUMENT = re.compile(r"^([\[*])")
 
 
 def inert(text: str) -> str:
@@ -29,6 +40,16 @@ def markdown(text: str, limit: int | None = None) -> str:
     """One line that Markdown shows as it is: no markup, no HTML, no new table cell."""
     line = one_line(text, limit).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _MARKDOWN.sub(r"\\\1", line)
+
+
+def latex(text: str, limit: int | None = None) -> str:
+    """One line that LaTeX sets as it is: no command, no comment, no end of a cell or of a row.
+
+    Letters of other scripts stay and need an engine and a font that have them.
+    """
+    line = _LIGATURE.sub(r"\1\0", one_line(text, limit))
+    line = "".join("{}" if char == "\0" else _LATEX.get(char, char) for char in line)
+    return _ARGUMENT.sub(r"{\1}", line)
 
 
 def csv_cell(text: str) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
 
 from coder.records import Estimate
+from coder.report import conclusions, grids
 from coder.report.disagreements import rows
 from coder.report.inert import markdown as text
 from coder.report.inert import web_url
@@ -27,31 +27,21 @@ from coder.report.wording import (
     UNCORRECTED,
     Names,
     acceptance_notes,
-    accepter,
-    adjudicated,
-    code_notes,
     confidence,
     confusions,
     describe_model,
     figure,
-    footnotes,
     interval_note,
-    notes,
     number,
     order,
-    reading,
     reasons,
     share,
     spent,
     title,
-    together_notes,
 )
 
 SHOWN = 30
 """How many disagreements of each pair are listed; all are in the CSV file."""
-_FIGURES = (
-    "pair", "level", "n", "agree", "baseline", "Cohen's κ", "Krippendorff's α", "AC1", "α reads as",
-)  # fmt: skip
 
 
 def markdown(report: Report) -> str:
@@ -65,14 +55,21 @@ def markdown(report: Report) -> str:
         *_coverage(report),
         "## Agreement (blind labels only)",
         *_agreement(report, names),
-        *_together(report, names),
+        *_together(report),
         f"{text(interval_note(report))}\n\n{text(READING_GUIDE)}",
-        *_resolved(report, names),
+        *_resolved(report),
+        "## May the model stand in for a rater?",
+        *_stand_in(report),
+        "## How many issues are really in each code?",
+        *_prevalence(report),
+        "## What is the model's confidence worth?",
+        *_trust(report),
+        "## Did suggestions sway the raters?",
+        *_sway(report),
         *_acceptance(report),
+        "## Over the time of the review",
+        *_trends(report),
         *_changes(report, names),
-        "## Prevalence (uncorrected)",
-        UNCORRECTED,
-        *_prevalence(report, names),
     ]
     for pair in report.pairs:
         if pair.kind == "blind":
@@ -85,6 +82,18 @@ def _table(head: Sequence[str], body: Iterable[Sequence[str]], numeric_from: int
     rule = ["---" if i < numeric_from else "---:" for i in range(len(head))]
     lines = [head, rule, *body]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _drawn(grid: grids.Grid) -> str:
+    """A table and nothing else; every cell is escaped."""
+    body = [[text(cell) for cell in row] for row in grid.rows]
+    return _table([text(cell) for cell in grid.head], body, grid.numeric_from)
+
+
+def _grid(grid: grids.Grid) -> Iterator[str]:
+    """A table with its notes."""
+    yield _drawn(grid)
+    yield from _bullets(grid.notes)
 
 
 def _about(report: Report) -> Iterator[str]:
@@ -149,12 +158,13 @@ def _agreement(report: Report, names: Names) -> Iterator[str]:
     if not pairs:
         yield "No blind labels: nothing can be said about agreement."
         return
-    yield _table(_FIGURES, [_figures(pair, names) for pair in pairs], numeric_from=2)
+    grid = grids.agreement(report, pairs)
+    yield _drawn(grid)
     yield f"Baseline: {BASELINE}"
     yield from _bullets(baseline_notes(report))
-    yield from _bullets(notes(report, pairs))
+    yield from _bullets(grid.notes)
     yield from _further(pairs, names)
-    yield from _left_out(pairs, names)
+    yield _drawn(grids.left_out(report, pairs))
 
 
 def _bullets(lines: Sequence[str]) -> Iterator[str]:
@@ -162,32 +172,16 @@ def _bullets(lines: Sequence[str]) -> Iterator[str]:
         yield "\n".join(f"- {text(line)}" for line in lines)
 
 
-def _figures(pair: Pair, names: Names) -> tuple[str, ...]:
-    return (
-        text(title(pair)), names.level(pair.level), f"{pair.n:,}",
-        text(figure(pair.percent_agreement)), text(names.baseline(pair)),
-        *(text(figure(e)) for e in (pair.cohen_kappa, pair.krippendorff_alpha, pair.gwet_ac1)),
-        reading(pair.krippendorff_alpha),
-    )  # fmt: skip
-
-
-def _resolved(report: Report, names: Names) -> Iterator[str]:
+def _resolved(report: Report) -> Iterator[str]:
     if report.resolved is None:
         return
     pairs = [pair for pair in report.pairs if pair.kind == "resolved"]
     yield "## Against resolved labels"
     yield f"{text(resolved(report))} {NOT_INDEPENDENT}"
-    yield _table(
-        (*_FIGURES[:3], "of them adjudicated", *_FIGURES[3:]),
-        [
-            (*cells[:3], f"{adjudicated(report, pair):,}", *cells[3:])
-            for pair in pairs
-            for cells in (_figures(pair, names),)
-        ],
-        numeric_from=2,
-    )
-    yield from _bullets(notes(report, pairs))
-    yield from _left_out(pairs, names)
+    grid = grids.resolved(report, pairs)
+    yield _drawn(grid)
+    yield from _bullets(grid.notes)
+    yield _drawn(grids.left_out(report, pairs))
 
 
 def _further(pairs: Sequence[Pair], names: Names) -> Iterator[str]:
@@ -211,51 +205,70 @@ def _further(pairs: Sequence[Pair], names: Names) -> Iterator[str]:
     yield _table([*head, "Jaccard"], body, numeric_from=2)
 
 
-def _left_out(pairs: Sequence[Pair], names: Names) -> Iterator[str]:
-    body = [
-        (text(title(p)), names.level(p.level), f"{p.n:,}", reasons(p.excluded) or "–")
-        for p in pairs
-    ]
-    yield _table(("pair", "level", "n compared", "left out"), body, numeric_from=2)
+def _together(report: Report) -> Iterator[str]:
+    if report.together:
+        yield "All raters together:"
+        yield from _grid(grids.together(report))
 
 
-def _together(report: Report, names: Names) -> Iterator[str]:
-    if not report.together:
+def _stand_in(report: Report) -> Iterator[str]:
+    if not report.stand_in:
+        yield conclusions.NO_STAND_IN
         return
-    yield "All raters together:"
-    yield _table(
-        ("level", "n", "agree", "Fleiss' κ", "Krippendorff's α", "AC1"),
-        [
-            (
-                names.level(t.level), f"{t.agreement.n:,}",
-                *(text(figure(e)) for e in (
-                    t.agreement.percent_agreement, t.agreement.fleiss_kappa,
-                    t.agreement.krippendorff_alpha, t.agreement.gwet_ac1,
-                )),
-            )
-            for t in report.together
-        ],
-    )  # fmt: skip
-    yield from _bullets(together_notes(report))
+    yield conclusions.ALT_TEST
+    for found in report.stand_in:
+        yield text(" ".join(conclusions.stand_in(report, found)))
+        if found.test.humans:
+            yield from _grid(grids.stand_in(report, found))
+
+
+def _prevalence(report: Report) -> Iterator[str]:
+    if not report.corrected:
+        yield conclusions.NO_LABELS
+    for found, grid in zip(report.corrected, grids.corrected(report), strict=True):
+        yield text(" ".join(conclusions.corrected(report, found)))
+        yield from _grid(grid)
+    yield "### Raw counts"
+    yield UNCORRECTED
+    counts = grids.prevalence(report)
+    for grid in counts:
+        yield from _grid(grid)
+    if not counts:
+        yield "Nobody has coded anything yet."
+
+
+def _trust(report: Report) -> Iterator[str]:
+    yield text(" ".join(conclusions.confidence(report)))
+    if report.trust is None:
+        return
+    yield from _grid(grids.reliability(report.trust))
+    yield from _grid(grids.bins(report.trust))
+    yield f"**{text(conclusions.certificate(report))}** {text(conclusions.certified_codes(report))}"
+    yield text(conclusions.half(report.trust))
+    yield from _grid(grids.workload(report.trust))
+
+
+def _sway(report: Report) -> Iterator[str]:
+    if not report.sway:
+        yield conclusions.NO_SWAY
+        return
+    yield from _bullets([" ".join(conclusions.sway(report, found)) for found in report.sway])
+    yield from _grid(grids.sway(report))
+
+
+def _trends(report: Report) -> Iterator[str]:
+    if not report.trends:
+        yield conclusions.NO_TREND
+        return
+    yield from _bullets([conclusions.trend(report, found) for found in report.trends])
+    yield from _grid(grids.trends(report))
 
 
 def _acceptance(report: Report) -> Iterator[str]:
-    if not report.acceptance:
-        return
-    yield "## Acceptance (assisted decisions)"
-    yield from acceptance_notes(report)
-    yield _table(
-        ("rater", "accept", "correct", "reject", "skip", "flag", "accepted", "set aside"),
-        [
-            (
-                text(accepter(a)),
-                *(f"{n:,}" for n in (a.accept, a.correct, a.reject, a.skip, a.flag)),
-                text(figure(a.acceptance)), reasons(a.set_aside) or "–",
-            )
-            for a in report.acceptance
-        ],
-    )  # fmt: skip
-    yield from _bullets(footnotes((accepter(a), "", a.acceptance) for a in report.acceptance))
+    if report.acceptance:
+        yield "### Acceptance (assisted decisions)"
+        yield from acceptance_notes(report)
+        yield from _grid(grids.acceptance(report))
 
 
 def _changes(report: Report, names: Names) -> Iterator[str]:
@@ -275,43 +288,13 @@ def _changes(report: Report, names: Names) -> Iterator[str]:
     )  # fmt: skip
 
 
-def _prevalence(report: Report, names: Names) -> Iterator[str]:
-    for level, counts in groupby(report.prevalence, key=lambda p: p.level):
-        used = [p for p in counts if p.model.count or any(c.count for c in p.raters.values())]
-        if not used:
-            yield "Nobody has coded anything yet."
-            return
-        raters = list(used[0].raters)
-        yield _table(
-            (names.level(level), "model", *map(text, raters)),
-            [
-                (
-                    text(names.path(p.code)),
-                    share(p.model.count, p.model.of),
-                    *(share(c.count, c.of) for c in p.raters.values()),
-                )
-                for p in used
-            ],
-        )
-
-
 def _per_code(report: Report, pair: Pair, names: Names) -> Iterator[str]:
-    used = [c for c in pair.per_code if c.support_left or c.support_right]
-    if not used:
+    grid = grids.per_code(report, pair)
+    if not grid.rows:
         return
-    yield f"## Per {names.level(pair.level)}: {text(pair.left)} and {text(pair.right)}"
+    yield f"## Per {names.level(pair.level)}: {text(title(pair))}"
     yield f"{text(pair.right)} is the reference for precision and recall. n = {pair.n:,}."
-    yield _table(
-        ("code", text(pair.left), text(pair.right), "precision", "recall", "F1", "κ"),
-        [
-            (
-                text(names.path(c.code)), f"{c.support_left:,}", f"{c.support_right:,}",
-                *(text(figure(e)) for e in (c.precision, c.recall, c.f1, c.cohen_kappa)),
-            )
-            for c in used
-        ],
-    )  # fmt: skip
-    yield from _bullets(code_notes(report, pair))
+    yield from _grid(grid)
     if apart := confusions(pair):
         yield "Most frequent confusions:"
         yield _table(

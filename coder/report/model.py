@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
-from coder.agreement import CodeAgreement, Confusion, Disagreement, ManyAgreement
+from coder.agreement import (
+    AltTest,
+    Anchoring,
+    Certificate,
+    CodeAgreement,
+    Confusion,
+    Disagreement,
+    ManyAgreement,
+    Reliability,
+)
+from coder.agreement.reliability import Point
 from coder.records import (
     Action,
     Calibration,
@@ -145,6 +155,7 @@ class Pair(Record):
     is in rows. Only blind pairs are agreement; an assisted pair shows what acceptance looks like
     when it is counted as if it were, a resolved one has the resolved labels on its right.
     ``majority_agreement`` is ``None`` for an assisted pair and for one without issues.
+    ``intra_rater`` pairs are one person twice, see :mod:`coder.report.passes`.
     """
 
     id: str
@@ -152,6 +163,7 @@ class Pair(Record):
     right: str
     kind: Kind
     level: Level
+    intra_rater: bool = False
     n: int
     percent_agreement: Estimate
     majority_agreement: Majority | None
@@ -171,7 +183,7 @@ class Pair(Record):
 
 
 class Together(Record):
-    """All raters' blind labels at once, when there are three raters or more."""
+    """All people's blind labels at once, of their first pass, when there are three or more."""
 
     level: Level
     agreement: ManyAgreement
@@ -235,6 +247,103 @@ class Prevalence(Record):
     raters: dict[str, Count]
 
 
+class CodeShare(Record):
+    """The share of all issues with one code: what the model says, what the labels alone say, and
+    the model's count corrected by the labels."""
+
+    code: str
+    model: float
+    labels: Estimate
+    corrected: Estimate
+
+
+class Corrected(Record):
+    """How many issues are really in each code, by ``n`` blind labels of one rater.
+
+    ``sampling`` says how the labelled issues were chosen: at ``random``, with ``known`` unequal
+    probabilities, ``all`` of them, or ``unknown``, which is taken for random and said so. With
+    known probabilities the labels alone say nothing that holds, and are undefined.
+    """
+
+    level: Level
+    rater: str
+    sampling: Literal["random", "known", "all", "unknown"]
+    n: int
+    shares: tuple[CodeShare, ...]
+    note: str = ""
+    issue_ids: tuple[str, ...]
+
+
+class CodeCertificate(Record):
+    """A certificate for one code; the empty code is all codes together."""
+
+    code: str
+    certificate: Certificate
+
+
+class Trust(Record):
+    """What the model's confidence is worth, by one rater's blind labels on ``n`` proposed codes.
+
+    ``calibrated`` is ``None`` where the run has no calibration. The workload and the certificates
+    are by the confidence people are shown. Certificates of single codes share one ``delta``.
+    """
+
+    rater: str
+    n: int
+    stated: Reliability
+    calibrated: Reliability | None
+    workload: tuple[Point, ...]
+    certificates: tuple[CodeCertificate, ...]
+    issue_ids: tuple[str, ...]
+
+
+class Sway(Record):
+    """Whether suggestions swayed a rater, at one level.
+
+    ``anchoring`` holds the agreement with the model on issues answered with the suggestion against
+    those coded without it. Of the ``blind_first`` labels, ``revised`` were changed once the
+    suggestion was shown, ``toward`` of these to the model's answer.
+    """
+
+    rater: str
+    level: Level
+    anchoring: Anchoring
+    blind_first: int
+    revised: int
+    toward: int
+    issue_ids: tuple[str, ...]
+
+
+class StandIn(Record):
+    """Whether the model may stand in for one of the raters, at one level."""
+
+    level: Level
+    raters: tuple[str, ...]
+    test: AltTest
+    issue_ids: tuple[str, ...]
+
+
+class Block(Record):
+    """Some answers that follow each other, and the share of them that are the model's."""
+
+    since: datetime
+    until: datetime
+    agrees: Estimate
+
+
+class Trend(Record):
+    """How often a rater's answers were the model's, over the time of the review.
+
+    ``kind`` tells answers given blind from those given after the suggestion was seen.
+    """
+
+    rater: str
+    kind: Kind
+    level: Level
+    blocks: tuple[Block, ...]
+    issue_ids: tuple[str, ...]
+
+
 class Judgement(Record):
     """What one rater said about an issue; ``codes`` is ``None`` when it was no answer."""
 
@@ -289,6 +398,32 @@ class Resampling(Record):
     clusters: int
 
 
+class TracedFile(Record):
+    """A file figures came from. ``hash`` is that of its last line, which stands for all before it:
+    ``coder audit log`` shows the same as long as nothing was changed or added."""
+
+    file: str
+    lines: int
+    hash: str
+
+
+class TracedFigure(Record):
+    """The lines some figures were computed from, by file: ``1-160,165``."""
+
+    name: str
+    lines: dict[str, str]
+
+
+class Trace(Record):
+    """Where each figure comes from. A pair's name is its ``id``; the others are
+    ``prevalence.<model or rater>``, ``together.<level>``, ``acceptance.<rater>.<mode>``,
+    ``corrected.<level>``, ``trust``, ``sway.<rater>.<level>``, ``stand_in.<level>`` and
+    ``trend.<rater>.<kind>.<level>``."""
+
+    files: tuple[TracedFile, ...] = ()
+    figures: tuple[TracedFigure, ...] = ()
+
+
 class Report(Record):
     """Everything the report says. ``format`` changes when a reader of the JSON would break."""
 
@@ -307,4 +442,10 @@ class Report(Record):
     acceptance: tuple[Acceptance, ...]
     codebook_changes: tuple[ProposedChange, ...] = ()
     prevalence: tuple[Prevalence, ...]
+    corrected: tuple[Corrected, ...] = ()
+    trust: Trust | None = None
+    sway: tuple[Sway, ...] = ()
+    stand_in: tuple[StandIn, ...] = ()
+    trends: tuple[Trend, ...] = ()
+    trace: Trace = Trace()
     cases: tuple[Case, ...]

@@ -5,21 +5,46 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from coder.report.model import MODEL, Pair, Report
+from coder.report.passes import people, same_person
 from coder.report.wording import Names, figure, plural, reading, reasons, title
 
 
 def headline(report: Report) -> Pair | None:
-    """The model against the rater with most labels to compare (first by name), by category."""
-    return _largest(p for p in _blind(report) if p.left == MODEL)
+    """The model against the rater with most labels to compare (first by name), by category.
+
+    Of a person who coded again the first pass counts.
+    """
+    first = people(r.rater for r in report.coverage.raters if r.usable)
+    return _largest(p for p in _blind(report) if p.left == MODEL and p.right in first)
 
 
 def between_people(report: Report) -> Pair | None:
-    """The two raters with most issues in common (first by name), by category.
+    """The two people with most issues in common (first by name), by category.
 
-    Raters whose labels are identical throughout are not held up as two people who agree.
+    Raters whose labels are identical throughout are not held up as two people who agree, nor is
+    anybody's second pass.
     """
     same = {(s.left, s.right) for s in report.coverage.same_labels if s.identical}
-    return _largest(p for p in _blind(report) if p.left != MODEL and (p.left, p.right) not in same)
+    first = people(r.rater for r in report.coverage.raters if r.usable)
+    return _largest(
+        p for p in _blind(report)
+        if p.left in first and p.right in first and (p.left, p.right) not in same
+    )  # fmt: skip
+
+
+def intra_rater(report: Report) -> Pair | None:
+    """The two passes of one person with most issues in common (first by name), by category."""
+    return _largest(p for p in _blind(report) if p.intra_rater)
+
+
+def between_first_passes(report: Report) -> list[Pair]:
+    """The blind pairs without those of a second pass with anybody but its own rater."""
+    first = people(r.rater for r in report.coverage.raters if r.usable)
+    return [
+        pair for pair in report.pairs
+        if pair.kind == "blind"
+        and (pair.intra_rater or {pair.left, pair.right} <= {MODEL, *first})
+    ]  # fmt: skip
 
 
 def _blind(report: Report) -> Iterator[Pair]:
@@ -49,11 +74,17 @@ def headline_sentence(report: Report) -> str:
     sentences += learnt_from(report)
     if pair.majority_agreement is not None:
         sentences.append(_baseline(pair, names))
-    people = between_people(report)
-    if people is not None:
+    between = between_people(report)
+    if between is not None:
         sentences.append(
-            f"{people.left} and {people.right} agree with each other in {_percent(people)} of "
-            f"{plural(people.n, 'issue')}; {_alpha(people)}."
+            f"{between.left} and {between.right} agree with each other in {_percent(between)} of "
+            f"{plural(between.n, 'issue')}; {_alpha(between)}."
+        )
+    again = intra_rater(report)
+    if again is not None:
+        sentences.append(
+            f"{again.left} and {again.right}, one person twice, agree in {_percent(again)} of "
+            f"{plural(again.n, 'issue')} (intra-rater); {_alpha(again)}."
         )
     return " ".join(sentences)
 
@@ -142,11 +173,16 @@ def warnings(report: Report) -> list[str]:
     found = []
     for same in report.coverage.same_labels:
         who = f"the labels of {same.left} and {same.right}"
+        if same_person(same.left, same.right):
+            judgements = "that the issues were coded anew"
+        else:
+            judgements = "that these are two people's judgements"
         if same.identical:
-            found.append(f"{who} are identical on all {plural(same.labels, 'issue')}")
+            what = f"are identical on all {plural(same.labels, 'issue')}"
+            found.append(f"{who} {what}; make sure {judgements}.")
         if same.sources:
-            found.append(f"{who} come from the same file ({', '.join(same.sources)})")
-    found = [f"{line}; make sure that these are two people's judgements." for line in found]
+            what = f"come from the same file ({', '.join(same.sources)})"
+            found.append(f"{who} {what}; make sure {judgements}.")
     if addressed := len(report.coverage.addressed_issue_ids):
         found.append(
             f"text that speaks to a model stands in {plural(addressed, 'issue')}; whether it was "

@@ -58,6 +58,11 @@ class Rater:
     """The notes beside decisions that stand, in the order they were made."""
     blind: Side
     assisted: Side
+    log: Sequence[Label | Decision]
+    """All that the rater wrote: labels, then decisions, each oldest first."""
+    label_lines: Mapping[str, int]
+    decision_lines: Mapping[str, int]
+    """The line of the label, and of the decision, that stands for an issue."""
 
     def notes(self, issue_id: str) -> list[str]:
         """The memos on an issue, without those that its blind label carries."""
@@ -138,9 +143,13 @@ def judged(
 
 def _rater(run: Run, stem: str, proposals: Mapping[str, Proposal]) -> Rater:
     versions = Versions(run)
-    labels = run.labels(stem)
-    log = list(run.decision_journal(stem))
+    given = list(run.label_journal(stem).numbered())
+    last = {label.issue_id: (line, label) for line, label in given}
+    labels = {i: label for i, (_, label) in last.items() if not label.withdrawn}
+    made = list(run.decision_journal(stem).numbered())
+    log = [decision for _, decision in made]
     decisions = {i: decision for i, decision in standing(log).items() if i in run.issues}
+    line_of = {decision.id: line for line, decision in made}
     said = {
         issue_id: judged(label, label.codes, versions)
         for issue_id, label in labels.items()
@@ -157,6 +166,9 @@ def _rater(run: Run, stem: str, proposals: Mapping[str, Proposal]) -> Rater:
         memos=_memos(log),
         blind=_side(stem, said, Why.NO_LABEL),
         assisted=_side(stem, done, Why.NO_DECISION),
+        log=[*(label for _, label in given), *log],
+        label_lines={i: last[i][0] for i in labels},
+        decision_lines={i: line_of[decision.id] for i, decision in decisions.items()},
     )
 
 

@@ -8,7 +8,7 @@ import io
 from coder.report.disagreements import rows
 from coder.report.inert import csv_cell
 from coder.report.model import Report
-from coder.report.wording import Names
+from coder.report.wording import Names, kind
 
 COLUMNS = (
     "kind", "left", "right", "issue_id", "repo", "url", "title", "left_codes", "right_codes",
@@ -27,7 +27,7 @@ def disagreements_csv(report: Report) -> str:
             case = row.case
             confidence = "" if row.confidence is None else f"{row.confidence:.4f}"
             cells = (
-                pair.kind, pair.left, pair.right, case.issue_id, case.repo, case.url, case.title,
+                kind(pair), pair.left, pair.right, case.issue_id, case.repo, case.url, case.title,
                 names.codes(row.left), names.codes(row.right), "yes" if row.category else "no",
                 confidence, case.rationale, "\n".join(e.quote for e in case.evidence),
                 "\n".join(f"{j.rater}: {j.memo}" for j in case.judgements if j.memo),

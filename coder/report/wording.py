@@ -145,7 +145,8 @@ def share(count: int, of: int) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else many}"
 
 
 def band(value: float) -> str:
@@ -246,7 +247,12 @@ def adjudicated(report: Report, pair: Pair) -> int:
 
 
 def title(pair: Pair) -> str:
-    return f"{pair.left} and {pair.right}"
+    """Whose pair it is, and whether that is one person twice."""
+    return f"{pair.left} and {pair.right}" + (" (intra-rater)" if pair.intra_rater else "")
+
+
+def kind(pair: Pair) -> str:
+    return "intra-rater" if pair.intra_rater else pair.kind
 
 
 def confidence(report: Report) -> str:

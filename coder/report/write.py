@@ -6,14 +6,17 @@ import json
 from pathlib import Path
 
 from coder.journal import write_atomically
+from coder.records import Record
+from coder.report import tidy
 from coder.report.html import html
+from coder.report.latex import latex
 from coder.report.markdown import markdown
 from coder.report.model import Report
 from coder.report.table import disagreements_csv
 
 
 def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
-    """Write ``folder``/report.html, .md, .json and disagreements.csv, and return their paths.
+    """Write the report into ``folder`` in every format, and return the paths, the page first.
 
     The same report gives the same bytes. Raises ``StorageError`` when the disk is full.
     """
@@ -22,14 +25,16 @@ def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
         "report.md": markdown(report),
         "report.json": to_json(report),
         "disagreements.csv": disagreements_csv(report),
+        "tables.tex": latex(report),
+        **{f"tables/{name}": text for name, text in tidy.tables(report).items()},
     }
     for name, text in texts.items():
         write_atomically(folder / name, text)
     return tuple(folder / name for name in texts)
 
 
-def to_json(report: Report) -> str:
-    """The report as ``report.json`` holds it: each part, and each entry of a list, on a line."""
+def to_json(report: Record) -> str:
+    """A report as its JSON file holds it: each part, and each entry of a list, on a line."""
     parts = []
     for key, value in report.model_dump(mode="json").items():
         if isinstance(value, list):

@@ -163,7 +163,7 @@ def test_a_run_is_migrated_and_goes_on_proposing_as_it_was_made(proposed, capsys
     edit(proposed, "id: cat, name: Cat", "id: feline, replaces: [cat], name: Cat")
     edit(proposed, "    and fetch sticks.", "    and fetch.")
     code, said = typed(capsys, "migrate", "first", "--dry-run")
-    assert code == 0 and "redefined dog (definition)" in said and "carried over" in said
+    assert code == 0 and "redefined dog (definition)" in said and "Carried over" in said
     assert not (proposed / "runs" / "first" / "migrations.jsonl").exists()
     code, said = typed(capsys, "migrate", "first")
     assert code == 2 and "coder codebook bump" in said
@@ -184,7 +184,7 @@ def test_a_run_is_migrated_and_goes_on_proposing_as_it_was_made(proposed, capsys
     assert len(run.latest_proposals()) == 2 and known <= {"cat", "dog"}
     assert coder(["report", "first"]) == 0
     said = capsys.readouterr().out
-    assert "set aside: 1 stale" in said
+    assert "set aside: 1 made stale" in said
     page = (run.path / "report" / "report.md").read_text()
     assert "version 2.0" in page and "was asked with version 1.2" in page
     assert coder(["audit", "log", "first"]) == 0

@@ -11,9 +11,9 @@ import pytest
 from coder.cli.main import VERBS
 
 HEAVY = {
-    "chromadb", "langchain", "langchain_chroma", "langchain_core", "langchain_openai", "numpy",
-    "onnxruntime", "openai", "pydantic", "rich", "scipy", "sklearn", "textual", "tiktoken",
-    "tokenizers", "yaml",
+    "chromadb", "langchain", "langchain_chroma", "langchain_core", "langchain_openai",
+    "matplotlib", "numpy", "onnxruntime", "openai", "pydantic", "rich", "scipy", "sklearn",
+    "textual", "tiktoken", "tokenizers", "yaml",
 }  # fmt: skip
 
 

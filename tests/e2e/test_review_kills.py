@@ -1,7 +1,7 @@
 """A scripted review killed with SIGKILL two hundred times: what it said was kept is on disk, once.
 
 Each review is the real command in a process of its own, forked from one that has already imported
-it, so that most of its short life is spent reviewing.
+it and compiled its expressions, so that most of its short life is spent reviewing.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def test_every_acknowledged_decision_is_there_and_none_twice(tmp_path: Path) -> 
     run = make_run(tmp_path / "runs", ISSUES)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["coder.__main__", "coder.cli.review", "coder.cli.review_plain",
-                                    "coder.review", "coder.study"])  # fmt: skip
+                                    "coder.learning", "coder.review", "coder.study",
+                                    "support.warm"])  # fmt: skip
     moments = random.Random(11)
     kept = Kept(run)
     killed = 0

@@ -103,6 +103,16 @@ def test_samples_are_drawn_with_a_temperature_and_counted(tmp_path):
     assert proposal.call_ids == tuple(call.id for call in calls)
 
 
+def test_one_at_a_time_is_one_issue_at_a_time(tmp_path):
+    """A server that keeps the last prompt reads an issue once, whatever is asked about it."""
+    server = FaultServer(lambda *_: says("cat"))
+    issues = [issue(n, f"Cat number {n}") for n in (1, 2, 3)]
+    ask(tmp_path, server, issues, samples=3, concurrency=1)
+    prompts = [body["messages"][-1]["content"] for body in server.requests]
+    assert len(prompts) == 9
+    assert prompts == sorted(prompts, key=prompts.index)
+
+
 def test_most_samples_saying_none_is_an_answer_and_a_bad_sample_votes_for_nothing(tmp_path):
     answers = [says("cat"), says("none"), says("none"), completion("?"), completion("?")]
     server = FaultServer(lambda _, number: answers[number])

@@ -10,6 +10,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -17,8 +18,7 @@ from run_maker import AT, MULTIPLE, TREE, Maker, decide, issue, label
 
 from coder.cli.main import cli
 from coder.records import Action, Label, Status
-from coder.report import Report, build_report, write_report
-from coder.report import html as html_module
+from coder.report import Report, build_report, listing, write_report
 from coder.report.html import html
 from coder.report.markdown import markdown
 from coder.report.table import disagreements_csv
@@ -76,13 +76,14 @@ class Page(HTMLParser):
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.scripts: list[str] = []
+        self.data: dict[str, Any] = {}
         self.styles: list[str] = []
         self.open: str = ""
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        self.open = tag
+        self.open = "data" if dict(attrs).get("type") == "application/json" else tag
 
     def handle_endtag(self, tag: str) -> None:
         self.open = ""
@@ -92,6 +93,8 @@ class Page(HTMLParser):
             self.scripts.append(data)
         elif self.open == "style":
             self.styles.append(data)
+        elif self.open == "data":
+            self.data = json.loads(data)
 
 
 def digest(text: str) -> str:
@@ -119,15 +122,17 @@ def test_the_page_loads_nothing_and_links_only_web_addresses(maker: Maker) -> No
     page = Page(html(report_of(hostile_run(maker))))
     assert not any("src" in attributes for _, attributes in page.tags)
     assert [a["href"] for t, a in page.tags if t == "link"] == ["data:,"]
-    outward = [a for t, a in page.tags if t == "a" and not str(a["href"]).startswith("#")]
-    assert [a["href"] for a in outward] == ["https://example.org/issues/3"]
-    assert "noopener" in str(outward[0]["rel"])
+    assert all(str(a["href"]).startswith("#") for t, a in page.tags if t == "a")
+    urls = {case["id"]: case["url"] for case in page.data["cases"]}
+    assert urls == {"1": "", "2": "", "3": "https://example.org/issues/3"}
 
 
 def test_hostile_text_is_shown_as_text(maker: Maker) -> None:
     text = html(report_of(hostile_run(maker)))
-    assert "&lt;script&gt;alert(1)" in text
-    assert "{{ 7 * 7 }}" in text
+    cases = Page(text).data["cases"]
+    assert cases[0]["why"].startswith("</script></style><script>alert(1)")
+    assert "{{ 7 * 7 }}" in cases[0]["text"]
+    assert "alert(1)" in text and "<script>alert" not in text and "</style><" not in text
     assert not re.search("[\x1b\x07\u202e\u2028]", text)
 
 
@@ -201,8 +206,9 @@ def test_the_same_run_gives_the_same_bytes(maker: Maker, tmp_path: Path) -> None
     run = plain_run(maker)
     first = write_report(report_of(run), tmp_path / "first")
     second = write_report(report_of(Run(run.path)), tmp_path / "second")
-    names = ["report.html", "report.md", "report.json", "disagreements.csv"]
-    assert [f.name for f in first] == names
+    names = ["report.html", "report.md", "report.json", "disagreements.csv", "tables.tex"]
+    assert [f.name for f in first if f.parent.name == "first"] == names
+    assert {f.parent.name for f in first[len(names) :]} == {"tables"}
     assert [f.read_bytes() for f in first] == [f.read_bytes() for f in second]
 
 
@@ -258,15 +264,27 @@ def test_several_codes_have_their_own_figures(
 def test_the_page_says_how_many_disagreements_it_holds(
     maker: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(html_module, "SHOWN", 5)
+    monkeypatch.setattr(listing, "SHOWN", 5)
     ids = [f"{i}" for i in range(12)]
     run = maker.run(dict.fromkeys(ids, "a"))
     label(run, "anna", dict.fromkeys(ids, "b"))
     report = report_of(run)
     page = html(report)
-    assert page.count('<details class="case"') == 5
-    assert "5 of 12 shown" in page
+    assert len(Page(page).data["rows"]) == 5
+    assert "5 of 12 on this page" in page
     assert disagreements_csv(report).count("\n") == 13
+
+
+def test_a_pair_with_few_disagreements_leaves_its_room_to_the_others(
+    maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "SHOWN", 8)
+    ids = [f"{i}" for i in range(12)]
+    run = maker.run(dict.fromkeys(ids, "a"))
+    label(run, "anna", dict.fromkeys(ids, "b"))
+    label(run, "bert", {"1": "b", "2": "a"})
+    found = listing.listed(report_of(run))
+    assert [(len(one.rows), one.total) for one in found] == [(6, 12), (1, 1), (1, 1)]
 
 
 def test_an_undefined_figure_is_a_dash_with_its_reason(maker: Maker) -> None:

@@ -108,7 +108,8 @@ def test_every_output_says_which_are_which_and_that_they_are_not_independent(
         assert "no independent judgement" in words
     assert "| model and resolved | code | 3 | 1 |" in markdown(report)
     assert "1 adjudicated</small>" in html(report)
-    assert "&lt;the log&gt; says so" in html(report)
+    assert r"\u003cthe log" in html(report)
+    assert "<the log> says so" not in html(report)
     (row,) = (
         r
         for r in csv.DictReader(io.StringIO(disagreements_csv(report)))

@@ -125,7 +125,8 @@ def test_assisted_decisions_have_no_coefficients_but_a_list_of_their_own(maker: 
     assert "model and dora" not in tables
     assert text.index("## Disagreements: model and anna") < text.index("## Assisted answers")
     page = html(report)
-    assert page.count('<div class="cases">') == 2
+    assert page.index('<option value="blind">') < page.index('<option value="assisted">')
+    assert "all assisted (not agreement)" in page
     assert "as if they were agreement" not in page
     assert any(p.kind == "assisted" for p in report.pairs)
 

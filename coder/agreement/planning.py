@@ -1,0 +1,123 @@
+"""How many more labels a figure needs to be known as exactly as one likes.
+
+Widths shrink with the square root of the number of labels; what a label is worth is taken from
+those there are. A plan is an estimate: its figures move as labels come in.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from coder.agreement.arrays import Floats
+from coder.agreement.intervals import Z
+from coder.records import Estimate, Record
+
+PILOT = 30
+"""With fewer labels than this a plan is a guess about a guess."""
+
+
+class Plan(Record):
+    """``needed`` labels in all, of which ``have`` exist, bring the interval of a figure to
+    ``width``; ``None`` with the reason in ``note`` where that cannot be told."""
+
+    figure: str
+    sampling: str
+    width: float
+    have: int
+    needed: int | None
+    note: str = ""
+
+    @property
+    def more(self) -> int | None:
+        return None if self.needed is None else max(0, self.needed - self.have)
+
+
+def for_estimate(figure: str, estimate: Estimate, width: float, most: int) -> Plan:
+    """How many labels bring a figure's interval to ``width``, by the interval it has now.
+
+    ``most`` is the number of issues there are.
+    """
+    base: dict[str, Any] = {
+        "figure": figure,
+        "sampling": "random",
+        "width": width,
+        "have": estimate.n,
+    }
+    if estimate.low is None or estimate.high is None or estimate.low == estimate.high:
+        return Plan(**base, needed=None, note=estimate.note or "it has no interval yet")
+    needed = math.ceil(estimate.n * ((estimate.high - estimate.low) / width) ** 2)
+    return Plan(**base, needed=min(needed, most), note=_notes(needed, most, estimate.n))
+
+
+def for_prevalence(
+    human: npt.ArrayLike, model: npt.ArrayLike, width: float, issues: int, share: float
+) -> tuple[Plan, ...]:
+    """How many labels bring the interval of a code's prevalence to ``width``, by way of sampling.
+
+    ``human`` and ``model`` are (n,) of 0 and 1 on the labelled issues, a uniform random sample;
+    ``share`` is how many of all ``issues`` the model gives the code. Compared are labels alone,
+    labels with the model's counts corrected (PPI++), and labels drawn apart among issues the model
+    gives the code and the others, as many of each as is best (Neyman 1934, J. R. Stat. Soc.
+    97:558-625). The cheapest comes first.
+    """
+    y, f = (np.asarray(array, dtype=np.float64) for array in (human, model))
+    n = len(y)
+    common: dict[str, Any] = {"figure": "prevalence", "width": width, "have": n}
+    if n < 2:
+        note = f"label a random sample first, {PILOT} issues or more"
+        return (Plan(**common, sampling="random", needed=None, note=note),)
+    target = (width / 2 / Z) ** 2
+    ways = {
+        "random, labels alone": _variance(y) / target,
+        "random, with the model's counts": _with_model(y, f, share, target, issues),
+        "by what the model says": _stratified(y, f, share) / target,
+    }
+    plans = [
+        Plan(
+            **common,
+            sampling=way,
+            needed=issues if needed > issues else math.ceil(needed),
+            note=_notes(needed, issues, n),
+        )
+        for way, needed in ways.items()
+    ]
+    return tuple(sorted(plans, key=lambda plan: plan.needed or 0))
+
+
+def _variance(y: Floats) -> float:
+    """Of one label; a share of 1 / (n + 2) where all are alike."""
+    rare = 1 / (len(y) + 2)
+    return float(y.var(ddof=1)) or rare * (1 - rare)
+
+
+def _with_model(y: Floats, f: Floats, share: float, target: float, issues: int) -> float:
+    spread = share * (1 - share)
+    together = float(np.cov(y, f)[0, 1])
+    weight = float(np.clip(together / spread, 0, 1)) if spread else 0.0
+    known = weight**2 * spread / issues
+    left = target - known
+    return _variance(y - weight * f) / left if left > 0 else math.inf
+
+
+def _stratified(y: Floats, f: Floats, share: float) -> float:
+    """n times the variance under the best division of n labels: (sum of W_h S_h) squared."""
+    total = 0.0
+    for said, weight in ((1.0, share), (0.0, 1 - share)):
+        inside = y[f == said]
+        # Laplace's rule: no error among few is not no error.
+        p = (inside.sum() + 1) / (len(inside) + 2)
+        total += weight * math.sqrt(p * (1 - p))
+    return total**2
+
+
+def _notes(needed: float, most: int, have: int) -> str:
+    notes = []
+    if have < PILOT:
+        notes.append(f"rough: only {have} labels to judge by")
+    if needed > most:
+        notes.append("even all issues would not do" if math.isinf(needed) else "all issues")
+    return "; ".join(notes)

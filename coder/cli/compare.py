@@ -1,0 +1,172 @@
+"""``coder compare``: what the models of several runs say of each other, and who is right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.table import Table
+
+    from coder.compare.model import Against, Comparison, Flip, RunPair
+    from coder.compare.words import Names
+    from coder.report.model import Level, Why
+
+FLIPS = 10
+"""How many flipped issues of a pair the terminal shows; all are in the files."""
+CODES = 12
+"""How many codes of a pair the terminal shows, those whose F1 differs most."""
+
+
+@click.command("compare")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...")
+@click.option(
+    "-o", "--output", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
+    help="Where the files go; by default the first run's report folder.",
+)  # fmt: skip
+def command(runs: tuple[str, ...], output: Path | None) -> None:
+    """Compare the models of runs on the same issues.
+
+    Each pair: how far they agree, who agrees better with blind labels, and the issues that flipped.
+    Writes compare.md, compare.json and flips.csv.
+    """
+    from coder.cli.tables import open_runs, wrote
+    from coder.compare import compare, write_comparison
+    from coder.study import Study
+
+    study = Study.open()
+    opened, prices = open_runs(study, runs)
+    settings = study.settings
+    found = compare(opened, prices=prices, draws=settings.report.draws, seed=settings.seed)
+    files = write_comparison(found, output or opened[0].path / "report")
+    _show(found)
+    wrote(files)
+
+
+def _show(comparison: Comparison) -> None:
+    from coder.cli.terminal import console, safe
+    from coder.compare import words
+
+    names = words.Names(comparison.codebook)
+    letter = dict(zip((run.name for run in comparison.runs), words.letters(99), strict=False))
+    console.print(members(comparison))
+    for line in words.codebooks(comparison):
+        console.print(safe(line))
+    for pair in comparison.pairs:
+        ours, theirs = letter[pair.left], letter[pair.right]
+        console.print(f"\n[bold]{ours} {safe(pair.left)} and {theirs} {safe(pair.right)}[/]")
+        console.print(safe(words.same_issues(pair)))
+        console.print(safe(words.apart(pair, names)))
+        if pair.against:
+            headline = max(pair.against, key=lambda a: (a.level == "category", a.n))
+            console.print(safe(words.verdict(pair, headline, names)))
+        if any(found.n for found in pair.against):
+            for level in dict.fromkeys(found.level for found in pair.against):
+                console.print(_against(pair, level, names, ours, theirs))
+            console.print(_per_code(headline, names, ours, theirs))
+            console.print(
+                f"[dim]{ours}:{theirs} counts the issues on which only one of them is right; p is "
+                "McNemar's exact test.[/]"
+            )
+        for line in words.notes(pair):
+            console.print(safe(line))
+        for text in _flipped(pair, names, ours, theirs):
+            console.print(text)
+    how = comparison.resampling
+    console.print(
+        f"[dim]In brackets: {how.confidence:.0%} intervals by {how.draws:,} paired draws. "
+        f"{safe(words.CAUTION)}[/]"
+    )
+
+
+def members(found: Comparison) -> Table:
+    """The runs, each with the letter it has in the tables."""
+    from coder.cli.tables import table
+    from coder.cli.terminal import safe
+    from coder.compare.words import letters
+    from coder.proposers.prices import money
+
+    shown = table("", "run", "issues", "shared", "answered", "leaked", "learnt from", "cost")
+    for letter, run in zip(letters(len(found.runs)), found.runs, strict=True):
+        shown.add_row(
+            f"{letter} {safe(run.name)}", f"{run.issues:,}", f"{run.shared:,}",
+            f"{run.answered:,}", f"{_leaked(run.left_out):,}", f"{run.learnt_from:,}",
+            money(run.usage.cost) if run.usage else "–",
+        )  # fmt: skip
+    return shown
+
+
+def _leaked(left_out: dict[Why, int]) -> int:
+    from coder.report.model import Why
+
+    return left_out.get(Why.LEAKED, 0)
+
+
+def _against(pair: RunPair, level: Level, names: Names, ours: str, theirs: str) -> Table:
+    from coder.cli.tables import short, table
+    from coder.cli.terminal import safe
+    from coder.compare.words import p_value
+
+    shown = table(
+        f"By blind labels, {names.level(level)}: kappa with each model",
+        "rater", "n", ours, theirs, f"{ours} - {theirs}", f"{ours}:{theirs}", "p",
+    )  # fmt: skip
+    for found in pair.against:
+        if found.level == level:
+            kappa = found.kappa.left.value is not None
+            change = found.kappa if kappa else found.right
+            test = found.mcnemar
+            shown.add_row(
+                safe(found.rater) + ("" if kappa else " (share right)"), f"{found.n:,}",
+                short(change.left), short(change.right), short(change.difference),
+                f"{test.only_left:,}:{test.only_right:,}", p_value(test.p_value),
+            )  # fmt: skip
+    return shown
+
+
+def _per_code(found: Against, names: Names, ours: str, theirs: str) -> Table:
+    from coder.cli.tables import short, table
+    from coder.cli.terminal import safe
+
+    codes = sorted(found.per_code, key=lambda c: -abs(c.f1.difference.value or 0))
+    level = names.level(found.level)
+    shown = table(
+        f"F1 of each {level} by {safe(found.rater)}'s labels, largest difference first",
+        level, "labels", ours, theirs, f"{ours} - {theirs}",
+    )  # fmt: skip
+    for code in codes[:CODES]:
+        change = code.f1
+        shown.add_row(
+            safe(names.name(code.code)), f"{code.labels:,}", short(change.left),
+            short(change.right), short(change.difference),
+        )  # fmt: skip
+    return shown
+
+
+def _flipped(pair: RunPair, names: Names, ours: str, theirs: str) -> Iterator[str]:
+    from coder.cli.terminal import safe
+    from coder.report.inert import one_line
+    from coder.report.wording import plural
+
+    if not pair.flips:
+        yield "No issue is coded differently."
+        return
+    yield f"\n[bold]{plural(len(pair.flips), 'issue')} coded differently[/]"
+    for flip in pair.flips[:FLIPS]:
+        yield safe(one_line(f"{flip.issue_id}  {flip.title}", 78))
+        for who, codes in ((ours, flip.left), (theirs, flip.right), *flip.labels.items()):
+            said = f"{who}: {names.codes(codes)}{_right(flip, codes, who)}"
+            yield "    " + safe(one_line(said, 74))
+    if len(pair.flips) > FLIPS:
+        yield f"[dim]... and {len(pair.flips) - FLIPS:,} more in flips.csv[/]"
+
+
+def _right(flip: Flip, codes: tuple[str, ...], who: str) -> str:
+    if who in flip.labels:
+        return ""
+    agree = [rater for rater, label in flip.labels.items() if set(label) == set(codes)]
+    return f"  = {', '.join(agree)}" if agree else ""

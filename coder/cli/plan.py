@@ -1,0 +1,147 @@
+"""``coder plan``: how many more labels a figure needs, and how to draw them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.table import Table
+
+    from coder.records import Codebook
+    from coder.report.plan import Planned, PlannedFigure
+
+_WAYS = {
+    "random, labels alone": "random",
+    "random, with the model's counts": "with model",
+    "by what the model says": "by model",
+}
+
+
+@click.command("plan")
+@click.argument("name")
+@click.option(
+    "--width", type=click.FloatRange(0, 2, min_open=True), default=0.1, show_default=True,
+    help="How wide an interval may be, from its lower to its upper end.",
+)  # fmt: skip
+def command(name: str, width: float) -> None:
+    """Tell how many labels run NAME needs for exact figures.
+
+    For the kappa of model and rater, and for the share of each code, by way of drawing the issues.
+    """
+    from coder.cli.terminal import console, safe
+    from coder.report.plan import plan
+    from coder.store import Run
+    from coder.study import Study
+
+    study = Study.open()
+    run = Run.open(study.runs, name)
+    settings = study.settings
+    found = plan(run, width, draws=settings.report.draws, seed=settings.seed)
+    if not found.labels:
+        from coder.agreement.planning import PILOT
+
+        console.print(
+            f"Run {safe(name)} has no blind labels a plan could be made from: label a random pilot "
+            f"of {PILOT} issues or more first."
+        )
+    else:
+        _show(found, run.codebook)
+    console.print(f"Next: {safe(_next(name, found.rater))}", soft_wrap=True)
+
+
+def _next(name: str, rater: str) -> str:
+    return f"coder review {name} --rater {rater or 'YOU'} --order random --blind"
+
+
+def _show(found: Planned, book: Codebook) -> None:
+    from coder.cli.terminal import console, safe
+
+    console.print(
+        f"{found.labels:,} of {found.issues:,} issues have a blind label of {safe(found.rater)}. "
+        f"Labels in all for an interval {found.width:g} wide:"
+    )
+    nested = any(code.parent is not None for code in book.codes)
+    for level in ("category", "code"):
+        figures = [figure for figure in found.figures if figure.level == level]
+        if figures:
+            noun = "code" if not nested else "category" if level == "category" else "subcategory"
+            console.print(_table(figures, f"By {noun}", book))
+            for line in _sentences(figures, found):
+                console.print(safe(line))
+    console.print()
+    for line in _notes(found):
+        console.print(f"[dim]{safe(line)}[/]")
+
+
+def _table(figures: Sequence[PlannedFigure], title: str, book: Codebook) -> Table:
+    from coder.cli.tables import short, table
+    from coder.cli.terminal import safe
+    from coder.records import NONE_CODE
+
+    shown = table(title, "figure", "now", "width", *_WAYS.values())
+    for figure in figures:
+        needed = {one.sampling: one.needed for one in figure.plans}
+        now = figure.now
+        wide = None if now.low is None or now.high is None else now.high - now.low
+        name = "no code fits" if figure.code == NONE_CODE else ""
+        if figure.code and not name:
+            name = book.by_id[figure.code].name
+            if sum(code.name == name for code in book.codes) > 1:
+                name = book.path(figure.code)
+        cells = [needed.get(way) for way in _WAYS]
+        if figure.figure == "kappa":
+            cells[0] = figure.plans[0].needed
+        shown.add_row(
+            safe(name or "kappa"), short(now), "–" if wide is None else f"{wide:.2f}",
+            *("–" if cell is None else f"{cell:,}" for cell in cells),
+        )  # fmt: skip
+    return shown
+
+
+def _sentences(figures: Sequence[PlannedFigure], found: Planned) -> Iterator[str]:
+    from coder.report.plan import by_sampling
+
+    for one in figures:
+        if one.figure == "kappa":
+            made = one.plans[0]
+            more = made.more
+            note = f" ({made.note})" if made.note else ""
+            if more is None:
+                yield f"Kappa: it cannot be told how many{note}."
+            elif more:
+                yield f"Kappa: {more:,} more{note}."
+            else:
+                yield f"Kappa: none{note}." if note else "Kappa is as exact as that already."
+    ways = by_sampling([one for one in figures if one.figure == "prevalence"])
+    if not ways:
+        return
+    cheapest = min(ways, key=lambda way: ways[way])
+    more = max(0, ways[cheapest] - found.labels)
+    if ways[cheapest] >= found.issues and more:
+        yield f"Every share: {more:,} more, which is every issue."
+    elif more:
+        others = "; ".join(f"{way}: {max(0, n - found.labels):,}" for way, n in ways.items())
+        yield f"Every share: cheapest is {cheapest}, {more:,} more ({others})."
+    else:
+        yield "Every share is as exact as that already."
+
+
+def _notes(found: Planned) -> Iterator[str]:
+    notes = {one.note for figure in found.figures for one in figure.plans if one.note}
+    if any("all issues" in note for note in notes):
+        yield "A figure that needs all issues cannot be had at this width from fewer."
+    yield from (
+        f"{note[0].upper()}{note[1:]}." for note in sorted(notes) if note.startswith("rough")
+    )
+    if found.uneven:
+        yield "The labelled issues were not drawn evenly; the plan takes them for a random sample."
+    yield (
+        "with model: random labels correct the model's counts; by model: as many issues as is best "
+        "are drawn among those the model gives the code and among the others, for one code at a "
+        "time, which no review queue does yet. Kappa needs a random sample. Widths shrink with the "
+        "square root of the labels: ask again when half of them are there."
+    )

@@ -1,0 +1,66 @@
+"""Tables and figures of several verbs, made to fit into 80 columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rich.table import Table
+
+    from coder.proposers.prices import Price
+    from coder.records import Estimate
+    from coder.store import Run
+    from coder.study import Study
+
+
+def table(title: str, first: str, *rest: str) -> Table:
+    """A plain table: the first column may wrap, the others are right-aligned figures."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(
+        title=f"\n{title}" if title else None, title_justify="left", title_style="bold",
+        box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0),
+    )  # fmt: skip
+    made.add_column(first, overflow="fold")
+    for column in rest:
+        made.add_column(column, justify="right", no_wrap=True)
+    return made
+
+
+def short(estimate: Estimate) -> str:
+    """``.63 [.55,.70]``: three of these fit into a row."""
+    from coder.cli.terminal import safe
+    from coder.report import wording
+
+    interval = wording.interval(estimate).replace(", ", ",").replace("1.00", "1")
+    return safe(f"{wording.number(estimate.value)} {interval}".strip())
+
+
+def open_runs(study: Study, names: Sequence[str]) -> tuple[list[Run], dict[str, Price | None]]:
+    """Runs by name, and the price of each one's model."""
+    from coder.proposers.prices import find_price
+    from coder.store import Run
+
+    runs = [Run.open(study.runs, name) for name in names]
+    prices = {
+        run.name: find_price(
+            study.root,
+            str(run.manifest.model.get("name", "")),
+            str(run.manifest.model.get("base_url", "")),
+        )
+        for run in runs
+    }
+    return runs, prices
+
+
+def wrote(files: Sequence[Path]) -> None:
+    """Say where files were put."""
+    from coder.cli.terminal import console, safe
+
+    console.print(f"\nWritten: {safe(files[0])}", soft_wrap=True)
+    if files[1:]:
+        console.print(f"Beside it: {', '.join(safe(file.name) for file in files[1:])}")

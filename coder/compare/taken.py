@@ -1,0 +1,165 @@
+"""Runs read for a comparison: one codebook, shared issues, and the labels that count for them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from coder.compare.model import Member
+from coder.errors import UsageError
+from coder.proposers.prices import Price
+from coder.records import Codebook, Decision, Proposal
+from coder.report.model import Why
+from coder.report.sides import Codes, Rater, Side, model_side, own_answer, raters
+from coder.report.spending import spending
+from coder.report.wording import describe_model
+from coder.store import Run
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One run, read. ``seen`` is when each rater was first shown a suggestion, by issue."""
+
+    run: Run
+    proposals: Mapping[str, Proposal]
+    model: Side
+    people: Mapping[str, Rater]
+    seen: Mapping[str, Mapping[str, datetime]]
+
+    @property
+    def name(self) -> str:
+        return self.run.name
+
+
+@dataclass(frozen=True)
+class Labels:
+    """One rater's blind labels as they hold for several runs; see ``Against`` for the rest."""
+
+    answers: Mapping[str, Codes]
+    from_runs: tuple[str, ...]
+    differing: int
+    swayed: int
+
+
+def take(runs: Sequence[Run]) -> list[Taken]:
+    """The runs, read. Raises ``UsageError`` unless they are several, with the same codes."""
+    if len({run.name for run in runs}) < 2:
+        raise UsageError("there is nothing to compare", "name two different runs or more")
+    if len({run.name for run in runs}) < len(runs):
+        raise UsageError("a run is named twice", "name each run once")
+    first = runs[0]
+    for run in runs[1:]:
+        if _codes(run.codebook) != _codes(first.codebook):
+            raise UsageError(
+                f"runs {first.name!r} and {run.name!r} have different codes "
+                f"({_difference(first.codebook, run.codebook)})",
+                "compare runs that were made with the same codebook",
+            )
+    return [_taken(run) for run in runs]
+
+
+def shared(taken: Sequence[Taken]) -> list[str]:
+    """The issues that every run has with the same text, in the first one's order."""
+    first, *others = taken
+    return [
+        issue_id
+        for issue_id, issue in first.run.issues.items()
+        if all(
+            issue_id in other.run.issues and other.run.issues[issue_id].hash == issue.hash
+            for other in others
+        )
+    ]
+
+
+def member(one: Taken, issues: Sequence[str], price: Price | None) -> Member:
+    reasons = Counter(one.model.why_not(issue_id) for issue_id in issues)
+    return Member(
+        name=one.name,
+        model=describe_model(one.run.manifest.model),
+        issues=len(one.run.issues),
+        shared=len(issues),
+        answered=reasons[None],
+        left_out={why: reasons[why] for why in Why if reasons[why]},
+        learnt_from=len(one.run.examples),
+        codebook_hash=one.run.codebook.hash,
+        usage=spending(one.run, list(one.people.values()), price),
+    )
+
+
+def pooled(
+    rater: str, among: Sequence[Taken], issues: Sequence[str], every: Sequence[Taken]
+) -> Labels:
+    """The blind labels that ``rater`` left in the runs ``among``, on ``issues``.
+
+    A label speaks about the issue, so it holds for every run. Not where two runs hold different
+    ones, nor where the rater had been shown a suggestion in any of the runs of ``every`` before.
+    """
+    holders = [one for one in among if rater in one.people and one.people[rater].blind.answers]
+    answers: dict[str, Codes] = {}
+    differing = swayed = 0
+    for issue_id in issues:
+        found = [
+            (one.people[rater].labels[issue_id].at, one.people[rater].blind.answers[issue_id])
+            for one in holders
+            if issue_id in one.people[rater].blind.answers
+        ]
+        if not found:
+            continue
+        since = min(at for at, _ in found)
+        shown = (one.seen.get(rater, {}).get(issue_id) for one in every)
+        if len({frozenset(codes) for _, codes in found}) > 1:
+            differing += 1
+        elif any(at is not None and at < since for at in shown):
+            swayed += 1
+        else:
+            answers[issue_id] = found[0][1]
+    return Labels(answers, tuple(one.name for one in holders), differing, swayed)
+
+
+def learnt(one: Taken, labels: Mapping[str, Codes]) -> int:
+    """How many labels the model of a run learnt from that are the same as ``labels``."""
+    return sum(
+        example.issue.id in labels
+        and own_answer(labels[example.issue.id]) == own_answer(example.codes)
+        for example in one.run.examples
+    )
+
+
+def _taken(run: Run) -> Taken:
+    by_id: dict[str, Proposal] = {}
+    latest: dict[str, Proposal] = {}
+    for proposal in run.proposals:
+        by_id[proposal.id] = latest[proposal.issue_id] = proposal
+    proposals = {i: latest[i] for i in run.issues if i in latest}
+    people = {rater.name: rater for rater in raters(run, by_id)}
+    return Taken(
+        run,
+        proposals,
+        model_side(run, proposals),
+        people,
+        {r: _seen(person) for r, person in people.items()},
+    )
+
+
+def _seen(rater: Rater) -> dict[str, datetime]:
+    """Decisions that were taken back count too: what has been seen stays seen."""
+    found: dict[str, datetime] = {}
+    for decision in rater.log:
+        if isinstance(decision, Decision) and decision.seen:
+            found[decision.issue_id] = min(decision.at, found.get(decision.issue_id, decision.at))
+    return found
+
+
+def _codes(book: Codebook) -> object:
+    return book.cardinality, {code.id: code.parent for code in book.codes}
+
+
+def _difference(one: Codebook, other: Codebook) -> str:
+    apart = sorted(one.by_id.keys() ^ other.by_id.keys())
+    if apart:
+        return f"only in one of them: {', '.join(apart[:3])}{', ...' if len(apart) > 3 else ''}"
+    if one.cardinality is not other.cardinality:
+        return "one allows several codes per issue"
+    return "their categories differ"

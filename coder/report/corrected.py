@@ -1,0 +1,102 @@
+"""How many issues are really in each code: the model's counts corrected by one rater's labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from coder.agreement import dsl, labels_alone, ppi
+from coder.agreement.arrays import Floats
+from coder.records import NONE_CODE, Decision, Estimate, Label
+from coder.report.levels import Levels
+from coder.report.model import CodeShare, Corrected, Level
+from coder.report.sides import Codes
+from coder.sampling import inclusion
+
+UNKNOWN = (
+    "the log does not say how the labelled issues were chosen: this holds if they are a random "
+    "sample of the run"
+)
+
+
+def corrected(
+    level: Level,
+    levels: Levels,
+    issues: Sequence[str],
+    model: Mapping[str, Codes],
+    labels: Mapping[str, Codes],
+    rater: str,
+    records: Sequence[Label | Decision],
+    seen: frozenset[str],
+) -> Corrected | None:
+    """The share of ``issues`` with each code of a level; ``None`` without any label.
+
+    ``model`` and ``labels`` are answers by issue; issues in ``seen`` are those whose label the
+    model may have learnt from, which count as not labelled. ``records`` are all that the rater
+    wrote, oldest first: they tell how the labelled issues were chosen.
+    """
+    usable = levels.told(level, {i: labels[i] for i in issues if i in labels and i not in seen})
+    if not usable:
+        return None
+    said = levels.member(level, (model.get(i) for i in issues))
+    labelled = np.array([i in usable for i in issues])
+    human = levels.member(level, (usable.get(i) for i in issues))
+    known = _probabilities(issues, labelled, records)
+    alone = labels_alone(human[labelled])
+    if labelled.all():
+        sampling, note = "all", ""
+        shares = tuple(_exact(share, len(issues)) for share in human.mean(0))
+        alone = shares
+    elif known is None:
+        sampling, note = "unknown", UNKNOWN
+        shares = ppi(human[labelled], said[labelled], said[~labelled])
+    elif np.ptp(known[labelled]) < 1e-12:
+        sampling, note = "random", ""
+        shares = ppi(human[labelled], said[labelled], said[~labelled])
+    else:
+        sampling, note = "known", ""
+        drawn = labelled & (known > 0)
+        shares = dsl(np.where(drawn[:, None], human, np.nan), said, np.where(drawn, known, 1.0))
+        uneven = "issues were drawn with unequal probabilities"
+        alone = tuple(Estimate(value=None, n=int(drawn.sum()), note=uneven) for _ in shares)
+    return Corrected(
+        level=level,
+        rater=rater,
+        sampling=sampling,
+        n=int(labelled.sum()),
+        shares=tuple(
+            CodeShare(code=code, model=float(raw), labels=by_labels, corrected=share)
+            for code, raw, by_labels, share in zip(
+                (*levels.codes(level), NONE_CODE), said.mean(0), alone, shares, strict=True
+            )
+        ),
+        note=note,
+        issue_ids=tuple(i for i in issues if i in usable),
+    )
+
+
+def _exact(share: float, n: int) -> Estimate:
+    return Estimate(value=float(share), low=float(share), high=float(share), n=n,
+                    note="every issue is labelled")  # fmt: skip
+
+
+def _probabilities(
+    issues: Sequence[str], labelled: np.ndarray, records: Sequence[Label | Decision]
+) -> Floats | None:
+    """The probability that each issue was to get its label; 0 where a label says nothing about the
+    others, ``None`` where the log does not tell."""
+    if not any(record.queue for record in records):
+        return None
+    met = inclusion(records)
+    if not met:
+        return None
+    position = {issue_id: at for at, issue_id in enumerate(issues)}
+    found = np.zeros(len(issues))
+    for issue_id, probability in met.items():
+        if issue_id in position:
+            found[position[issue_id]] = probability
+    # Of the issues met some were labelled blind, by a draw that is the same for all of them.
+    reached = int((found > 0).sum())
+    share = int((labelled & (found > 0)).sum()) / reached if reached else 0.0
+    return found * share

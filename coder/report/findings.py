@@ -1,0 +1,137 @@
+"""What may be concluded beyond agreement: counts, confidence, sway, standing in, trends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+
+from coder.agreement import alt_test
+from coder.confidence import Confidence
+from coder.records import Proposal
+from coder.report.corrected import corrected
+from coder.report.levels import Levels
+from coder.report.model import Corrected, Level, StandIn, Sway, Trend, Trust, Why
+from coder.report.passes import people
+from coder.report.sides import Codes, Rater, Side, proposed
+from coder.report.sway import sway
+from coder.report.trend import trends
+from coder.report.trust import trust
+from coder.store import Run
+from coder.versions import Versions
+
+EPSILON = 0.2
+"""What a human's label costs more than a model's, by the test's authors for experts."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """One run's raters against its model.
+
+    ``model`` is the model's side with its latest ``proposals``; ``shown`` holds, by rater, the
+    model's side as that rater's decisions were shown it. ``groups`` gives each issue's repository.
+    """
+
+    run: Run
+    raters: Sequence[Rater]
+    model: Side
+    proposals: Mapping[str, Proposal]
+    shown: Mapping[str, Side]
+    groups: Mapping[str, str]
+    confidence: Confidence
+    calibrated: bool
+    draws: int
+    seed: int
+
+    @cached_property
+    def _levels(self) -> Levels:
+        return Levels(self.run.codebook)
+
+    @cached_property
+    def _versions(self) -> Versions:
+        return Versions(self.run)
+
+    @cached_property
+    def _reference(self) -> Rater | None:
+        """The person with most labels in their first pass, the first by name on a tie."""
+        return max(self._people.values(), key=lambda rater: len(rater.blind.answers), default=None)
+
+    @cached_property
+    def _people(self) -> dict[str, Rater]:
+        """The first pass of everyone who labelled."""
+        labelled = {rater.name: rater for rater in self.raters if rater.blind.answers}
+        return {name: labelled[name] for name in people(labelled)}
+
+    def corrected(self) -> tuple[Corrected, ...]:
+        rater = self._reference
+        if rater is None:
+            return ()
+        records = sorted(rater.log, key=lambda record: record.at)
+        leaked = {i for i, why in self.model.left_out.items() if why is Why.LEAKED}
+        # Leaked answers too: what the model said is corrected, however it came to say it.
+        said = {
+            i: codes
+            for i, proposal in self.proposals.items()
+            if proposal.status.answered
+            and not isinstance(codes := proposed(proposal, self._versions), Why)
+        }
+        found = (
+            corrected(
+                level, self._levels, list(self.run.issues), said, rater.blind.answers,
+                rater.name, records, frozenset(leaked),
+            )
+            for level in self._levels.all
+        )  # fmt: skip
+        return tuple(one for one in found if one is not None)
+
+    def trust(self) -> Trust | None:
+        rater = self._reference
+        if rater is None:
+            return None
+        carried = {i: self._versions.shown(self.proposals[i])[0] for i in self.model.answers}
+        return trust(
+            self.run.codebook, carried, self.model.answers, rater.blind.answers, rater.name,
+            self.confidence, self.calibrated, self.groups, draws=self.draws, seed=self.seed,
+        )  # fmt: skip
+
+    def sway(self) -> tuple[Sway, ...]:
+        found = (
+            sway(rater, level, self._levels, self.model.answers, self._seen_by(rater),
+                 self.groups, draws=self.draws, seed=self.seed)
+            for rater in self.raters
+            for level in self._levels.all
+        )  # fmt: skip
+        return tuple(one for one in found if one is not None)
+
+    def stand_in(self) -> tuple[StandIn, ...]:
+        if len(self._people) < 2:
+            return ()
+        return tuple(self._stand_in(level) for level in self._levels.all)
+
+    def _stand_in(self, level: Level) -> StandIn:
+        levels = self._levels
+        humans = {n: levels.told(level, r.blind.answers) for n, r in self._people.items()}
+        model = levels.told(level, self.model.answers)
+        test = alt_test(model, humans, epsilon=EPSILON)
+        judged = set(chain.from_iterable(humans.values())) & model.keys()
+        return StandIn(
+            level=level,
+            raters=tuple(humans),
+            test=test,
+            issue_ids=tuple(i for i in self.run.issues if i in judged),
+        )
+
+    def trends(self) -> tuple[Trend, ...]:
+        return tuple(
+            trend
+            for rater in self.raters
+            for level in self._levels.all
+            for trend in trends(
+                rater, level, self._levels, self.model.answers, self._seen_by(rater)
+            )
+        )
+
+    def _seen_by(self, rater: Rater) -> Mapping[str, Codes]:
+        side = self.shown.get(rater.name)
+        return side.answers if side is not None else {}

@@ -1,0 +1,307 @@
+"""What guidelines for studies with language models ask a paper to tell, filled in from a run.
+
+The topics are those of arXiv 2508.15503 (guidelines for empirical studies in software engineering
+involving large language models). What a run's files tell is filled in; what only the authors know
+is left as a blank that says what is missing, and nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from coder.records import Cardinality, Consent
+from coder.report import conclusions
+from coder.report.model import MODEL, Report
+from coder.report.sentences import baseline_notes, between_first_passes, sample, warnings
+from coder.report.wording import (
+    STATUS,
+    Names,
+    describe_model,
+    figure,
+    interval_note,
+    plural,
+    reasons,
+    spent,
+    title,
+)
+from coder.store import Run
+
+BLANK = "TO FILL IN: "
+"""What begins everything that the authors have to add."""
+
+
+@dataclass(frozen=True)
+class Logged:
+    """What a run's files tell beyond its report.
+
+    ``first`` and ``last`` are when the model answered, ``shortened`` counts the issues it was not
+    shown in full, ``asked`` are the models that requests named, ``resolved`` counts the issues
+    whose disagreement was resolved.
+    """
+
+    first: datetime | None
+    last: datetime | None
+    asked: tuple[str, ...]
+    shortened: int
+    reserved: int
+    resolved: int
+    consents: tuple[Consent, ...]
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A heading of the guidelines, and what there is to say under it: (what, answer)."""
+
+    name: str
+    entries: tuple[tuple[str, str], ...]
+
+
+def logged(run: Run, consents: Iterable[Consent]) -> Logged:
+    """Reads the run's proposals and calls; ``consents`` are those of the whole study."""
+    latest = run.latest_proposals().values()
+    resolutions = {made.issue_id: made for made in run.adjudications}
+    times = sorted(proposal.at for proposal in latest)
+    return Logged(
+        first=times[0] if times else None,
+        last=times[-1] if times else None,
+        asked=tuple(sorted({call.model for call in run.calls})),
+        shortened=sum(proposal.left_out > 0 for proposal in latest),
+        reserved=len(run.reserved),
+        resolved=sum(not last.withdrawn for last in resolutions.values()),
+        consents=tuple(consents),
+    )
+
+
+def topics(report: Report, log: Logged) -> list[Topic]:
+    """Every topic of the guidelines, with its answers and blanks."""
+    return [
+        Topic(name, tuple(entries))
+        for name, entries in (
+            ("Use and role of the model", _role()),
+            ("Model, version and configuration", _model(report, log)),
+            ("Data and codebook", _data(report)),
+            ("System around the model", _system(report, log)),
+            ("Prompts and logs", _prompts(report)),
+            ("Human validation", _people(report, log)),
+            ("Open model as a baseline", _open()),
+            ("Baselines and metrics", _metrics(report)),
+            ("Cost", _cost(report)),
+            ("Data leaving the machine", _leaving(report, log)),
+            ("Limits", _limits(report, log)),
+        )
+    ]
+
+
+Entries = Iterator[tuple[str, str]]
+
+
+def _role() -> Entries:
+    yield "What the model did", "It proposed codes for issues, with a rationale and quotes."
+    yield "Why a model, and what for", f"{BLANK}purpose, and which results rest on its codes"
+
+
+def _model(report: Report, log: Logged) -> Entries:
+    model = report.run.model
+    yield "Model", describe_model(model)
+    if model.get("kind") == "llm":
+        yield "Named in requests", ", ".join(log.asked) or f"{BLANK}no request is on record"
+        yield "Version", f"{BLANK}the exact snapshot, if the name is an alias; training cut-off"
+        yield "Server", str(model.get("base_url") or "the provider's own service")
+        yield "Parameters", parameters(model)
+        yield "Fine-tuning", f"{BLANK}of the model itself, if any; coder makes none"
+    else:
+        yield "Encoder", str(model.get("encoder", "–"))
+        yield "Labels it learnt from", f"{report.coverage.learnt_from:,}"
+    yield "Answered", when(log)
+    yield "Seed", str(report.run.seed)
+    made = report.calibrations
+    sources = ", ".join(f"{c.source} by {c.method}, labels of {c.rater}" for c in made)
+    yield "Calibration of confidences", sources or "none"
+
+
+def _data(report: Report) -> Entries:
+    run, book, cover = report.run, report.codebook, report.coverage
+    yield "Issues", f"{cover.issues:,}{where(report)}"
+    yield "Sampling", sample(report) or "all issues of the file"
+    yield "Hash of the issues", run.data_hash
+    yield "Where the issues come from", f"{BLANK}source, period, criteria, licence"
+    codes = plural(len(book.codes), "code")
+    how = f"{'one code' if book.cardinality is Cardinality.SINGLE else 'several codes'} an issue"
+    yield "Codebook", f"{book.name}, version {book.version}, {codes}, {how}"
+    yield "Hash of the codebook", book.hash
+    yield "How the codebook was made", f"{BLANK}by whom, from what, with which pilots"
+
+
+def _system(report: Report, log: Logged) -> Entries:
+    run, model = report.run, report.run.model
+    yield "Software", ", ".join(f"{name} {v}" for name, v in run.versions.items()) or "–"
+    if commit := run.git.get("commit"):
+        changed = ", with local changes" if run.git.get("dirty") else ""
+        yield "Commit of the study folder", f"{commit}{changed}"
+    yield "Hardware", f"{BLANK}of a model that runs on own machines"
+    if model.get("kind") == "llm":
+        yield (
+            "Retrieval",
+            (
+                f"{model.get('neighbours', 0)} labelled issues and {model.get('definitions', 0)} "
+                f"definitions at most for each issue, by {model.get('embedder', '–')}"
+            ),
+        )
+        yield "Context", f"{model.get('context_tokens', '–')} tokens"
+    yield "Labels the model could learn from", f"{report.coverage.learnt_from:,}"
+    yield "Labels kept from it for evaluation", f"{log.reserved:,}"
+    yield "Issues not shown in full", f"{log.shortened:,}"
+
+
+def _prompts(report: Report) -> Entries:
+    model = report.run.model
+    if model.get("kind") == "llm":
+        yield "Prompt", f"{model.get('prompt', '–')}, hash {model.get('prompt_hash', '–')}"
+        yield "System message", f"hash {model.get('system_hash', '–')}"
+        yield "Words of the prompt", f"{BLANK}attach the output of: coder prompt show"
+        yield "Development of the prompt", f"{BLANK}versions tried, and on which issues"
+        yield "Logs", "every request and raw answer is in calls.jsonl of the run"
+    else:
+        yield "Prompt", "none: a classifier"
+        yield "Logs", "every proposal is in proposals.jsonl of the run"
+    yield "Where the run's files are archived", f"{BLANK}address, and what had to be left out"
+
+
+def _people(report: Report, log: Logged) -> Entries:
+    for r in report.coverage.raters:
+        said = f"{plural(r.blind_labels, 'blind label')}, {r.usable:,} usable"
+        if r.set_aside:
+            said += f" ({reasons(r.set_aside)})"
+        yield f"Rater {r.rater}", f"{said}; {plural(r.decisions, 'assisted decision')}"
+    yield "Who the raters are", f"{BLANK}experience, training, relation to the authors"
+    for found in report.corrected[:1]:
+        how = found.note or conclusions.SAMPLED[found.sampling]
+        yield f"How {found.rater}'s issues were chosen", how
+    names = Names(report)
+    pairs = [pair for pair in between_first_passes(report) if pair.level == "category"]
+    for pair in pairs:
+        yield (
+            f"Agreement of {title(pair)} by {names.level(pair.level)}",
+            f"n = {pair.n:,}; {figure(pair.percent_agreement)} agree; kappa "
+            f"{figure(pair.cohen_kappa)}; alpha {figure(pair.krippendorff_alpha)}; AC1 "
+            f"{figure(pair.gwet_ac1)}; left out: {reasons(pair.excluded) or 'nothing'}",
+        )
+    if all(pair.left == MODEL or pair.intra_rater for pair in pairs):
+        yield "Agreement between people", f"{BLANK}there are not two raters in this run"
+    for tested in report.stand_in:
+        yield "Alternative annotator test", " ".join(conclusions.stand_in(report, tested))
+    if not report.stand_in:
+        yield "Alternative annotator test", conclusions.NO_STAND_IN
+    swayed = [" ".join(conclusions.sway(report, found)) for found in report.sway]
+    yield "Sway of suggestions", " ".join(swayed) or conclusions.NO_SWAY
+    resolved = f"{plural(log.resolved, 'resolution')} on record; " if log.resolved else ""
+    how = f"{resolved}{BLANK}by discussion, by a third person, not at all"
+    yield "How disagreements were resolved", how
+
+
+def _open() -> Entries:
+    yield "Open model on the same issues", f"{BLANK}its name and agreement, or why there is none"
+
+
+def _metrics(report: Report) -> Entries:
+    yield (
+        "Baseline",
+        ("the agreement that always answering the reference's most frequent code would reach"),
+    )
+    for line in baseline_notes(report):
+        yield "Not above the baseline", line
+    yield "Intervals", interval_note(report)
+    for found in report.corrected:
+        yield "Corrected counts", " ".join(conclusions.corrected(report, found))
+    yield "Confidence", " ".join(conclusions.confidence(report))
+    if said := conclusions.certificate(report):
+        yield "Accepting unseen", said
+
+
+def _cost(report: Report) -> Entries:
+    yield "Calls, tokens and money", spent(report.usage) if report.usage else "no call to a model"
+    yield "People's time", f"{BLANK}hours of labelling and review"
+
+
+def _leaving(report: Report, log: Logged) -> Entries:
+    model = report.run.model
+    if model.get("kind") != "llm":
+        yield "Texts sent", "none: the classifier runs on the own machine"
+        return
+    to = model.get("base_url") or f"the service behind {model.get('name', 'the model')}"
+    yield "Texts sent", f"titles, bodies and comments of the issues, to {to}"
+    yield (
+        "Masked before sending",
+        (
+            "keys, e-mail addresses, user names and IP addresses"
+            if model.get("redact")
+            else "nothing"
+        ),
+    )
+    for given in log.consents:
+        masked = "masked texts" if given.redacted else "whole texts"
+        yield (
+            "Agreed to in this study",
+            (f"{masked} to {given.host} ({given.provider}), {given.at:%Y-%m-%d}"),
+        )
+    if not log.consents:
+        yield "Agreed to in this study", "not on record; it is not asked for one's own server"
+    yield "Ethics and terms of use", f"{BLANK}approval, and the provider's terms on the data sent"
+
+
+def _limits(report: Report, log: Logged) -> Entries:
+    yield "Failures", failures(report)
+    if leaked := report.coverage.leaked:
+        yield (
+            "Leaked",
+            (
+                f"{plural(leaked, 'issue')} whose own label the model may have learnt from; in no "
+                "comparison with it"
+            ),
+        )
+    if log.shortened:
+        yield "Long issues", f"of {plural(log.shortened, 'issue')} the model saw a part only"
+    for line in warnings(report):
+        yield "Warning", line
+    if report.run.model.get("kind") == "llm":
+        yield "Known to the model", f"{BLANK}may issues or codebook be in its training data?"
+        yield "Repeating it", f"{BLANK}does it answer alike when asked again (coder audit order)?"
+    yield "What the results hold for", f"{BLANK}other projects, times, codebooks, models"
+
+
+# --- what several of them say -------------------------------------------------------------------
+
+
+def where(report: Report) -> str:
+    repositories = report.coverage.repositories
+    return f" of {plural(repositories, 'repository')}" if repositories else ""
+
+
+def when(log: Logged) -> str:
+    if log.first is None or log.last is None:
+        return "nothing yet"
+    if log.first.date() == log.last.date():
+        return f"on {log.first:%Y-%m-%d} (UTC)"
+    return f"between {log.first:%Y-%m-%d} and {log.last:%Y-%m-%d} (UTC)"
+
+
+def failures(report: Report) -> str:
+    failed = {s: n for s, n in report.coverage.by_status.items() if s not in ("ok", "abstained")}
+    if not failed:
+        return "none failed"
+    return ", ".join(f"{n:,} {STATUS[status]}" for status, n in failed.items())
+
+
+def prompt(model: dict[str, Any]) -> str:
+    return f"prompt {model.get('prompt', '–')} (hash {str(model.get('prompt_hash', '–'))[:12]})"
+
+
+def parameters(model: dict[str, Any]) -> str:
+    found = dict(model.get("parameters") or {})
+    for key in ("strategy", "decode", "samples", "sample_temperature", "evidence", "logprobs"):
+        if key in model:
+            found[key] = model[key]
+    return ", ".join(f"{key} {value}" for key, value in found.items()) or "no parameters on record"

@@ -1,0 +1,140 @@
+"""How many more labels a run needs until its figures are as exact as one likes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
+
+from coder.agreement import Plan, agree, for_estimate, for_prevalence
+from coder.records import NONE_CODE, Estimate, Record
+from coder.report.corrected import corrected
+from coder.report.levels import Levels
+from coder.report.model import Level, Why
+from coder.report.sides import Codes, Rater, Side, model_side, raters
+from coder.store import Run
+
+
+class PlannedFigure(Record):
+    """One figure as it is now, and by way of sampling what brings it to the width wanted, the
+    cheapest way first. ``code`` is empty for kappa."""
+
+    figure: Literal["kappa", "prevalence"]
+    level: Level
+    code: str
+    now: Estimate
+    plans: tuple[Plan, ...]
+
+
+class Planned(Record):
+    """What ``labels`` of ``rater`` say about a run of ``issues``; ``rater`` is empty without any.
+
+    ``uneven`` labels were not drawn with one probability: plans take them for a random sample.
+    """
+
+    run: str
+    rater: str
+    labels: int
+    issues: int
+    width: float
+    uneven: bool
+    figures: tuple[PlannedFigure, ...]
+
+
+def plan(run: Run, width: float, *, draws: int = 2000, seed: int = 0) -> Planned:
+    """Kappa of the model with the rater who has most labels, and the share of each code.
+
+    An issue whose label the model may have learnt from counts as not labelled. Writes nothing.
+    """
+    latest = run.latest_proposals()
+    people = [r for r in raters(run, {p.id: p for p in run.proposals}) if r.blind.answers]
+    model = model_side(run, latest)
+    said = {
+        i: tuple(scored.code for scored in proposal.codes)
+        for i, proposal in latest.items()
+        if proposal.status.answered and model.left_out.get(i) is not Why.OFF_CODEBOOK
+    }
+    best = max(people, key=lambda rater: len(rater.blind.answers), default=None)
+    found = _Planner(run, model, said, best, width, draws, seed) if best else None
+    return Planned(
+        run=run.name,
+        rater=best.name if best else "",
+        labels=len(found.labels) if found else 0,
+        issues=len(run.issues),
+        width=width,
+        uneven=found.uneven if found else False,
+        figures=tuple(found.figures()) if found else (),
+    )
+
+
+class _Planner:
+    def __init__(
+        self, run: Run, model: Side, said: Mapping[str, Codes], rater: Rater, width: float,
+        draws: int, seed: int,
+    ) -> None:  # fmt: skip
+        self.run, self.model, self.said, self.width = run, model, said, width
+        self.draws, self.seed, self.rater = draws, seed, rater.name
+        self.levels = Levels(run.codebook)
+        leaked = {i for i, why in model.left_out.items() if why is Why.LEAKED}
+        self.labels = {i: c for i, c in rater.blind.answers.items() if i not in leaked}
+        records = sorted(rater.log, key=lambda record: record.at)
+        self.now = {
+            level: corrected(
+                level, self.levels, list(run.issues), said, self.labels, rater.name, records,
+                frozenset(),
+            )
+            for level in self.levels.all
+        }  # fmt: skip
+        self.uneven = any(found and found.sampling == "known" for found in self.now.values())
+
+    def figures(self) -> Iterator[PlannedFigure]:
+        for level in self.levels.all:
+            yield self._kappa(level)
+        for level in self.levels.all:
+            yield from self._prevalences(level)
+
+    def _kappa(self, level: Level) -> PlannedFigure:
+        model = self.levels.told(level, self.model.answers)
+        labels = self.levels.told(level, self.labels)
+        groups = {i: issue.repo for i, issue in self.run.issues.items() if issue.repo} or None
+        now = agree(
+            {i: model[i] for i in labels if i in model},
+            {i: labels[i] for i in labels if i in model},
+            codes=self.levels.codes(level), groups=groups, draws=self.draws, seed=self.seed,
+        ).cohen_kappa  # fmt: skip
+        made = for_estimate("kappa", now, self.width, len(model))
+        return PlannedFigure(figure="kappa", level=level, code="", now=now, plans=(made,))
+
+    def _prevalences(self, level: Level) -> Iterator[PlannedFigure]:
+        usable = self.levels.told(level, self.labels)
+        ids = [i for i in self.run.issues if i in usable]
+        human = self.levels.member(level, (usable[i] for i in ids))
+        model = self.levels.member(level, (self.said.get(i) for i in ids))
+        everywhere = self.levels.member(level, (self.said.get(i) for i in self.run.issues)).mean(0)
+        found = self.now[level]
+        for at, code in enumerate((*self.levels.codes(level), NONE_CODE)):
+            if not human[:, at].any() and not everywhere[at]:
+                continue
+            yield PlannedFigure(
+                figure="prevalence",
+                level=level,
+                code=code,
+                now=found.shares[at].corrected if found else Estimate(value=None),
+                plans=for_prevalence(
+                    human[:, at], model[:, at], self.width, len(self.run.issues),
+                    float(everywhere[at]),
+                ),
+            )  # fmt: skip
+
+
+def by_sampling(figures: Sequence[PlannedFigure]) -> dict[str, int]:
+    """For each way of sampling how many labels bring every one of ``figures`` to the width; ways
+    that some figure does not tell are left out."""
+    needed: dict[str, list[int | None]] = {}
+    for figure in figures:
+        for one in figure.plans:
+            needed.setdefault(one.sampling, []).append(one.needed)
+    return {
+        way: max(n for n in counts if n is not None)
+        for way, counts in needed.items()
+        if None not in counts
+    }

@@ -1,0 +1,50 @@
+"""Whether suggestions swayed a rater: answers with a suggestion against those without one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from coder.agreement import anchoring
+from coder.records import Mode
+from coder.report.levels import Levels, same
+from coder.report.model import Level, Sway
+from coder.report.sides import Codes, Rater
+
+
+def sway(
+    rater: Rater,
+    level: Level,
+    levels: Levels,
+    model: Mapping[str, Codes],
+    shown: Mapping[str, Codes],
+    groups: Mapping[str, str],
+    *,
+    draws: int,
+    seed: int,
+) -> Sway | None:
+    """One rater at one level; ``None`` unless they coded some issues of a review blind.
+
+    ``model`` are the run's answers, ``shown`` those each decision was about. Only issues that the
+    review itself put before the rater count: labels from a file were not drawn by chance.
+    """
+    blind = {i for i, label in rater.labels.items() if label.mode is not None}
+    alone = levels.told(level, {i: c for i, c in rater.blind.answers.items() if i in blind})
+    if not alone:
+        return None
+    decided = levels.told(level, rater.assisted.answers)
+    assisted = {i: c for i, c in decided.items() if rater.decisions[i].mode is Mode.ASSISTED}
+    ours = levels.told(level, {i: c for i, c in model.items() if i in alone})
+    theirs = levels.told(level, {i: c for i, c in shown.items() if i in decided})
+    with_it = {i: same(c, theirs[i]) for i, c in assisted.items() if i in theirs}
+    without = {i: same(c, ours[i]) for i, c in alone.items() if i in ours}
+    kept = [i for i in decided if rater.decisions[i].mode is Mode.BLIND_FIRST and i in alone]
+    revised = [i for i in kept if not same(decided[i], alone[i])]
+    return Sway(
+        rater=rater.name,
+        level=level,
+        anchoring=anchoring(with_it, without, groups or None, draws=draws, seed=seed),
+        blind_first=len(kept),
+        revised=len(revised),
+        toward=sum(i in theirs and same(decided[i], theirs[i]) for i in revised),
+        issue_ids=tuple(sorted({*with_it, *without, *kept})),
+    )

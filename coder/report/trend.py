@@ -1,0 +1,70 @@
+"""How often a rater's answers were the model's, over the time of a review."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
+
+from coder.agreement.intervals import wilson
+from coder.report.levels import Levels, same
+from coder.report.model import Block, Kind, Level, Trend
+from coder.report.sides import Codes, Rater
+
+FEWEST, BLOCKS = 20, 10
+"""A block holds at least so many answers, and there are at most so many blocks."""
+
+Timed = tuple[datetime, str, bool]
+
+
+def trends(
+    rater: Rater,
+    level: Level,
+    levels: Levels,
+    model: Mapping[str, Codes],
+    shown: Mapping[str, Codes],
+) -> list[Trend]:
+    """The rater's blind labels given in a review, and their decisions, each in blocks by time.
+
+    ``model`` and ``shown`` are as in :func:`coder.report.sway.sway`. Answers that do not fill two
+    blocks have no trend.
+    """
+    labels = levels.told(level, rater.blind.answers)
+    decided = levels.told(level, rater.assisted.answers)
+    ours, theirs = levels.told(level, model), levels.told(level, shown)
+    blind = [
+        (rater.labels[i].at, i, same(codes, ours[i]))
+        for i, codes in labels.items()
+        if i in ours and rater.labels[i].mode is not None
+    ]
+    assisted = [
+        (rater.decisions[i].at, i, same(codes, theirs[i]))
+        for i, codes in decided.items()
+        if i in theirs
+    ]
+    kinds: tuple[tuple[Kind, list[Timed]], ...] = (("blind", blind), ("assisted", assisted))
+    return [
+        Trend(
+            rater=rater.name,
+            kind=kind,
+            level=level,
+            blocks=_blocks(sorted(answers)),
+            issue_ids=tuple(i for _, i, _ in sorted(answers)),
+        )
+        for kind, answers in kinds
+        if len(answers) >= 2 * FEWEST
+    ]
+
+
+def _blocks(answers: Sequence[Timed]) -> tuple[Block, ...]:
+    count = min(BLOCKS, len(answers) // FEWEST)
+    edges = [round(k * len(answers) / count) for k in range(count + 1)]
+    parts = [answers[a:b] for a, b in pairwise(edges)]
+    return tuple(
+        Block(
+            since=part[0][0],
+            until=part[-1][0],
+            agrees=wilson(sum(agrees for _, _, agrees in part), len(part)),
+        )
+        for part in parts
+    )

@@ -1,0 +1,70 @@
+"""How many more labels: against the sample size formula, and honest where nothing can be told."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from run_maker import Maker, label
+
+from coder.report.plan import by_sampling, plan
+
+Z = 1.959964
+
+
+def half_right(maker, issues, labelled, right=0.9):
+    draw = random.Random(5)
+    truth = {f"{n:04}": draw.choice("ab") for n in range(issues)}
+    said = {i: c if draw.random() < right else draw.choice("ab") for i, c in truth.items()}
+    run = maker.run(said)
+    label(run, "ann", dict([*truth.items()][:labelled]))
+    return run, truth
+
+
+def figure(found, name, code=""):
+    return next(f for f in found.figures if (f.figure, f.code) == (name, code))
+
+
+def test_a_share_by_labels_alone_is_the_textbook_size(maker: Maker):
+    run, truth = half_right(maker, 5000, 200)
+    found = plan(run, 0.1, draws=200)
+    ones = sum(c == "a" for c in [*truth.values()][:200])
+    p = ones / 200
+    textbook = math.ceil(p * (1 - p) * 200 / 199 * (2 * Z / 0.1) ** 2)
+    ways = {one.sampling: one.needed for one in figure(found, "prevalence", "a").plans}
+    assert ways["random, labels alone"] == pytest.approx(textbook, abs=1)
+    assert ways["random, with the model's counts"] < ways["random, labels alone"]
+    assert figure(found, "prevalence", "a").plans[0].needed == min(ways.values())
+
+
+def test_kappa_shrinks_with_the_root_of_the_labels(maker: Maker):
+    run, _ = half_right(maker, 5000, 200)
+    found = plan(run, 0.05, draws=200)
+    kappa = figure(found, "kappa")
+    width = kappa.now.high - kappa.now.low
+    assert kappa.plans[0].needed == math.ceil(200 * (width / 0.05) ** 2)
+    assert (found.rater, found.labels, found.issues) == ("ann", 200, 5000)
+
+
+def test_no_more_than_all_issues_are_asked_for(maker: Maker):
+    run, _ = half_right(maker, 300, 100)
+    found = plan(run, 0.001, draws=100)
+    assert set(by_sampling([f for f in found.figures if f.code]).values()) == {300}
+
+
+def test_codes_that_nobody_used_are_not_planned(maker: Maker):
+    run, _ = half_right(maker, 100, 50)
+    assert {f.code for f in plan(run, 0.1, draws=0).figures} == {"", "a", "b"}
+
+
+def test_without_labels_there_is_no_plan(maker: Maker):
+    run = maker.run({"1": "a"})
+    found = plan(run, 0.1)
+    assert (found.rater, found.labels, found.figures) == ("", 0, ())
+
+
+def test_a_label_the_model_learnt_from_does_not_count(maker: Maker):
+    run = maker.run({"1": "a", "2": "b", "3": "a"}, **{"1": {"shown": ("1",)}})
+    label(run, "ann", {"1": "a", "2": "b"})
+    assert plan(run, 0.1, draws=0).labels == 1

@@ -1,0 +1,266 @@
+"""The page in a real browser: drawn, usable by keyboard, silent, and deaf to what issues say."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from run_maker import AT, TREE, Maker, issue, label
+from support.browser import Browser, browser
+
+from coder.records import Action, Decision, Label, Mode
+from coder.report import build_report
+from coder.report.calibrate import calibrate
+from coder.report.html import html
+from coder.store import Run
+
+LEAVES = ("call", "set", "speed", "error")
+ATTACKS = (
+    "</script><script>alert(1)</script>",
+    "</SCRIPT ><img src=x onerror=alert(2)>",
+    "<!--<script>alert(3)//",
+    "</style><style>*{display:none!important;background:url(https://evil.example/css)}</style>",
+    '"><svg onload=alert(4)><a href="javascript:alert(5)">here</a>',
+    "';alert(6);//\\u003cscript\\u003ealert(7)\u2028\u2029]]>",
+    "<iframe src=https://evil.example/frame></iframe><base href=https://evil.example/>",
+    '<meta http-equiv=refresh content="0;url=https://evil.example/">',
+)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with browser(tmp_path_factory.mktemp("browser")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(rich_run(Maker(tmp_path_factory.mktemp("rich"))))
+
+
+def written(run: Run) -> Path:
+    file = run.path / "report.html"
+    file.write_text(html(build_report(run, draws=100)), encoding="utf-8")
+    return file
+
+
+def opened(page: Browser, file: Path, width: int = 1280) -> None:
+    page.size(width)
+    page.open(file)
+
+
+def rich_run(maker: Maker) -> Run:
+    """Everything the page has a figure for: three raters, a review in all modes, a calibration."""
+    draw = random.Random(7)
+    maker.book = TREE
+    ids = [f"{n:03}" for n in range(240)]
+    truth = {i: draw.choice(LEAVES) for i in ids}
+    sure = {i: draw.uniform(0.3, 0.99) for i in ids}
+
+    def noisy(i: str, right: float) -> str:
+        return truth[i] if draw.random() < right else draw.choice(LEAVES)
+
+    said = {i: noisy(i, sure[i] ** 3) for i in ids}
+    run = maker.run(said, **{i: {"confidence": sure[i]} for i in ids})
+    modes = (Mode.HOLDOUT, Mode.BLIND_FIRST, Mode.ASSISTED)
+    labels, decisions = [], []
+    for n, i in enumerate(ids):
+        mode, own = modes[n % 3], noisy(i, 0.85)
+        more: dict[str, Any] = {"queue": "random", "chance": (n + 1) / 240, "mode": mode,
+                                "at": AT + timedelta(minutes=n)}  # fmt: skip
+        if mode is not Mode.ASSISTED:
+            labels.append(Label(issue_id=i, rater="ann", codes=(own,), memo="Hm.", **more))
+        if mode is not Mode.HOLDOUT:
+            action = Action.ACCEPT if own == said[i] else Action.CORRECT
+            decisions.append(Decision(id=f"d{i}", issue_id=i, proposal_id=f"p1-{i}", rater="ann",
+                                      action=action, codes=(own,), **more))  # fmt: skip
+    run.label_journal("ann").append(labels)
+    run.decision_journal("ann").append(decisions)
+    label(run, "bea", {i: noisy(i, 0.8) for i in ids[:150]})
+    label(run, "cem", {i: noisy(i, 0.7) for i in ids[:150]})
+    run.calibrations.append(calibrate(run))
+    return run
+
+
+def hostile_run(maker: Maker) -> Run:
+    maker.issues = [
+        issue(f"{n}", title=text, body=text, repo=text, url=f"javascript:alert({n})")
+        for n, text in enumerate(ATTACKS)
+    ]
+    ids = [one.id for one in maker.issues]
+    more = {i: {"rationale": t, "quotes": [t]} for i, t in zip(ids, ATTACKS, strict=True)}
+    run = maker.run(dict.fromkeys(ids, "a"), **more)
+    run.label_journal("anna").append(
+        Label(issue_id=i, rater="anna", codes=("b",), memo=text, at=AT)
+        for i, text in zip(ids, ATTACKS, strict=True)
+    )
+    return run
+
+
+def titles(page: Browser) -> list[str]:
+    found: list[str] = page.run(
+        "[...document.querySelectorAll('#rows button.title')].map(b => b.textContent)"
+    )
+    return found
+
+
+def choose(page: Browser, field: str, value: str) -> None:
+    page.run(
+        f"(() => {{ const f = document.getElementById('{field}'); f.value = {value!r};"
+        "f.dispatchEvent(new Event('input', {bubbles: true})); })()"
+    )
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_figure_is_drawn_and_the_page_is_silent(
+    page: Browser, rich: Path, width: int
+) -> None:
+    opened(page, rich, width)
+    sections = page.run("[...document.querySelectorAll('section')].map(s => s.id)")
+    assert sections == [
+        "coverage", "agreement", "codes", "standing-in", "prevalence", "confidence", "acceptance",
+        "sway", "time", "disagreements", "codebook", "reading",
+    ]  # fmt: skip
+    targets = page.run("[...document.querySelectorAll('nav a')].map(a => a.hash.slice(1))")
+    assert set(targets) == set(sections)
+    page.run("document.querySelectorAll('details').forEach(d => d.open = true)")
+    drawn = page.run(
+        """[...document.querySelectorAll('svg:not(.key)')].map(s => {
+          const box = s.getBoundingClientRect();
+          const marks = s.matches('.chart') ? '.dot, .curve' : 'circle, rect, line, text';
+          const inside = [...s.querySelectorAll(marks)].filter(
+            e => { const b = e.getBoundingClientRect(); return b.width || b.height; });
+          return [s.getAttribute('class'), box.width, box.height, inside.length,
+                  s.closest('section').id];
+        })"""
+    )
+    kinds = {(section, css.split()[0]) for css, *_, section in drawn}
+    assert {("confidence", "chart"), ("time", "chart"), ("codes", "heat"), ("prevalence", "row"),
+            ("sway", "row"), ("standing-in", "row"), ("agreement", "row")} <= kinds  # fmt: skip
+    assert sum(css == "chart" and at == "confidence" for css, *_, at in drawn) == 3
+    for css, wide, high, inside, section in drawn:
+        assert wide > 50 and high > 10, (css, section)
+        assert inside or css == "bar-row", (css, section)
+    assert page.run("document.documentElement.scrollWidth") <= width
+    assert page.errors == []
+    assert page.requests == [rich.as_uri()]
+
+
+def test_every_chart_has_a_name_and_every_figure_its_n(page: Browser, rich: Path) -> None:
+    opened(page, rich)
+    unnamed = (
+        "[...document.querySelectorAll('svg[role=img]')].filter(s => !s.querySelector('title'))"
+    )
+    assert page.run(f"{unnamed}.length") == 0
+    bare = page.run(
+        "[...document.querySelectorAll('figure')].filter(f => !/n = /.test(f.textContent))"
+        ".map(f => f.textContent)"
+    )
+    assert bare == []
+    tables = page.run(
+        "[...document.querySelectorAll('details.table')].map(d => d.closest('section').id)"
+    )
+    assert {"codes", "standing-in", "prevalence", "confidence", "sway", "time"} == set(tables)
+
+
+def test_disagreements_are_searched_filtered_and_sorted(page: Browser, maker: Maker) -> None:
+    maker.issues = [issue("1", title="Delta gamma"), issue("2", title="alpha", body="needle"),
+                    issue("3", title="Beta"), issue("4", title="Epsilon")]  # fmt: skip
+    run = maker.run({"1": "a", "2": "b", "3": "c", "4": "a"}, **{
+        "1": {"confidence": 0.5}, "2": {"confidence": 0.9}, "3": {"confidence": 0.7},
+    })  # fmt: skip
+    label(run, "anna", {"1": "b", "2": "c", "3": "a", "4": "a"})
+    label(run, "bert", {"4": "c"})
+    opened(page, written(run))
+    assert titles(page)[:3] == ["alpha", "Epsilon", "Beta"]
+    page.run("document.querySelector('[data-sort=title] button').click()")
+    assert titles(page) == ["alpha", "Beta", "Delta gamma", "Epsilon", "Epsilon"]
+    page.run("document.querySelector('[data-sort=title] button').click()")
+    assert titles(page)[-1] == "alpha"
+    head = "document.querySelector('[data-sort=title]').getAttribute('aria-sort')"
+    assert page.run(head) == "descending"
+    choose(page, "find", "NEEDLE")
+    assert titles(page) == ["alpha"]
+    choose(page, "find", "nothing like it")
+    assert titles(page) == []
+    assert page.run("document.getElementById('count').textContent") == "nothing found"
+    choose(page, "find", "")
+    choose(page, "code", "Gamma")
+    assert sorted(titles(page)) == ["Beta", "Epsilon", "Epsilon", "alpha"]
+    choose(page, "pair", "0")
+    assert sorted(titles(page)) == ["Beta", "alpha"]
+
+
+def test_assisted_answers_are_listed_only_when_asked_for(page: Browser, rich: Path) -> None:
+    opened(page, rich)
+    assert "assisted" not in page.run("document.getElementById('rows').textContent")
+    choose(page, "pair", "assisted")
+    shown = page.run("[...document.querySelectorAll('#rows .what small')].map(s => s.textContent)")
+    assert shown and all("assisted" in line for line in shown)
+
+
+def test_a_disagreement_opens_by_keyboard_with_all_that_was_said(
+    page: Browser, maker: Maker
+) -> None:
+    maker.issues = [issue("1", body="The body.", url="https://example.org/1")]
+    run = maker.run({"1": "a"}, **{"1": {"rationale": "The rationale.", "quotes": ["The quote"]}})
+    run.label_journal("anna").append(
+        [Label(issue_id="1", rater="anna", codes=("b",), memo="The memo.", at=AT)]
+    )
+    opened(page, written(run))
+    page.run("document.querySelector('#rows button').focus()")
+    page.press("Enter", text="\r")
+    card = page.run("document.querySelector('tr.card').textContent")
+    for said in ("Alpha", "Beta", "The rationale.", "The quote", "The memo.", "The body."):
+        assert said in card
+    assert page.run("document.querySelector('tr.card a').href") == "https://example.org/1"
+    assert page.run("document.activeElement.getAttribute('aria-expanded')") == "true"
+    page.press("Enter", text="\r")
+    assert page.run("document.querySelector('tr.card')") is None
+
+
+def test_5000_disagreements_are_drawn_a_hundred_at_a_time(page: Browser, maker: Maker) -> None:
+    ids = [f"{n:04}" for n in range(5000)]
+    run = maker.run(dict.fromkeys(ids, "a"))
+    label(run, "anna", dict.fromkeys(ids, "b"))
+    opened(page, written(run))
+    assert len(titles(page)) == 100
+    assert page.run("document.getElementById('count').textContent") == "100 of 5,000"
+    page.run("document.getElementById('more').click()")
+    assert len(titles(page)) == 200
+    assert page.run("document.activeElement.textContent") == titles(page)[100]
+    choose(page, "find", "of 4999")
+    assert titles(page) == ["Title of 4999"]
+    assert page.run("document.getElementById('more').hidden") is True
+
+
+def test_hostile_text_is_inert(page: Browser, maker: Maker) -> None:
+    run = hostile_run(maker)
+    opened(page, written(run))
+    page.run("document.querySelectorAll('#rows button').forEach(b => b.click())")
+    assert len(titles(page)) == len(ATTACKS)
+    cards = page.run("document.getElementById('rows').textContent")
+    for text in ATTACKS:
+        assert text.split("\u2028")[0] in cards
+    made = "#rows :is(script, img, svg, style, iframe, base, meta, a), head :is(base, script)"
+    assert page.run(f"document.querySelectorAll('{made}').length") == 0
+    assert page.run("document.querySelectorAll('style, script:not([type])').length") == 2
+    visible = "getComputedStyle(document.querySelector('h1')).display"
+    assert page.run(visible) == "block"
+    assert page.dialogs == []
+    assert page.errors == []
+    assert page.requests == [(run.path / "report.html").as_uri()]
+
+
+def test_print_shows_the_figures_and_no_controls(page: Browser, rich: Path, tmp_path: Path) -> None:
+    opened(page, rich)
+    page.call("Emulation.setEmulatedMedia", media="print")
+    hidden = "getComputedStyle(document.querySelector('#controls')).display"
+    assert page.run(hidden) == "none"
+    assert page.run("document.querySelector('.chart').getBoundingClientRect().height") > 100
+    page.print(tmp_path / "page.pdf")
+    assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")

@@ -1,0 +1,122 @@
+"""LaTeX tables: well formed and inert, whatever a code or a model is called."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from run_maker import TREE, Maker, label
+from test_report_findings import reviewed, study
+
+from coder.agreement import Anchoring
+from coder.records import Estimate, Mode
+from coder.report import build_report
+from coder.report.grids import Grid
+from coder.report.inert import latex as escaped
+from coder.report.latex import draw, latex
+from coder.report.model import Sway
+from coder.report.write import write_report
+
+HOSTILE = r"\input{/etc/passwd} & 100% $x$ #1 {a_b}^~ \\ <b> | `rm` -- ''"
+
+
+def commands(text: str) -> set[str]:
+    return set(re.findall(r"\\([a-zA-Z]+)", text))
+
+
+def unescaped(text: str, characters: str) -> list[str]:
+    """The ``characters`` that no backslash precedes."""
+    return re.findall(rf"(?<!\\)(?:\\\\)*[{re.escape(characters)}]", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a & b", r"a \& b"),
+        ("50% of $x_1$", r"50\% of \$x\_1\$"),
+        (r"\end{table}", r"\textbackslash{}end\{table\}"),
+        ("a^b~c#d", r"a\textasciicircum{}b\textasciitilde{}c\#d"),
+        ("a--b ''c'' x-y", "a-{}-b '{}'c'{}' x-y"),
+        ("[x] and *", "{[}x] and *"),
+        ("* first", "{*} first"),
+        ("one\n\ntwo\r\n\\par", r"one two \textbackslash{}par"),
+        ("κ ≥ .5 – “so”", r"$\kappa$ ≥ .5 -- ``so''"),
+        ("\x1b[31m \u202e", "·[31m ·".replace("·", r"\textperiodcentered{}")),
+    ],
+)
+def test_text_is_set_as_it_is(text: str, expected: str) -> None:
+    assert escaped(text) == expected
+
+
+@pytest.mark.parametrize("text", [HOSTILE, "%", "\\", "{", "}", "a\\\\[2em]", "$$", "^^5c"])
+def test_no_text_can_end_a_cell_or_begin_a_command(text: str) -> None:
+    found = escaped(text)
+    known = {
+        "textbackslash", "textasciicircum", "textasciitilde", "textless", "textgreater", "textbar",
+    }  # fmt: skip
+    assert commands(found) <= known
+    assert unescaped(found, "%&#_") == []
+    # Without the escaped ones every brace has its partner.
+    bare = re.sub(r"\\[{}]", "", found)
+    assert bare.count("{") == bare.count("}")
+
+
+def hostile(maker: Maker):
+    maker.book = TREE.replace("name: Calls", f"name: '{HOSTILE.replace(chr(39), chr(39) * 2)}'")
+    run = maker.run({f"{n:02}": "call" if n % 2 else "speed" for n in range(40)})
+    label(run, "ann_x", {f"{n:02}": "call" if n % 3 else "error" for n in range(40)})
+    label(run, "bea", {f"{n:02}": "call" for n in range(30)})
+    return build_report(run, draws=100)
+
+
+def test_tables_hold_hostile_names_as_text(maker: Maker) -> None:
+    text = latex(hostile(maker))
+    ours = {
+        "begin", "end", "centering", "caption", "label", "footnotesize", "toprule", "midrule",
+        "bottomrule", "par", "smallskip", "kappa", "alpha", "varepsilon", "usepackage", "dag",
+        "textbackslash", "textasciicircum", "textasciitilde", "textless", "textgreater", "textbar",
+    }  # fmt: skip
+    assert commands(text) <= ours
+    assert r"\textbackslash{}input\{/etc/passwd\} \& 100\%" in text
+    assert r"ann\_x" in text
+
+
+def test_every_row_has_as_many_cells_as_its_table_has_columns(maker: Maker) -> None:
+    text = latex(hostile(maker))
+    tables = re.findall(r"\\begin\{tabular\}\{([lr]+)\}\n(.*?)\\end\{tabular\}", text, re.DOTALL)
+    assert len(tables) >= 6
+    for columns, body in tables:
+        rows = [line for line in body.split("\n") if line.endswith(r"\\")]
+        assert len(rows) >= 2
+        for row in rows:
+            assert len(unescaped(row, "&")) == len(columns) - 1
+    bare = re.sub(r"\\[{}]", "", text)
+    assert bare.count("{") == bare.count("}")
+    assert text.count(r"\begin{") == text.count(r"\end{")
+    labels = re.findall(r"\\label\{(.*?)\}", text)
+    assert len(labels) == len(set(labels))
+
+
+def test_a_minus_is_one_and_a_dash_stays() -> None:
+    text = draw(Grid("g", "c", ("who", "κ", "α"), (("a-.5", "-.05 [-.1, .2]", "–"),)))
+    assert r"a-.5 & $-$.05 [$-$.1, .2] & -- \\" in text
+
+
+def test_what_a_run_does_not_have_is_no_table(maker: Maker) -> None:
+    assert r"\begin{table}" not in latex(build_report(maker.run({}, "empty"), draws=100))
+    run, truth, _ = study(maker)
+    reviewed(run, "ann", [(i, truth[i], {"mode": Mode.HOLDOUT}) for i in [*truth][:60]])
+    report = build_report(run, draws=100)
+    assert "tab:anchoring" in latex(report) and "tab:alt-test" not in latex(report)
+    one = Estimate(value=None, note="nothing")
+    arms = Anchoring(assisted=one, alone=one, difference=one)
+    sways = (Sway(rater="r", level="category", anchoring=arms, blind_first=0, revised=0, toward=0,
+                  issue_ids=()),)  # fmt: skip
+    assert "nothing" in latex(report.model_copy(update={"sway": sways}))
+
+
+def test_tables_are_written_beside_the_report(maker: Maker, tmp_path) -> None:
+    report = hostile(maker)
+    files = write_report(report, tmp_path)
+    assert (tmp_path / "tables.tex").read_text(encoding="utf-8") == latex(report)
+    assert tmp_path / "tables.tex" in files

@@ -1,0 +1,100 @@
+"""The figures for a paper: complete, vector, the same every time, and only of what there is."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from run_maker import Maker, label
+from test_report_browser import rich_run
+
+from coder.cli.main import cli
+from coder.report import build_report
+from coder.report.plots import write_figures
+
+SVG = "{http://www.w3.org/2000/svg}"
+NAMES = {
+    "agreement", "codes-category", "codes-code", "confusion-category", "confusion-code",
+    "prevalence-category", "prevalence-code", "reliability", "workload", "standing-in-category",
+    "standing-in-code", "anchoring", "over-time",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = rich_run(Maker(tmp_path_factory.mktemp("rich")))
+    folder = run.path / "figures"
+    write_figures(build_report(run, draws=100), folder)
+    return folder
+
+
+def test_every_figure_is_there_as_svg_and_pdf(drawn: Path) -> None:
+    assert {file.stem for file in drawn.glob("*.svg")} == NAMES
+    assert {file.stem for file in drawn.glob("*.pdf")} == NAMES
+
+
+def test_figures_hold_shapes_and_text_not_pixels(drawn: Path) -> None:
+    for file in drawn.glob("*.svg"):
+        root = ET.parse(file).getroot()
+        assert not list(root.iter(f"{SVG}image")), file.name
+        assert list(root.iter(f"{SVG}text")), file.name
+        assert not list(root.iter(f"{SVG}script"))
+    for file in drawn.glob("*.pdf"):
+        held = file.read_bytes()
+        assert b"/Subtype /Image" not in held, file.name
+        assert b"/Type3" not in held and b"/Type0" in held, file.name
+
+
+def test_a_figure_says_what_it_shows_and_of_how_many(drawn: Path) -> None:
+    words = " ".join(ET.parse(drawn / "prevalence-code.svg").getroot().itertext())
+    assert "Prevalence by subcategory" in words
+    assert "share of 240 issues; n = 160 labels by ann" in words
+    assert "Calls" in words
+    assert "dc:date" not in (drawn / "prevalence-code.svg").read_text(encoding="utf-8")
+
+
+def test_the_same_report_gives_the_same_bytes(maker: Maker, tmp_path: Path) -> None:
+    run = maker.run({f"{n}": "abc"[n % 3] for n in range(12)})
+    label(run, "anna", {f"{n}": "abc"[n % 2] for n in range(12)})
+    first, second = (
+        write_figures(build_report(run, draws=50), tmp_path / name) for name in ("one", "two")
+    )
+    assert [file.name for file in first] == [file.name for file in second]
+    for one, two in zip(first, second, strict=True):
+        assert one.read_bytes() == two.read_bytes()
+    for file in first:
+        assert not re.search(rb"CreationDate|<dc:date>", file.read_bytes())
+
+
+def test_names_are_text_whatever_they_say(maker: Maker, tmp_path: Path) -> None:
+    maker.book = maker.book.replace("name: Alpha", "name: '$x_1$ </text><script> \\frac é 漢字'")
+    run = maker.run({f"{n}": "abc"[n % 3] for n in range(12)})
+    label(run, "anna", {f"{n}": "abc"[n % 2] for n in range(12)})
+    write_figures(build_report(run, draws=50), tmp_path)
+    root = ET.parse(tmp_path / "codes-category.svg").getroot()
+    assert any(r"$x_1$ </text><script> \frac é 漢字" in text for text in root.itertext())
+    assert not list(root.iter(f"{SVG}script"))
+
+
+def test_only_what_there_is_is_drawn_and_old_figures_go(maker: Maker, tmp_path: Path) -> None:
+    run = maker.run({"1": "a", "2": "b"})
+    (tmp_path / "over-time.svg").write_text("of an earlier report", encoding="utf-8")
+    (tmp_path / "mine.txt").write_text("not a figure", encoding="utf-8")
+    assert write_figures(build_report(run, draws=50), tmp_path) == ()
+    assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["mine.txt"]
+
+
+def test_the_command_draws_only_when_asked(maker: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = maker.run({"1": "a", "2": "b"})
+    label(run, "anna", {"1": "a", "2": "c"})
+    monkeypatch.chdir(run.path.parent.parent)
+    (Path.cwd() / "study.toml").write_text("[report]\ndraws = 100\n", encoding="utf-8")
+    folder = run.path / "report" / "figures"
+    CliRunner().invoke(cli, ["report", run.name], catch_exceptions=False)
+    assert not folder.exists()
+    result = CliRunner().invoke(cli, ["report", run.name, "--figures"], catch_exceptions=False)
+    assert "as SVG and PDF in figures/" in result.output
+    assert (folder / "agreement.svg").exists() and (folder / "agreement.pdf").exists()

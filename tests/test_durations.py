@@ -1,0 +1,62 @@
+"""Resolution time: days, censoring, and Kruskal-Wallis against a worked example."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from coder.durations import days, kruskal
+from coder.records import Issue
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def issue(name, took, opened=START):
+    closed = None if took is None else opened + timedelta(days=took)
+    return Issue(id=name, title="t", created_at=opened, closed_at=closed)
+
+
+def test_days_are_from_opened_to_closed():
+    assert days(issue("a", 1.5)) == 1.5
+    assert days(issue("a", None)) is None
+    assert days(issue("a", -1)) is None
+    assert days(Issue(id="a", closed_at=START)) is None
+
+
+def test_a_worked_example():
+    """Ranks 1-5, 6-10 and 11-15: H = 12 / (15 * 16) * 5 * (3² + 8² + 13²) - 3 * 16 = 12.5."""
+    times = {"a": range(5), "b": range(10, 15), "c": range(20, 25)}
+    issues = [issue(f"{code}{n}", n) for code, spans in times.items() for n in spans]
+    found = kruskal(issues, {i.id: (i.id[0],) for i in issues}, "abc")
+    assert found.h == pytest.approx(12.5)
+    assert found.p_value == pytest.approx(0.00193, abs=1e-5)
+    assert found.epsilon_squared == pytest.approx(12.5 / 14)
+    assert [(g.code, g.n, g.median) for g in found.groups] == [
+        ("a", 5, 2), ("b", 5, 12), ("c", 5, 22)
+    ]  # fmt: skip
+
+
+def test_what_cannot_be_tested_is_counted():
+    issues = [issue(f"a{n}", n) for n in range(6)] + [issue(f"b{n}", n + 3) for n in range(6)]
+    issues += [issue("open", None), Issue(id="undated"), issue("two", 1), issue("rare", 1)]
+    issues += [issue("none", 1), issue("unanswered", 1)]
+    said = {i.id: (i.id[0],) for i in issues if i.id[1:].isdigit()}
+    said |= {"open": ("a",), "undated": ("a",), "two": ("a", "b"), "rare": ("c",), "none": ()}
+    found = kruskal(issues, said, "abc")
+    assert (found.n, found.open, found.undated, found.several, found.rare) == (12, 1, 1, 1, 1)
+    assert found.p_value is not None
+
+
+@pytest.mark.parametrize(
+    ("issues", "note"),
+    [
+        ([issue("a1", None)], "no issue has dates"),
+        ([issue(f"a{n}", n) for n in range(9)], "fewer than two codes"),
+        ([issue(f"{'ab'[n % 2]}{n}", 1) for n in range(20)], "the same time"),
+    ],
+)
+def test_an_undefined_test_says_why(issues, note):
+    found = kruskal(issues, {i.id: (i.id[0],) for i in issues}, "ab")
+    assert (found.h, found.p_value, found.epsilon_squared) == (None, None, None)
+    assert note in found.note
