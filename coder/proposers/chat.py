@@ -1,14 +1,13 @@
 """The one door to chat models, with retries and honest failures.
 
-The only importer of langchain's chat models and of openai. A server that speaks OpenAI's protocol
-is asked through openai's client, which hands over the body as it came: reading it into objects
-costs milliseconds, and raises on a truncated answer or an odd usage block, so that what was paid
-for would be lost. Every other provider is asked through langchain.
+The only importer of langchain's chat models. A server that speaks OpenAI's protocol is asked
+through openai's client, which hands over the body as it came: reading it into objects costs
+milliseconds, and raises on a truncated answer or an odd usage block, so that what was paid for
+would be lost. Every other provider is asked through langchain.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -18,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import tenacity
 
-from coder.errors import ModelError
+from coder.errors import LimitReached, ModelError
 from coder.proposers.failures import Failure, Fatal, Gone, Rejected, Transient, clean, failure
+from coder.proposers.gate import CURRENT, Gate, Outdated
 from coder.proposers.pace import Pace
 from coder.proposers.providers import Endpoint, endpoint
 from coder.proposers.question import Question
@@ -59,7 +59,8 @@ class Reply:
 
 
 Send = Callable[[Question, str, Mapping[str, Any]], Awaitable[Reply]]
-"""Makes one request in one of ``FORMATS`` with these parameters; raises what its client does."""
+"""Makes one request in one of ``FORMATS`` with these parameters, through the current gate; raises
+what its client does."""
 
 
 def check_model(study: Study) -> str:
@@ -90,6 +91,7 @@ class Chat:
         self._format = FORMATS[1] if self.endpoint.speaks_openai else FORMATS[0]
         self._refused: dict[str, str | int | None] = {}
         self._reached = False
+        self._read = False
         self._unanswered = 0
         self._send: Send | None = None
         self._pace = self._new_pace()
@@ -109,7 +111,9 @@ class Chat:
                         asked = model.bind_tools([_tool(question.schema)], tool_choice="answer")
                     except NotImplementedError:
                         raise Rejected("the model takes no tools", about_the_text=False) from None
-                return _read_message(await asked.ainvoke(list(question.messages)))
+                async with CURRENT.get().passing():
+                    message = await asked.ainvoke(list(question.messages))
+                return _read_message(message)
 
             self._send = through_langchain
             yield self
@@ -169,6 +173,8 @@ class Chat:
                 continue
             try:
                 reply = await self._with_parameters(question, form, account)
+            except Outdated:
+                continue
             except Rejected as error:
                 if error.about_the_text:
                     raise
@@ -186,6 +192,9 @@ class Chat:
             sent = _accepted(wanted, self._refused)
             try:
                 return await self._retrying(question, form, sent, account)
+            except Outdated:
+                if sent == _accepted(wanted, self._refused):
+                    raise
             except Rejected as error:
                 complaint = _complaint(sent, str(error))
                 if complaint is None:
@@ -206,29 +215,45 @@ class Chat:
     async def _accounted(
         self, question: Question, form: str, parameters: dict[str, Any], account: Account
     ) -> Reply:
-        async with self._pace.request(account.worst):
-            await account.reserve()
-            used: Usage | None = None
-            try:
-                reply = await self._once(question, form, parameters)
-                used = reply.usage
-            except Failure as error:
-                if not (isinstance(error, Transient) and error.lost):
-                    used = Usage()
-                raise
-            finally:
+        def outdated() -> bool:
+            stricter = FORMATS.index(form) < FORMATS.index(self._format)
+            return stricter or parameters != _accepted(parameters, self._refused)
+
+        # What the first answers say decides how to ask, and how many tokens were used, when.
+        next_first = self._read and not self._settings.tokens_per_minute
+        gate = Gate(self._pace, account, self._timeout, outdated, next_first)
+        used: Usage | None = None
+        try:
+            reply = await self._once(gate, question, form, parameters)
+            used = reply.usage
+        except Failure as error:
+            if not (isinstance(error, Transient) and error.lost):
+                used = Usage()
+            if isinstance(error, Transient) and gate.cuts is not None:
+                self._pace.slots.failed(error.overloaded, gate.cuts)
+            raise
+        else:
+            self._pace.slots.succeeded()
+        finally:
+            if gate.cuts is not None:
                 account.settle(used)
                 self._pace.used(account.worst, used)
-            return reply
+        return reply
 
-    async def _once(self, question: Question, form: str, parameters: dict[str, Any]) -> Reply:
+    async def _once(
+        self, gate: Gate, question: Question, form: str, parameters: dict[str, Any]
+    ) -> Reply:
         assert self._send is not None
+        here = CURRENT.set(gate)
         try:
-            async with asyncio.timeout(self._timeout):
-                reply = await self._send(question, form, parameters)
+            reply = await self._send(question, form, parameters)
+        except (LimitReached, Outdated):
+            raise
         except Exception as error:
             raise self._mapped(error) from error
-        self._reached = True
+        finally:
+            CURRENT.reset(here)
+        self._reached = self._read = True
         return replace(reply, format=form, parameters=parameters)
 
     def _mapped(self, error: Exception) -> Failure:
@@ -380,31 +405,9 @@ def _wait(state: tenacity.RetryCallState) -> float:
 
 
 def _client(to: Endpoint, settings: ModelSettings) -> openai.AsyncOpenAI:
-    """A client for a server that speaks OpenAI's protocol. Contacts nobody."""
-    import openai
+    from coder.proposers.transport import open_client
 
-    # Never None: the client would then take OPENAI_API_KEY and send it to whatever server.
-    key = to.key.get_secret_value() if to.key else "none-needed"
-    # On aiohttp, which takes a third of the time of a processor that httpx needs for a request.
-    http = openai.DefaultAioHttpClient(
-        timeout=settings.timeout,
-        # A proxy set for the outside world must not stand before a server on this machine.
-        trust_env=not to.is_loopback,
-        # A server that texts may go to must not send them on to another.
-        follow_redirects=False,
-    )
-    if to.provider == "azure_openai":
-        return openai.AsyncAzureOpenAI(
-            api_key=key,
-            azure_endpoint=to.base_url,
-            azure_deployment=to.model,
-            api_version=to.api_version,
-            max_retries=0,
-            http_client=http,
-        )
-    return openai.AsyncOpenAI(
-        api_key=key, base_url=to.base_url or None, max_retries=0, http_client=http
-    )
+    return open_client(to, settings)
 
 
 def _langchain(to: Endpoint, settings: ModelSettings) -> BaseChatModel:

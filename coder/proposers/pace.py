@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from coder.proposers.failures import Transient
 from coder.records import Usage
 
 _POLL_SECONDS = 0.1
@@ -23,53 +23,62 @@ class Slots:
 
     def __init__(self, most: int) -> None:
         self.limit = self.lowest = self.most = most
-        self._free = asyncio.Semaphore(most)
-        self._owed = 0
-        """Slots that are to go when they are next given back or asked for."""
+        self._held = 0
+        self._line: deque[asyncio.Future[None]] = deque()
         self._row = 0
         self._cuts = 0
 
     @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """Waits for a slot and holds it; what the body raises tells how the server fares."""
-        await self._free.acquire()
-        while self._owed:
-            self._owed -= 1
-            await self._free.acquire()
-        cuts = self._cuts
+    async def slot(self, again: bool = False) -> AsyncIterator[int]:
+        """Waits for a slot and holds it; what it gives is to be told with a failure.
+
+        What is asked ``again`` goes before all that was not asked yet: what it is told decides how
+        they are asked.
+        """
+        while self._held >= self.limit or (self._line and not again):
+            turn = asyncio.get_running_loop().create_future()
+            (self._line.appendleft if again else self._line.append)(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn in self._line:
+                    self._line.remove(turn)
+                else:
+                    self._call_next()
+                raise
+            again = True
+        self._held += 1
         try:
-            yield
-        except Transient as error:
-            self._row = 0
-            # What was under way at the last cut says nothing about the limit since.
-            if error.overloaded and cuts == self._cuts:
-                self._shrink()
-            raise
-        else:
-            self._succeeded()
+            yield self._cuts
         finally:
-            if self._owed:
-                self._owed -= 1
-            else:
-                self._free.release()
+            self._held -= 1
+            self._call_next()
 
-    def _shrink(self) -> None:
-        fewer = max(1, self.limit // 2)
-        self._owed += self.limit - fewer
-        self._cuts += 1
-        self.limit = fewer
-        self.lowest = min(self.lowest, fewer)
-
-    def _succeeded(self) -> None:
+    def succeeded(self) -> None:
+        """A request was answered."""
         self._row += 1
         if self._row < self.limit or self.limit == self.most:
             return
         self._row = 0
         self.limit += 1
-        if self._owed:
-            self._owed -= 1
-        else:
-            self._free.release()
+        self._call_next()
+
+    def failed(self, overloaded: bool, cuts: int) -> None:
+        """A request got no answer that can be used. That is known, and told, after its slot was
+        given back; ``cuts`` is what that slot gave."""
+        self._row = 0
+        # What was under way at the last cut says nothing about the limit since.
+        if overloaded and cuts == self._cuts:
+            self._cuts += 1
+            self.limit = max(1, self.limit // 2)
+            self.lowest = min(self.lowest, self.limit)
+
+    def _call_next(self) -> None:
+        while self._line and self._held < self.limit:
+            turn = self._line.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
 
 
 class Rate:
@@ -107,15 +116,15 @@ class Pace:
         self._turn = asyncio.Lock()
 
     @asynccontextmanager
-    async def request(self, worst: Usage) -> AsyncIterator[None]:
-        """Holds the request in its body back until it may be sent."""
-        async with self.slots.slot():
-            async with self._turn:
-                while wait := max(r.wait(time.monotonic()) for r in (self._requests, self._tokens)):
-                    # Not all at once: answers that come meanwhile correct the rate of tokens.
-                    await asyncio.sleep(min(wait, _POLL_SECONDS))
-                self._requests.take(time.monotonic(), 1)
-                self._tokens.take(time.monotonic(), _tokens(worst))
+    async def turn(self, worst: Usage) -> AsyncIterator[None]:
+        """Waits until a request may be sent by the rates, to be entered while a slot is held. One
+        is in it at a time, in order, whatever else its request may have to wait for."""
+        async with self._turn:
+            while wait := max(r.wait(time.monotonic()) for r in (self._requests, self._tokens)):
+                # Not all at once: answers that come meanwhile correct the rate of tokens.
+                await asyncio.sleep(min(wait, _POLL_SECONDS))
+            self._requests.take(time.monotonic(), 1)
+            self._tokens.take(time.monotonic(), _tokens(worst))
             yield
 
     def used(self, worst: Usage, usage: Usage | None) -> None:

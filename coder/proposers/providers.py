@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import ip_address
 from urllib.parse import urlsplit, urlunsplit
 
@@ -77,7 +78,7 @@ class Endpoint:
         host = parts.netloc.rpartition("@")[2]
         return urlunsplit((parts.scheme, host, parts.path, "", "")) if self.base_url else ""
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """What of the address tells the answers of this server from those of others."""
         return server_identity(self.public_url)

@@ -1,4 +1,4 @@
-"""The network on a thread of its own: a bounded number of requests in flight, answers as they come.
+"""The network on a thread of its own: so many requests made ready, answers as they come.
 
 Everything else (files, prompts, parsing) stays on the caller's thread, so nothing needs a lock.
 """
@@ -18,8 +18,9 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 LOOKAHEAD = 64
-"""Requests made ready beyond those in flight, so that no slot waits for the caller. With one slot
-there are none: a server that keeps the last prompt is asked all there is about it first."""
+"""Requests made ready beyond those that may be in flight, so that no slot waits for the caller.
+With one slot there are none: a server that keeps the last prompt is asked all there is about it
+first."""
 _SWITCH_SECONDS = 0.0005
 """So long the caller's work may hold up the network's thread each time that is about to go on. With
 the 5 ms that Python allows, a slot stands idle several times so long after every answer."""
@@ -31,7 +32,8 @@ class Wire(Generic[Q, A]):
     """Answers requests concurrently. A context manager; leaving it drops what is in flight.
 
     ``connect`` is entered on the network's thread and gives the coroutine function that answers
-    one request. Whatever that raises comes out of :meth:`receive`.
+    one request, and lets as many of them through at a time as it may: all start at once.
+    Whatever it raises comes out of :meth:`receive`.
     """
 
     def __init__(
@@ -121,8 +123,7 @@ class Wire(Generic[Q, A]):
 
     async def _answer(self, request: Q) -> None:
         try:
-            async with self._slots:
-                answer: A | BaseException = await self._ask(request)
+            answer: A | BaseException = await self._ask(request)
         except Exception as error:
             answer = error
         self._done.put((request, answer))
@@ -138,7 +139,6 @@ class Wire(Generic[Q, A]):
         try:
             async with self._connect() as ask:
                 self._ask = ask
-                self._slots = asyncio.Semaphore(self._limit)
                 self._ready.put(None)
                 await self._stop.wait()
                 for task in self._tasks:

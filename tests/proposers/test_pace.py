@@ -15,7 +15,6 @@ from support.fault_server import FaultServer, Reply, completion, in_turn, refusa
 from coder.errors import StorageError
 from coder.proposers import pace
 from coder.proposers.answers import Answers
-from coder.proposers.failures import Transient
 from coder.proposers.llm import LLMProposer
 from coder.proposers.pace import Rate, Slots
 from coder.proposers.spending import spent_by
@@ -28,12 +27,12 @@ def test_slots_never_leave_their_bounds_and_all_come_back(overloads, most):
 
     async def requests() -> int:
         for overloaded in overloads:
-            try:
-                async with slots.slot():
-                    if overloaded:
-                        raise Transient("busy", overloaded=True)
-            except Transient:
+            async with slots.slot() as cuts:
                 pass
+            if overloaded:
+                slots.failed(True, cuts)
+            else:
+                slots.succeeded()
             assert 1 <= slots.limit <= most and slots.lowest <= slots.limit
         held = 0
 
@@ -57,13 +56,15 @@ def test_one_overload_halves_once_and_successes_bring_it_back():
     slots = Slots(8)
 
     async def one(overloaded: bool) -> None:
-        async with slots.slot():
+        async with slots.slot() as cuts:
             await asyncio.sleep(0)
-            if overloaded:
-                raise Transient("busy", overloaded=True)
+        if overloaded:
+            slots.failed(True, cuts)
+        else:
+            slots.succeeded()
 
     async def story() -> None:
-        await asyncio.gather(*(one(True) for _ in range(8)), return_exceptions=True)
+        await asyncio.gather(*(one(True) for _ in range(8)))
         assert slots.limit == 4
         for _ in range(4):
             await one(False)
