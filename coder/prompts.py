@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
 from jinja2.meta import find_undeclared_variables
@@ -29,8 +29,7 @@ VARIABLES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Passage:
+class Passage(NamedTuple):
     """A line of an issue as the model reads it; ``number`` is ``None`` for what was left out."""
 
     number: int | None
@@ -93,9 +92,11 @@ class Prompt:
 
     def _render(self, message: str, **values: Any) -> str:
         bound = {"codebook": self.codebook, "detailed": self.detailed, "quotes": self.quotes}
-        variables = {**bound, **values}
+        variables = {**_ENVIRONMENT.globals, **bound, **values}
         try:
-            return str(getattr(self.template.make_module(variables), message)()).strip()
+            # "Shared", or jinja goes through its chain of globals again for every message.
+            module = self.template.make_module(variables, shared=True)
+            return str(getattr(module, message)()).strip()
         except TemplateError as error:
             raise InputError(
                 f"prompt {self.name!r}, message {message!r}: {error.message}",

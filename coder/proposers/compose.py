@@ -100,6 +100,8 @@ class Composer:
         self._prefix = (prompt.system, schema)
         # What begins many requests is counted once.
         self._at_most = lru_cache(maxsize=256)(counter.at_most)
+        self._last_schema: Mapping[str, Any] | None = None
+        self._schema_at_most = self._at_most(canonical_json(None))
         model = self.settings.model
         self._room = (
             model.context_tokens - model.max_output_tokens - counter.count(prompt.system)
@@ -209,7 +211,7 @@ class Composer:
         passages = condensed.passages
         if redactor is not None:
             hidden = known_in(issue)
-            passages = tuple(replace(p, text=redactor.redact(p.text, hidden)) for p in passages)
+            passages = tuple(p._replace(text=redactor.redact(p.text, hidden)) for p in passages)
         user = self.prompt.user(passages, word, definitions, shown)
         messages = (("system", self.prompt.system), ("user", user))
         return Composed(
@@ -261,10 +263,14 @@ class Composer:
     def worst(self, question: Question) -> Usage:
         """What one request with ``question`` can use at most."""
         (_, system), *rest = question.messages
-        prefix = self._at_most(system) + self._at_most(canonical_json(question.schema))
+        if question.schema is not self._last_schema:
+            # The same for one issue after the other, and long.
+            self._last_schema = question.schema
+            self._schema_at_most = self._at_most(canonical_json(question.schema))
+        prefix = self._at_most(system) + self._schema_at_most + _FRAMING_TOKENS
         turns = sum(self.counter.at_most(text) + _FRAMING_TOKENS for _, text in rest)
         return Usage(
-            input_tokens=prefix + _FRAMING_TOKENS + turns,
+            input_tokens=prefix + turns,
             output_tokens=self.longest(question),
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from coder.prompts import Passage
 from coder.records import Issue
@@ -40,8 +41,7 @@ class Condensed:
     left_out: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):
     """A line to show, or where ``hides`` lines of the issue are not shown.
 
     An empty ``what`` hides them without a mark: nobody misses the words of a template.
@@ -76,7 +76,7 @@ def fits(texts: Sequence[str], count: Callable[[str], int], budget: int) -> bool
 
     A token is at least one byte, so most issues need no counting, which is slow.
     """
-    if sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) <= budget:
+    if len("".join(texts).encode("utf-8", "surrogatepass")) <= budget:
         return True
     return sum(_count(text, count) for text in texts) <= budget
 

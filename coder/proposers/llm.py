@@ -51,6 +51,8 @@ class Step(Generic[T]):
     key: str
     calls: tuple[Call, ...] = ()
     """What it has been told already."""
+    worst: Usage | None = None
+    """Known once it is sent: what one request for the answer can use at most."""
 
 
 class LLMProposer(Proposer):
@@ -231,7 +233,8 @@ class LLMProposer(Proposer):
             while limit is None and wire.room and (step := self._next(waiting, talks)):
                 known = self._answered.get(step.key) or self._cached(step, save_calls)
                 if known is None:
-                    wire.send(step)
+                    # Counted here: it takes time that would keep a place at the server empty.
+                    wire.send(replace(step, worst=self._composer.worst(step.question)))
                     continue
                 ended += self._go_on(step, known, waiting)
                 if len(ended) >= GROUP:
@@ -322,12 +325,12 @@ class LLMProposer(Proposer):
     async def _call(self, step: Step[Any]) -> Call:
         """The call, answered or failed. Raises ``Fatal`` or ``LimitReached`` to stop the run."""
         began = perf_counter()
-        question = step.question
-        account = self._meter.account(self._composer.worst(question))
+        assert step.worst is not None
+        account = self._meter.account(step.worst)
         sent = _sent(step)
         answered: dict[str, Any]
         try:
-            reply = await self._chat.ask(question, account)
+            reply = await self._chat.ask(step.question, account)
             sent |= {"format": reply.format, "parameters": reply.parameters}
             answered = {
                 "raw_response": reply.raw,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import queue
-import sys
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -21,9 +20,6 @@ LOOKAHEAD = 64
 """Requests made ready beyond those that may be in flight, so that no slot waits for the caller.
 With one slot there are none: a server that keeps the last prompt is asked all there is about it
 first."""
-_SWITCH_SECONDS = 0.0005
-"""So long the caller's work may hold up the network's thread each time that is about to go on. With
-the 5 ms that Python allows, a slot stands idle several times so long after every answer."""
 _CLOSING_SECONDS = 5.0
 _POLL_SECONDS = 0.5
 
@@ -55,12 +51,10 @@ class Wire(Generic[Q, A]):
         """Requests sent whose answer has not been received."""
 
     def __enter__(self) -> Self:
-        self._switched = sys.getswitchinterval()
         self._thread.start()
         failure = self._ready.get()
         if failure is not None:
             raise failure
-        sys.setswitchinterval(_SWITCH_SECONDS)
         return self
 
     def __exit__(
@@ -69,7 +63,6 @@ class Wire(Generic[Q, A]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        sys.setswitchinterval(self._switched)
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join(_CLOSING_SECONDS)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
-
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from coder.records import Codebook, Example
 from coder.retrieval.base import Ranked, code_text
@@ -24,19 +23,26 @@ class LexicalIndex:
         # With its id, which is never without a letter, as a name in another script may be.
         codes = {code.id: f"{code.id}\n{code_text(code)}" for code in codebook.leaves}
         self._issue_ids, self._code_ids = list(texts), list(codes)
-        self._vectorizer = TfidfVectorizer(
-            sublinear_tf=True, token_pattern=WORD, ngram_range=(1, 2)
-        )
-        rows = self._vectorizer.fit_transform([*texts.values(), *codes.values()])
-        self._issues, self._codes = rows[: len(texts)].T.tocsr(), rows[len(texts) :].T.tocsr()
+        self._texts = [*texts.values(), *codes.values()]
+
+    @cached_property
+    def _fitted(self) -> tuple[Any, Any, Any]:
+        """The vectorizer, and its terms by issue and by code; made when first asked for, as a
+        small codebook without labels has nothing to look up."""
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        vectorizer = TfidfVectorizer(sublinear_tf=True, token_pattern=WORD, ngram_range=(1, 2))
+        rows, issues = vectorizer.fit_transform(self._texts), len(self._issue_ids)
+        return vectorizer, rows[:issues].T.tocsr(), rows[issues:].T.tocsr()
 
     def search(self, text: str, issues: int, codes: int) -> tuple[Ranked, Ranked]:
         """See :class:`coder.retrieval.base.Search`; similarities are cosines of TF-IDF rows. What
         shares no word with ``text`` is left out."""
-        query = self._vectorizer.transform([text])
+        vectorizer, by_issue, by_code = self._fitted
+        query = vectorizer.transform([text])
         return (
-            _best(query @ self._issues, self._issue_ids, issues),
-            _best(query @ self._codes, self._code_ids, codes),
+            _best(query @ by_issue, self._issue_ids, issues),
+            _best(query @ by_code, self._code_ids, codes),
         )
 
 
