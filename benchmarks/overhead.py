@@ -26,7 +26,7 @@ from pathlib import Path
 LATENCY = 0.2
 CONCURRENCY = 64
 CLIENTS = Path(__file__).with_name("overhead_clients.py")
-PEERS = {"jev-col": "jev-col"}
+PEERS = {"jev-col": "jev-col", "gabriel": "openai-gabriel", "codebook-lab": "codebook-lab"}
 """What each is installed as."""
 PEER_ISSUES = 500
 """Fewer, as some ask for few answers at a time, whatever they are told."""
@@ -42,8 +42,31 @@ COMPLETION = {
 }  # fmt: skip
 
 
+RESPONSE = {
+    "id": "r", "object": "response", "created_at": 1, "model": "m", "status": "completed",
+    "parallel_tool_calls": False, "tool_choice": "auto", "tools": [],
+    "output": [{"id": "m", "type": "message", "role": "assistant", "status": "completed",
+                "content": [{"type": "output_text", "text": json.dumps(ANSWER),
+                             "annotations": []}]}],
+    "usage": {"input_tokens": 500, "output_tokens": 40, "total_tokens": 540,
+              "input_tokens_details": {"cached_tokens": 0},
+              "output_tokens_details": {"reasoning_tokens": 0}},
+}  # fmt: skip
+
+OLLAMA = {
+    "model": "m", "created_at": "2026-01-01T00:00:00Z", "done": True, "done_reason": "stop",
+    "message": {"role": "assistant", "content": json.dumps({"response": True})},
+    "prompt_eval_count": 500, "eval_count": 40,
+}  # fmt: skip
+
+
 def response(path: bytes, asked: bytes) -> bytes:
-    """What each protocol calls an answer: chat completions, or the one that jev-col speaks."""
+    """What each protocol calls an answer: chat completions, OpenAI's responses (gabriel), Ollama's
+    (codebook-lab), or the one that jev-col speaks."""
+    if b"/api/" in path:
+        return whole(OLLAMA)
+    if b"/responses" in path:
+        return whole(RESPONSE)
     if b"systemone" not in path:
         return COMPLETED
     answers = {question: {"noul": 0.9} for question in json.loads(asked)["questions"]}
@@ -64,7 +87,8 @@ def serve(port: Connection) -> None:
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).lower()
-                length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+                _, _, size = head.partition(b"content-length:")
+                length = int(size.split(b"\r\n")[0] or 0)
                 asked = await reader.readexactly(length)
                 await asyncio.sleep(LATENCY)
                 writer.write(response(head.split(b" ", 2)[1], asked))

@@ -130,12 +130,57 @@ def jev_col(url: str, count: int, slots: int, folder: Path) -> Ask:
     return ask
 
 
+def gabriel(url: str, count: int, slots: int, folder: Path) -> Ask:
+    """Its function, which ramps up from few requests and writes files."""
+    os.environ |= {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "none", "HOME": str(folder)}
+    import gabriel as package
+    import pandas
+
+    rows = pandas.DataFrame({"text": [text(number) for number in range(count)]})
+    labels = {"cat": "It is about a cat.", "dog": "It is about a dog."}
+    # Not held to ``slots``: it takes each to answer once a minute, and its makers ask to leave the
+    # 650 that it comes with.
+    asked = package.classify(rows, "text", labels=labels, save_dir=str(folder), model="m")
+
+    def ask() -> int:
+        found = asyncio.run(asked)
+        return int(found["cat"].notna().sum())
+
+    return ask
+
+
+def codebook_lab(url: str, count: int, slots: int, folder: Path) -> Ask:
+    """Its function, which asks Ollama about one issue after the other and writes files."""
+    os.environ["OLLAMA_HOST"] = url.removesuffix("/v1")
+    from codebook_lab import run_annotation
+
+    with (folder / "issues.csv").open("w", newline="") as file:
+        rows = [[f"Cat {n}", text(n)] for n in range(count)]
+        csv_writer(file).writerows([["title", "text"], *rows])
+    cat = {"name": "cat", "type": "checkbox", "tooltip": "It is about a cat.", "example": ""}
+    section = {"section_name": "Pets", "section_instruction": SYSTEM, "annotations": {"one": cat}}
+    book = {"header_column": "title", "text_column": "text", "section_1": section}
+    (folder / "book.json").write_text(json.dumps(book))
+
+    def ask() -> int:
+        found = run_annotation(
+            model="m", csv_path=folder / "issues.csv", codebook_path=folder / "book.json",
+            output_path=folder / "coded.csv", experiment_directory=folder / "lab",
+            start_ollama_if_needed=False,
+        ).dataframe  # fmt: skip
+        return int(found.iloc[:, -1].notna().sum())
+
+    return ask
+
+
 CLIENTS = {
     "floor": floor,
     "openai": openai,
     "langchain": langchain,
     "coder": coder,
     "jev-col": jev_col,
+    "gabriel": gabriel,
+    "codebook-lab": codebook_lab,
 }
 
 
