@@ -39,6 +39,7 @@ SHOWN = 4
 DEFAULT = RetrievalSettings()
 DIVERSITIES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
 CAPS = (1, 2, 3)
+RULES = (1, 3, 5, 8, 12)
 
 
 class Remembering:
@@ -95,6 +96,17 @@ class Data:
             vote = (example.codes in most) / max(len(most), 1)
             rows.append((sum(right) / SHOWN, vote, any(right)))
         return "  ".join(f"{mean:.3f}" for mean in np.mean(rows, axis=0))
+
+    def rules(self) -> str:
+        """Of how many issues the right code is among the nearest, without any label."""
+        retriever = Retriever(self._book, (), self._searches, DEFAULT, "")
+        ranks = []
+        for example in self._asked:
+            near = retriever.look_up(example.issue, 0, len(self._book.leaves)).definitions
+            codes = [code.code for code in near]
+            ranks.append(codes.index(example.codes[0]) if example.codes[0] in codes else len(codes))
+        shares = (f"{shown}: {np.mean(np.array(ranks) < shown):.3f}" for shown in RULES)
+        return f"codes by definition, {self.name}, right one among the first " + ", ".join(shares)
 
 
 def questions(path: Path) -> list[Example]:
@@ -171,6 +183,7 @@ def main() -> None:
         for name, (searches, settings) in tried.items():
             figures = (each.measure(searches, **settings) for each in data)
             print(f"{name:36}" + "".join(f"{each:24}" for each in figures), flush=True)
+        print(data[-1].rules())
     speed(book, train, test)
 
 

@@ -16,6 +16,7 @@ import random
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -28,6 +29,14 @@ from coder.records import Codebook, Issue
 from coder.resources import find
 from coder.sources.issues import load_issues
 from coder.study import Study
+
+WAYS: Sequence[tuple[str, str, dict[str, int]]] = (
+    ("flat", "flat", {}),
+    ("flat, every rule in the prefix", "flat", {"definitions": 0}),
+    ("flat, rules of 3 codes", "flat", {"definitions": 3}),
+    ("cascade", "cascade", {}),
+)
+"""Row, strategy and settings of retrieval."""
 
 
 def naive(composer: Composer, book: Codebook, issue: Issue) -> int:
@@ -44,9 +53,11 @@ def measure(name: str, book: Codebook, issues: list[Issue]) -> None:
     print(f"\n{name}: {len(issues)} issues, {len(book.leaves)} codes")
     print("| prompt | tokens an issue | of naive | of naive, prefix cached |\n|---|---|---|---|")
     whole = 0.0
-    for strategy in ("flat", "cascade"):
-        study = Study.open(model={"name": "openai:any", "base_url": "http://localhost",
-                                  "strategy": strategy})  # fmt: skip
+    for row, strategy, retrieval in WAYS:
+        study = Study.open(
+            model={"name": "openai:any", "base_url": "http://localhost", "strategy": strategy},
+            retrieval=retrieval,
+        )
         composer = Composer.open(study, book, [])
         if not whole:
             whole = fmean(naive(composer, book, issue) for issue in issues)
@@ -61,7 +72,7 @@ def measure(name: str, book: Codebook, issues: list[Issue]) -> None:
             parts = [one.parts for one in made]
             sent.append(sum(part.total for part in parts))
             fresh.append(sum(part.total - part.system for part in parts))
-        print(f"| {strategy} | {fmean(sent):,.0f} | {fmean(sent) / whole:.2f} "
+        print(f"| {row} | {fmean(sent):,.0f} | {fmean(sent) / whole:.2f} "
               f"| {fmean(fresh) / whole:.2f} |")  # fmt: skip
 
 
