@@ -91,6 +91,8 @@ class History:
         if decision.action is Action.UNDO:
             self._take_back(decision)
             return
+        if decision.action is Action.LEAVE:
+            return
         self.decisions[decision.id] = decision
         memo = decision.action is Action.MEMO
         kind: Literal["answer", "memo"] = "memo" if memo else "answer"

@@ -392,7 +392,7 @@ def _later_decisions(
             decision
             for decision in merged
             if decision.issue_id == issue_id
-            and decision.action not in (Action.UNDO, Action.MEMO)
+            and decision.action not in (Action.UNDO, Action.MEMO, Action.LEAVE)
             and decision.id not in undone
         ]
         above = stack[stack.index(wanted) + 1 :] if wanted in stack else []

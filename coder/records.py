@@ -395,6 +395,8 @@ class Action(StrEnum):
     FLAG = "flag"
     MEMO = "memo"
     UNDO = "undo"
+    LEAVE = "leave"
+    """The suggestion was on the screen, and the rater went away without a word."""
 
 
 class Change(StrEnum):

@@ -457,10 +457,20 @@ class ReviewSession:
                 f"{self.key('undo')} again for what was before it",
             )
         here = self.item is not None and self.item.issue.id == last.issue_id
+        if not here:
+            self.leave()
         record = self._withdraw(last) if last.kind == "label" else self._take_back(last)
         if not (here and last.kind == "memo"):
             self._show(self._read(self._entries[last.issue_id]))
         return record
+
+    def leave(self) -> Decision | None:
+        """To be called when the rater goes: a suggestion that was on the screen has been seen, and
+        a label of its issue would not be blind any more. ``None`` if that is on record already."""
+        item = self.item
+        if item is None or item.hidden or item.own or item.issue.id in self._history.seen:
+            return None
+        return self._write(item, Action.LEAVE)
 
     # --- inside ---------------------------------------------------------------------------------
 

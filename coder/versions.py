@@ -32,7 +32,7 @@ from coder.store import Run
 Judged = Label | Decision | Adjudication
 """What people said, of which each kind names the codebook it was said under."""
 
-NO_ANSWER = (Action.SKIP, Action.FLAG, Action.MEMO, Action.UNDO)
+NO_ANSWER = (Action.SKIP, Action.FLAG, Action.MEMO, Action.UNDO, Action.LEAVE)
 
 
 class Versions:

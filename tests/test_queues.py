@@ -31,7 +31,7 @@ def shown(session: ReviewSession) -> list[str]:
 
 
 def told(run: Run, rater: str = "ann") -> list[Decision]:
-    return list(run.decision_journal(rater))
+    return [d for d in run.decision_journal(rater) if d.action is not Action.LEAVE]
 
 
 def decide(run: Run, rater: str, issue: int, *codes: str, **fields: object) -> None:

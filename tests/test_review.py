@@ -145,7 +145,8 @@ def test_undo_reaches_into_earlier_sessions_and_erases_nothing(tmp_path: Path) -
     assert session.undo() is None
     assert run.decisions("ann") == {}
     lines = list(run.decision_journal("ann"))
-    assert [line.action.value for line in lines] == ["accept", "memo", "accept", *["undo"] * 3]
+    actions = [line.action.value for line in lines]
+    assert actions == ["accept", "memo", "accept", "leave", *["undo"] * 3]
     assert [u.undoes for u in undone if u] == [lines[2].id, lines[1].id, lines[0].id]
 
 

@@ -218,7 +218,45 @@ def test_what_was_seen_is_never_blind_again(tmp_path: Path) -> None:
     assert (again.item.mode, again.item.hidden) == (Mode.ASSISTED, False)
     again.enter()
     assert again.item is not None
-    assert again.item.hidden
+    assert (shown(again), again.item.hidden) == ("i2", False), "it was there before the undo"
+    again.enter()
+    assert again.item is not None
+    assert (shown(again), again.item.hidden) == ("i3", True)
+
+
+def test_a_suggestion_that_was_left_on_the_screen_was_seen(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    session = open_session(run, Shares())
+    session.enter()
+    record = session.leave()
+    assert record is not None
+    assert (record.action, record.issue_id, record.shown) == (Action.LEAVE, "i2", ("taste.sour",))
+    assert session.leave() is None, "once is enough"
+    assert run.decisions("ann").keys() == {"i1"}, "it answers nothing"
+    again = open_session(run, BLIND)
+    assert again.last is not None and again.last.issue_id == "i1", "nor can it be taken back"
+    assert shown(again) == "i2"
+    assert again.item is not None and again.item.mode is Mode.ASSISTED
+    refused = run.add_labels("ann", [imported("i2", "taste.sour"), imported("i3", "taste.sour")])
+    assert [label.issue_id for label in refused.not_blind] == ["i2"]
+
+
+def test_what_was_not_shown_when_the_rater_left_stays_blind(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    session = open_session(run)
+    assert session.leave() is None
+    give(session, "looks.green")
+    assert session.leave() is None, "the label says already that its suggestion came"
+    assert decisions(run) == []
+
+
+def test_going_back_leaves_the_suggestion_that_was_on_the_screen(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    session = open_session(run, Shares())
+    session.enter()
+    session.undo()
+    actions = [(d.action, d.issue_id) for d in decisions(run)]
+    assert actions == [(Action.ACCEPT, "i1"), (Action.LEAVE, "i2"), (Action.UNDO, "i1")]
 
 
 def test_several_codes_before_and_after_the_reveal(tmp_path: Path) -> None:
@@ -405,6 +443,9 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule(blind=st.sampled_from([0.0, 0.5, 1.0]), holdout=st.sampled_from([0.0, 0.5]))
     def restart(self, blind: float, holdout: float) -> None:
+        left = self.session.leave()
+        if left is not None:
+            self.acknowledge(left)
         self.shares = Shares(blind, holdout, "s")
         self.open()
 
@@ -452,6 +493,8 @@ class AnyHistory(RuleBasedStateMachine):
         assert (record is None) == (before is None)
         if record is not None and before is not None:
             assert record.issue_id == before.issue_id
+            said = decisions(self.run_)[len(self.acknowledged_decisions) :]
+            self.acknowledged_decisions += [d for d in said if d.action is Action.LEAVE]
             self.acknowledge(record)
 
     def acknowledge(self, record: Label | Decision) -> None:

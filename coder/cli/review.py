@@ -98,6 +98,7 @@ def command(
         session = ReviewSession(
             run, rater, Order(order), only, other, shares=shares, keys=keys, suggester=learner
         )
+        held.callback(session.leave)
         if plain or not can_draw():
             from coder.cli.review_plain import review_plain
 

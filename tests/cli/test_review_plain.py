@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support.runs import make_issue, make_proposal, make_run
 
-from coder.records import Decision, Status
+from coder.records import Action, Decision, Status
 from coder.store import Run
 
 
@@ -32,7 +32,9 @@ def review(study: Path, commands: str, *options: str) -> subprocess.CompletedPro
 
 
 def decisions(study: Path) -> list[Decision]:
-    return list(Run.open(study / "runs", "trial").decision_journal("ann"))
+    """What was done; what was on the screen at the end is for ``test_review_blind.py``."""
+    journal = Run.open(study / "runs", "trial").decision_journal("ann")
+    return [decision for decision in journal if decision.action is not Action.LEAVE]
 
 
 def told(study: Path) -> list[tuple[str, str, tuple[str, ...]]]:
@@ -108,12 +110,20 @@ def test_a_search_lists_and_the_next_number_takes(tmp_path: Path) -> None:
     assert "an empty line now accepts the suggestion" in out
 
 
-def test_quitting_at_once_stores_nothing_and_says_so(tmp_path: Path) -> None:
+def test_quitting_at_once_answers_nothing_but_the_suggestion_was_seen(tmp_path: Path) -> None:
     run = make_run(tmp_path / "runs")
     out = review(tmp_path, "q\n").stdout
     assert "0 of 3 reviewed" in out
+    assert "nothing stored" not in out
+    (left,) = run.decision_journal("ann")
+    assert (left.action, left.issue_id, left.seen) == (Action.LEAVE, "i1", True)
+    assert run.decisions("ann") == {}
+
+
+def test_quitting_at_once_stores_nothing_where_nothing_was_shown(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "runs")
+    out = review(tmp_path, "q\n", "--blind").stdout
     assert "nothing stored" in out
-    assert "stored in" not in out
     assert not run.decision_journal("ann").path.exists()
 
 

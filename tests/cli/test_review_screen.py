@@ -17,7 +17,7 @@ from coder.errors import StorageError
 from coder.keymap import keymap
 from coder.modes import Shares
 from coder.queues import Order
-from coder.records import Evidence, Status
+from coder.records import Action, Evidence, Status
 from coder.review import ReviewSession
 from coder.store import Run
 
@@ -41,7 +41,11 @@ def text(app: ReviewApp, pane: str) -> str:
 
 
 def told(run: Run) -> list[tuple[str, str, tuple[str, ...]]]:
-    return [(d.issue_id, d.action.value, d.codes) for d in run.decision_journal("ann")]
+    return [
+        (d.issue_id, d.action.value, d.codes)
+        for d in run.decision_journal("ann")
+        if d.action is not Action.LEAVE
+    ]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 50)])

@@ -84,7 +84,11 @@ class Kept:
         decisions = list(self._run.decision_journal("ann"))[self.decisions :]
         written = sorted(
             [(x.at, "label" if not x.withdrawn else "undo", x.issue_id) for x in labels]
-            + [(d.at, kind(d.action), d.issue_id) for d in decisions]
+            + [
+                (d.at, kind(d.action), d.issue_id)
+                for d in decisions
+                if d.action is not Action.LEAVE
+            ]
         )
         said = list(acknowledged(heard))
         assert [(what, issue) for _, what, issue in written][: len(said)] == said
