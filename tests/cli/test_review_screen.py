@@ -59,6 +59,7 @@ def test_all_is_visible_and_enter_accepts_and_advances(
         assert "72% sure" in text(app, "suggestion")
         assert "The reporter says" in text(app, "suggestion")
         assert "0/3" in text(app, "top")
+        assert "trial · ann · file" in text(app, "top")
         keys = app.query_one("#keys")
         assert keys.region.bottom == size[1]
         assert keys.region.height == 1

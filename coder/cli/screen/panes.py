@@ -46,6 +46,8 @@ KINDS: Mapping[str, str] = {
     "fold": "$text-accent",
 }
 FAINT = "dim"
+_PROGRESS_BAR = 24
+"""Columns of the bar of progress, at most."""
 HEAD = "bold $text-primary"
 
 BAR = 10
@@ -71,18 +73,27 @@ def issue_head(issue: Issue) -> Content:
 
 
 def top_line(session: ReviewSession, width: int) -> Content:
-    """Run and rater on the left; progress, pace and time left on the right."""
+    """Run, rater and, where it fits, the queue on the left; progress, pace and time left on the
+    right."""
     progress = session.progress
     left = f" {plain(session.run.name)} · {plain(session.rater)}"
     counts = f"{progress.done}/{progress.total}"
     parts = [counts, pace(progress), f"{progress.postponed} skipped" if progress.postponed else ""]
     right = "  ".join(part for part in parts if part) + " "
+    queue = f" · {plain(session.queue.name)}"
     room = width - len(left) - len(right) - 4
-    bar = max(0, min(24, room))
+    if len(queue) + _PROGRESS_BAR > room:
+        queue = ""
+    bar = max(0, min(_PROGRESS_BAR, room))
     full = round(bar * progress.done / progress.total) if progress.total else 0
-    gap = " " * max(1, width - len(left) - len(right) - bar - 1)
+    gap = " " * max(1, width - len(left) - len(queue) - len(right) - bar - 1)
     return Content.assemble(
-        (left, "bold"), gap, ("━" * full, "$success"), ("─" * (bar - full), FAINT), f" {right}"
+        (left, "bold"),
+        (queue, FAINT),
+        gap,
+        ("━" * full, "$success"),
+        ("─" * (bar - full), FAINT),
+        f" {right}",
     )
 
 
