@@ -127,7 +127,7 @@ class AdjudicationSession:
         """What raters said that is no answer here, such as labels made with another codebook."""
         found: dict[tuple[str, Why], list[str]] = {}
         for rater in self._people:
-            sides = (rater.blind, rater.assisted) if self._assisted else (rater.blind,)
+            sides = (rater.blind, rater.decided) if self._assisted else (rater.blind,)
             for issue_id, why in (pair for side in sides for pair in side.left_out.items()):
                 if why not in _NO_ANSWER:
                     found.setdefault((rater.name, why), []).append(issue_id)
@@ -227,7 +227,7 @@ class AdjudicationSession:
     def _answering(self) -> int:
         """How many raters have anything that could be compared."""
         return sum(
-            bool(r.blind.answers or (self._assisted and r.assisted.answers)) for r in self._people
+            bool(r.blind.answers or (self._assisted and r.decided.answers)) for r in self._people
         )
 
     @property

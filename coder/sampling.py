@@ -28,6 +28,9 @@ _DRAWN = re.compile(
 )
 """The names of queues that draw; see ``name_of`` in :mod:`coder.queues`."""
 
+_TELLS = re.compile(r"^[^/]*? (code|against)=")
+"""Both stand before the repository, whose name may be anything."""
+
 
 @dataclass(frozen=True)
 class Draw:
@@ -104,6 +107,11 @@ def kind_of(queue: str) -> Kind | None:
     """How a queue draws by its name; ``None`` for one that draws nothing."""
     found = _DRAWN.fullmatch(queue)
     return Kind(found["order"], float(found["share"] or 1)) if found else None
+
+
+def tells(queue: str) -> bool:
+    """Whether an issue is in a queue of this name for what a model says about it."""
+    return _TELLS.search(queue) is not None
 
 
 def salt(queue: str, earlier: Sequence[tuple[str, Mapping[str, Draw]]]) -> str:

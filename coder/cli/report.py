@@ -152,7 +152,7 @@ def _coverage(report: Report) -> str:
         if r.not_in_run:
             left.append(f"{wording.plural(r.not_in_run, 'label')} of issues not in this run")
         if r.decisions:
-            left.append(wording.plural(r.decisions, "assisted decision"))
+            left.append(wording.decisions(r.by_mode))
         lines.append(f"{r.rater}: {'; '.join(left)}.")
     lines += sentences.warnings(report)
     return safe("\n".join(lines))

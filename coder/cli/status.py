@@ -48,11 +48,12 @@ def command(name: str) -> None:
 
 
 def _done(raters: tuple[RaterStatus, ...]) -> Table:
-    columns = ("Blind", "Assisted", "Flagged", "Skipped", "Memos", "Changes", "Stale")
+    columns = ("Blind", "After it", "Assisted", "Flagged", "Skipped", "Memos", "Changes", "Stale")
     table = _table(("Rater", *columns))
     for one in raters:
         counts = (
-            one.blind, one.assisted, one.flagged, one.skipped, one.memos, one.changes, one.stale,
+            one.blind, one.revised, one.assisted, one.flagged, one.skipped, one.memos, one.changes,
+            one.stale,
         )  # fmt: skip
         _row(table, one.rater, *(f"{count:,}" for count in counts))
     return table

@@ -53,9 +53,10 @@ def answers(raters: Iterable[Rater], issue_id: str, assisted: bool = False) -> t
         if issue_id in rater.blind.answers:
             memo = rater.labels[issue_id].memo
             found.append(Answer(rater.name, rater.blind.answers[issue_id], memo, blind=True))
-        elif assisted and issue_id in rater.assisted.answers:
-            memos = [rater.decisions[issue_id].memo, *rater.notes(issue_id)]
-            codes = rater.assisted.answers[issue_id]
+        elif assisted and issue_id in rater.decided.answers:
+            notes = [note.memo for note in rater.notes(issue_id)]
+            memos = [rater.decisions[issue_id].memo, *notes]
+            codes = rater.decided.answers[issue_id]
             found.append(Answer(rater.name, codes, "\n".join(filter(None, memos)), blind=False))
     return tuple(found)
 

@@ -9,7 +9,7 @@ from itertools import combinations
 
 from coder.agreement import agree, agree_many
 from coder.queues import part_of, stale_issues
-from coder.records import Action, Codebook, Decision, Estimate, Label, Record
+from coder.records import Action, Codebook, Decision, Estimate, Label, Mode, Record
 from coder.report.model import Why
 from coder.report.sides import Codes, judged
 from coder.store import Run, standing
@@ -22,12 +22,15 @@ _ANSWERS = (Action.ACCEPT, Action.CORRECT, Action.REJECT)
 
 class RaterStatus(Record):
     """What one rater has done. ``done`` issues have a blind label or a decision other than a skip,
-    of those to be done; ``assigned`` is ``None`` for who may review all. ``pace`` is in seconds an
-    answer, ``None`` before there is any. ``changes`` are memos that ask for another codebook."""
+    of those to be done; ``assisted`` are answers with the suggestion shown from the start,
+    ``revised`` those after a blind label, kept or changed. ``assigned`` is ``None`` for who may
+    review all. ``pace`` is in seconds an answer, ``None`` before there is any. ``changes`` are
+    memos that ask for another codebook."""
 
     rater: str
     blind: int
     assisted: int
+    revised: int
     flagged: int
     skipped: int
     memos: int
@@ -101,6 +104,7 @@ def _rater(
     answered: set[str],
 ) -> RaterStatus:
     actions = Counter(decision.action for decision in decisions.values())
+    modes = Counter(d.mode for d in decisions.values() if d.action in _ANSWERS)
     undone = {record.undoes for record in log}
     memos = [d for d in log if d.action is Action.MEMO and d.id not in undone]
     part = part_of(run, name)
@@ -109,7 +113,8 @@ def _rater(
     return RaterStatus(
         rater=name,
         blind=len(labels),
-        assisted=sum(actions[action] for action in _ANSWERS),
+        assisted=modes[Mode.ASSISTED],
+        revised=modes[Mode.BLIND_FIRST],
         flagged=actions[Action.FLAG],
         skipped=actions[Action.SKIP],
         memos=sum(memo.change is None for memo in memos),

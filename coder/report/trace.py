@@ -92,7 +92,7 @@ class _Tracer:
         self.people = {rater.name: rater for rater in raters}
         self.resolutions = resolutions
         self.latest = {i: lines[proposal.id][1] for i, proposal in proposals.items()}
-        self.shown = {
+        self.about = {
             rater.name: {
                 i: lines[d.proposal_id]
                 for i, d in rater.decisions.items()
@@ -131,9 +131,9 @@ class _Tracer:
         for s in self.report.sway:
             yield _figure(
                 f"sway.{s.rater}.{s.level}",
-                self._model(s.issue_ids),
-                self._labels(s.rater, s.issue_ids),
-                *self._decisions(s.rater, s.issue_ids),
+                self._model(s.alone_issue_ids),
+                self._labels(s.rater, (*s.alone_issue_ids, *s.blind_first_issue_ids)),
+                *self._decisions(s.rater, (*s.assisted_issue_ids, *s.blind_first_issue_ids)),
             )
         for t in self.report.stand_in:
             found = [self._labels(name, t.issue_ids) for name in t.raters]
@@ -148,7 +148,7 @@ class _Tracer:
 
     def _pair(self, pair: Pair) -> TracedFigure:
         ids = pair.issue_ids
-        if pair.kind == "assisted":
+        if pair.kind in ("assisted", "revised"):
             return _figure(pair.id, *self._decisions(pair.right, ids))
         left = self._model(ids) if pair.left == MODEL else self._labels(pair.left, ids)
         if pair.kind == "resolved":
@@ -163,7 +163,7 @@ class _Tracer:
         return [*(self._labels(name, ids) for name in self.people), (ADJUDICATIONS, lines)]
 
     def _learnt(self, rater: str, issue_id: str) -> bool:
-        return self.shown[rater].get(issue_id, (PROPOSALS, 0))[0] != PROPOSALS
+        return self.about[rater].get(issue_id, (PROPOSALS, 0))[0] != PROPOSALS
 
     def _together(self, level: Level, raters: Sequence[Rater]) -> list[tuple[Rater, list[str]]]:
         """Each rater's answers to the issues that two raters or more answered at a level."""
@@ -184,9 +184,10 @@ class _Tracer:
 
     def _decisions(self, rater: str, ids: Sequence[str]) -> list[tuple[str, list[int]]]:
         """The decisions, and the proposals that were shown for them."""
-        known, shown = self.people[rater].decision_lines, self.shown[rater]
+        known, about = self.people[rater].decision_lines, self.about[rater]
+        seen = [i for i in ids if i in about and self.people[rater].decisions[i].seen]
         return [
-            *((file, [line]) for file, line in (shown[i] for i in ids if i in shown)),
+            *((file, [line]) for file, line in (about[i] for i in seen)),
             (f"decisions/{rater}.jsonl", [known[i] for i in ids if i in known]),
         ]
 
@@ -259,7 +260,7 @@ def _spellings(name: str) -> Iterator[str]:
     code."""
     yield name
     head, _, rest = name.partition(".")
-    for kind in ("blind", "resolved", "assisted"):
+    for kind in ("blind", "resolved", "assisted", "revised"):
         yield f"{head}.{kind}.{rest}"
         for level in ("category", "code"):
             yield f"{head}.{kind}.{level}.{rest.removeprefix(f'{kind}.')}"

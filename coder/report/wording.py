@@ -49,6 +49,7 @@ WHY = {
     Why.ONE_LABEL: "labelled by one rater only",
     Why.UNRESOLVED: "with a disagreement not resolved",
     Why.LEARNT: "answered after a suggestion learnt from the rater",
+    Why.OTHER_MODE: "answered in another mode of review",
 }
 
 STATUS = {
@@ -85,9 +86,27 @@ LEARNT = (
 )
 
 
+MODES = {
+    Mode.ASSISTED: "assisted",
+    Mode.BLIND_FIRST: "after a blind label",
+    Mode.HOLDOUT: "with nothing shown",
+}
+"""What decisions of each mode are."""
+
+
+def decisions(by_mode: Mapping[Mode, int]) -> str:
+    """``5 assisted decisions, 4 decisions after a blind label``."""
+    return ", ".join(
+        plural(count, "assisted decision")
+        if mode is Mode.ASSISTED
+        else f"{plural(count, 'decision')} {MODES[mode]}"
+        for mode, count in by_mode.items()
+    )
+
+
 def accepter(row: Acceptance) -> str:
     """Whose acceptance a row tells, after what, and of which suggestions."""
-    about = [row.mode.value] if row.mode is not Mode.ASSISTED else []
+    about = [MODES[row.mode]] if row.mode is not Mode.ASSISTED else []
     about += ["learnt"] if row.learnt else []
     return f"{row.rater} ({', '.join(about)})" if about else row.rater
 
@@ -105,10 +124,14 @@ def changes(report: Report) -> str:
 
 
 ASSISTED_DISAGREEMENTS = "Assisted answers that differ from the proposal (not agreement)"
+REVISED_DISAGREEMENTS = (
+    "Answers after a blind label, the proposal seen, that differ from it (not agreement)"
+)
 RESOLVED_DISAGREEMENTS = "Answers that differ from the resolved label"
 DISAGREEMENTS: Mapping[str, str] = {
     "blind": "Disagreements",
     "assisted": ASSISTED_DISAGREEMENTS,
+    "revised": REVISED_DISAGREEMENTS,
     "resolved": RESOLVED_DISAGREEMENTS,
 }
 """What the disagreements of each kind of pair are called."""
@@ -249,6 +272,14 @@ def adjudicated(report: Report, pair: Pair) -> int:
 def title(pair: Pair) -> str:
     """Whose pair it is, and whether that is one person twice."""
     return f"{pair.left} and {pair.right}" + (" (intra-rater)" if pair.intra_rater else "")
+
+
+ANSWERS: Mapping[str, str] = {
+    "blind": "blind",
+    "assisted": "assisted",
+    "revised": "after a blind label",
+}
+"""What answers of each kind are called in a sentence or a figure."""
 
 
 def kind(pair: Pair) -> str:

@@ -82,7 +82,7 @@ def test_it_is_filled_from_the_run(maker: Maker) -> None:
         "propose.v1, hash " + "c" * 64, report.codebook.hash, report.run.data_hash,
         "| Named in requests | gpt-4.1-mini |",
         "4 labelled issues and 8 definitions at most for each issue, by minilm",
-        "| Rater anna | 3 blind labels, 3 usable; 0 assisted decisions |",
+        "| Rater anna | 3 blind labels, 3 usable; no decision |",
         "| Agreement of model and anna by code | n = 3; ", "1 without a blind label",
         "| Agreement of anna and bert by code | n = 2; ",
         "keys, e-mail addresses, user names and IP addresses",

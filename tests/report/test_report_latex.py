@@ -111,7 +111,8 @@ def test_what_a_run_does_not_have_is_no_table(maker: Maker) -> None:
     one = Estimate(value=None, note="nothing")
     arms = Anchoring(assisted=one, alone=one, difference=one)
     sways = (Sway(rater="r", level="category", anchoring=arms, blind_first=0, revised=0, toward=0,
-                  issue_ids=()),)  # fmt: skip
+                  assisted_issue_ids=(), alone_issue_ids=(),
+                  blind_first_issue_ids=()),)  # fmt: skip
     assert "nothing" in latex(report.model_copy(update={"sway": sways}))
 
 
