@@ -77,7 +77,7 @@ def _agreement(pairs: tuple[PairStatus, ...]) -> Table:
         share = pair.percent_agreement.value
         _row(
             table,
-            f"{pair.left} and {pair.right}",
+            f"{pair.left} and {pair.right}" + (" (intra-rater)" if pair.intra_rater else ""),
             f"{pair.n:,}",
             "-" if share is None else f"{share:.0%}",
             _figure(pair.cohen_kappa),

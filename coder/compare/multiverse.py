@@ -19,7 +19,7 @@ from coder.compare.model import (
     Universe,
 )
 from coder.compare.pairs import NO_PRICES
-from coder.compare.taken import Labels, Taken, member, pooled, shared, take
+from coder.compare.taken import Labels, Taken, first_passes, member, pooled, shared, take
 from coder.compare.words import SIGNIFICANT
 from coder.durations import kruskal
 from coder.proposers.prices import Price
@@ -64,7 +64,7 @@ def multiverse(
 
 def _labels(taken: Sequence[Taken], issues: Sequence[str]) -> tuple[str, Labels | None]:
     """The rater with most labels that hold for all runs, the first by name on a tie."""
-    names = sorted({name for one in taken for name in one.people})
+    names = first_passes(taken)
     found = {name: pooled(name, taken, issues, taken) for name in names}
     best = max(found, key=lambda name: len(found[name].answers), default="")
     if not best or not found[best].answers:

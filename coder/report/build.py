@@ -11,6 +11,7 @@ from coder.agreement import agree, agree_many
 from coder.agreement.intervals import LEVEL
 from coder.confidence import calibrated, calibrations
 from coder.injection import suspicious
+from coder.passes import people, same_person
 from coder.proposers.prices import Price
 from coder.records import (
     NONE_CODE,
@@ -48,7 +49,6 @@ from coder.report.model import (
     Together,
     Why,
 )
-from coder.report.passes import people, same_person
 from coder.report.resolved import resolve
 from coder.report.sides import (
     Codes,
@@ -240,7 +240,7 @@ class _Builder:
 
     def _together(self) -> Iterator[Together]:
         blind = {r.name: r.blind for r in self.raters if r.blind.answers}
-        sides = [blind[name] for name in people(blind)]
+        sides = [blind[name] for name in people(blind, (r.name for r in self.raters))]
         if len(sides) < 3:
             return
         for level in self.levels:

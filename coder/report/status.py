@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from itertools import combinations
 
 from coder.agreement import agree, agree_many
+from coder.passes import people, person, same_person
 from coder.queues import part_of, stale_issues
 from coder.records import Action, Codebook, Decision, Estimate, Label, Mode, Record
 from coder.report.model import Why
@@ -47,6 +48,7 @@ class PairStatus(Record):
 
     left: str
     right: str
+    intra_rater: bool
     n: int
     percent_agreement: Estimate
     cohen_kappa: Estimate
@@ -56,7 +58,8 @@ class PairStatus(Record):
 class RunStatus(Record):
     """``met`` counts the issues anybody has answered, ``several`` those that two or more have, and
     ``several_blind`` those with blind labels by two or more. ``alpha`` is over all raters' blind
-    labels, ``None`` for fewer than three raters."""
+    labels of their first pass, ``None`` for fewer than three people. Two passes of one person are
+    one who answered."""
 
     issues: int
     met: int
@@ -73,17 +76,19 @@ def run_status(run: Run) -> RunStatus:
     book, versions = run.codebook, Versions(run)
     found: list[RaterStatus] = []
     blind: dict[str, dict[str, Codes]] = {}
-    times: Counter[str] = Counter()
+    met: dict[str, set[str]] = {}
     for name in names:
         labels, log = run.labels(name), list(run.decision_journal(name))
         decisions = standing(log)
         answered = {i for i, d in decisions.items() if d.action is not Action.SKIP} | labels.keys()
-        times.update(answered)
+        met.setdefault(person(name), set()).update(answered)
         blind[name] = _comparable(labels, versions)
         found.append(_rater(run, name, labels, log, decisions, answered))
     with_labels = [name for name in names if blind[name]]
     pairs = [_pair(ours, theirs, blind, book) for ours, theirs in combinations(with_labels, 2)]
-    coded = Counter(issue_id for answers in blind.values() for issue_id in answers)
+    times = Counter(issue_id for theirs in met.values() for issue_id in theirs)
+    first = people(with_labels, names)
+    coded = Counter(issue_id for name in first for issue_id in blind[name])
     return RunStatus(
         issues=run.manifest.issues,
         met=len(times),
@@ -91,7 +96,7 @@ def run_status(run: Run) -> RunStatus:
         several_blind=sum(count > 1 for count in coded.values()),
         raters=tuple(found),
         pairs=tuple(pairs),
-        alpha=_together({name: blind[name] for name in with_labels}, book),
+        alpha=_together({name: blind[name] for name in first}, book),
     )
 
 
@@ -151,6 +156,7 @@ def _pair(
     return PairStatus(
         left=left,
         right=right,
+        intra_rater=same_person(left, right),
         n=found.n,
         percent_agreement=found.percent_agreement,
         cohen_kappa=found.cohen_kappa,

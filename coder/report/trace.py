@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from coder.errors import UsageError
+from coder.passes import people
 from coder.records import NONE_CODE, Estimate, Mode, Proposal
 from coder.report.model import (
     MODEL,
@@ -107,7 +108,8 @@ class _Tracer:
         answered = {
             i
             for i, proposal in self.proposals.items()
-            if proposal.status.answered and self.model.left_out.get(i) is not Why.OFF_CODEBOOK
+            if proposal.status.answered
+            and self.model.left_out.get(i) not in (Why.OFF_CODEBOOK, Why.STALE)
         }
         yield _figure("prevalence.model", self._model(answered))
         labelled = [rater for rater in self.people.values() if rater.blind.answers]
@@ -160,7 +162,7 @@ class _Tracer:
         summary = self.report.resolved
         adjudicated = set(summary.adjudicated_issue_ids if summary else ())
         lines = [self.resolutions[i] for i in ids if i in adjudicated]
-        return [*(self._labels(name, ids) for name in self.people), (ADJUDICATIONS, lines)]
+        return [*(self._labels(name, ids) for name in people(self.people)), (ADJUDICATIONS, lines)]
 
     def _learnt(self, rater: str, issue_id: str) -> bool:
         return self.about[rater].get(issue_id, (PROPOSALS, 0))[0] != PROPOSALS
