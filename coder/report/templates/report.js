@@ -150,6 +150,7 @@
     next[0].querySelector("button").focus();
   });
   $("controls").addEventListener("submit", (event) => event.preventDefault());
-  $("table").hidden = false;
+  $("controls").hidden = false;
+  body.classList.remove("plain");
   sort("sure", true);
 })();
