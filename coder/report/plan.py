@@ -131,6 +131,13 @@ class _Planner:
             )  # fmt: skip
 
 
+def cheapest(figures: Sequence[PlannedFigure]) -> str:
+    """The way of sampling that brings the shares among ``figures`` to the width with the fewest
+    labels; empty where none does."""
+    ways = by_sampling([figure for figure in figures if figure.figure == "prevalence"])
+    return min(ways, key=lambda way: ways[way], default="")
+
+
 def by_sampling(figures: Sequence[PlannedFigure]) -> dict[str, int]:
     """For each way of sampling how many labels bring every one of ``figures`` to the width; ways
     that some figure does not tell are left out."""
