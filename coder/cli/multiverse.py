@@ -77,13 +77,13 @@ def _runs(found: Multiverse, letter: Mapping[str, str]) -> Table:
 
     shown = table(
         f"{found.shared:,} issues in all runs; days to resolution by Kruskal-Wallis",
-        "run", "answered", "no code", "closed", "open", "H", "p", "epsilon²",
+        "run", "answered", "no code", "closed", "open", "stale", "H", "p", "epsilon²",
     )  # fmt: skip
     for universe in found.universes:
         time = universe.time
         shown.add_row(
             f"{letter[universe.run]} {safe(universe.run)}", f"{universe.answered:,}",
-            f"{universe.none:,}", f"{time.n:,}", f"{time.open:,}",
+            f"{universe.none:,}", f"{time.n:,}", f"{time.open:,}", f"{time.stale:,}",
             "–" if time.h is None else f"{time.h:.1f}", p_value(time.p_value),
             number(time.epsilon_squared),
         )  # fmt: skip
