@@ -192,10 +192,14 @@ def _left_out(pairs: Sequence[Pair]) -> Iterator[str]:
     from coder.cli.terminal import safe
     from coder.report import wording
 
-    for pair in pairs:
-        if pair.level == "category" and pair.excluded:
-            who = wording.title(pair)
-            yield safe(f"Left out of {who}: {wording.reasons(pair.excluded)}.")
+    shown = [pair for pair in pairs if pair.level == "category"]
+    whose: dict[str, list[str]] = {}
+    for pair in shown:
+        if pair.excluded:
+            whose.setdefault(wording.reasons(pair.excluded), []).append(wording.title(pair))
+    for reasons, titles in whose.items():
+        every = len(titles) == len(shown) > 1
+        yield safe(f"Left out of {'every pair' if every else '; '.join(titles)}: {reasons}.")
 
 
 def _acceptance(report: Report) -> Table:

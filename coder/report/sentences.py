@@ -186,15 +186,29 @@ def warnings(report: Report) -> list[str]:
         if same.identical:
             what = f"are identical on all {plural(same.labels, 'issue')}"
             found.append(f"{who} {what}; make sure {judgements}.")
-        if same.sources:
-            what = f"come from the same file ({', '.join(same.sources)})"
-            found.append(f"{who} {what}; make sure {judgements}.")
+        if same.sources and same_person(same.left, same.right):
+            found.append(f"{who} {_from(same.sources)}; make sure {judgements}.")
+    files: dict[tuple[str, ...], dict[str, None]] = {}
+    for same in report.coverage.same_labels:
+        if same.sources and not same_person(same.left, same.right):
+            files.setdefault(same.sources, {}).update(dict.fromkeys((same.left, same.right)))
+    for sources, raters in files.items():
+        *others, last = raters
+        several = "two" if len(raters) == 2 else "different"
+        found.append(
+            f"the labels of {', '.join(others)} and {last} {_from(sources)}; make sure that these "
+            f"are {several} people's judgements."
+        )
     if addressed := len(report.coverage.addressed_issue_ids):
         found.append(
             f"text that speaks to a model stands in {plural(addressed, 'issue')}; whether it was "
             f"obeyed says: coder audit injection {report.run.name}"
         )
     return [f"Warning: {line}" for line in found]
+
+
+def _from(sources: Iterable[str]) -> str:
+    return f"come from the same file ({', '.join(sources)})"
 
 
 def nothing_to_compare(report: Report) -> str:

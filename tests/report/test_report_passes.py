@@ -21,7 +21,7 @@ from coder.report.calibrate import calibrate
 from coder.report.export import blind_rows, labels_csv, resolved_rows
 from coder.report.markdown import markdown
 from coder.report.plan import plan
-from coder.report.sentences import headline, headline_sentence
+from coder.report.sentences import headline, headline_sentence, warnings
 from coder.report.status import run_status
 from coder.report.table import disagreements_csv
 
@@ -114,6 +114,22 @@ def test_who_agrees_with_themselves_has_resolved_nothing(maker: Maker) -> None:
     assert [*resolved_rows(run)] == []
     label(run, "bert", {"2": "a"})
     assert [(i, codes) for i, codes, *_ in resolved_rows(run)] == [("2", ("a",))]
+
+
+def test_one_file_for_many_is_one_warning_and_one_reason_is_told_once(
+    maker: Maker, monkeypatch
+) -> None:
+    run = maker.run(dict.fromkeys("123", "a"))
+    for rater, codes in (("anna", "ab"), ("bert", "ba"), ("cleo", "aa")):
+        label(run, rater, dict(zip("12", codes, strict=True)), source="all.csv")
+    told = " ".join(warnings(report_of(run)))
+    assert told == (
+        "Warning: the labels of anna, bert and cleo come from the same file (all.csv); make sure "
+        "that these are different people's judgements."
+    )
+    output = run_cli(run, monkeypatch)
+    assert output.count("Left out of") == 1
+    assert "Left out of every pair: 1 without a blind label." in output
 
 
 def test_status_counts_people(maker: Maker) -> None:
