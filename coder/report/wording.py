@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -393,12 +394,21 @@ def footnotes(figures: Iterable[tuple[str, str, Estimate]]) -> list[str]:
         for note in filter(None, estimate.note.split("; ")):
             found.setdefault(note, {}).setdefault(who, []).append(label)
     lines = []
+    counts: dict[str, list[str]] = {}
     for note, whom in found.items():
+        of = [w + (f" ({', '.join(la)})" if any(la) else "") for w, la in whom.items()]
         if sum(map(len, whom.values())) == total:
             lines.append(f"{note}.")
-            continue
-        of = "; ".join(
-            who + (f" ({', '.join(labels)})" if any(labels) else "") for who, labels in whom.items()
-        )
-        lines.append(f"{of}: {note}.")
+        elif made := _UNDEFINED.fullmatch(note):
+            counts.setdefault(made["of"], []).append(f"{made['n']} for {' and '.join(of)}")
+        else:
+            lines.append(f"{'; '.join(of)}: {note}.")
+    lines += [
+        f"Of {of} draws left out because they are undefined: {', '.join(each)}."
+        for of, each in counts.items()
+    ]
     return lines
+
+
+_UNDEFINED = re.compile(r"(?P<n>\d+) of (?P<of>\d+) draws undefined, left out")
+"""A note that is another for each figure: these are told in one line."""
