@@ -7,7 +7,7 @@ import io
 from datetime import timedelta
 
 import pytest
-from run_maker import AT, MULTIPLE, Maker, decide, label
+from run_maker import AT, FLAT, MULTIPLE, Maker, decide, label
 from test_report_findings import study
 from test_report_outputs import run_cli
 
@@ -24,6 +24,8 @@ from coder.report.plan import plan
 from coder.report.sentences import headline, headline_sentence, warnings
 from coder.report.status import run_status
 from coder.report.table import disagreements_csv
+from coder.versions import migrate
+from coder.versions import plan as migration
 
 
 def report_of(run) -> Report:
@@ -91,6 +93,20 @@ def test_runs_are_compared_by_first_passes(maker: Maker) -> None:
     assert {against.rater for against in found.pairs[0].against} == {"anna"}
     assert {rater for flip in found.pairs[0].flips for rater in flip.labels} == {"anna"}
     assert (multiverse([run, other]).rater, multiverse([run, other]).labels) == ("anna", 40)
+
+
+def test_a_stale_answer_is_in_no_plan_and_no_multiverse(maker: Maker) -> None:
+    runs = [maker.run({**dict.fromkeys("123", "a"), "4": "c"}, name) for name in ("one", "two")]
+    file = maker.runs.parent / "next.yaml"
+    third = "  - {id: c, name: Gamma, definition: The third.}\n"
+    assert third in FLAT
+    file.write_text(FLAT.replace(third, "").replace("name: Flat", "name: Flat\nversion: '2'"))
+    runs = [migrate(run, file, migration(run, file)[0]) for run in runs]
+    label(runs[0], "anna", {"1": "a", "2": "b"}, codebook_hash=runs[0].codebook.hash)
+    assert [u.answered for u in multiverse(runs).universes] == [3, 3]
+    assert plan(runs[0], 0.1, draws=100).labels == 2
+    lines = {f.name: f.lines for f in build_report(runs[0], draws=0).trace.figures}
+    assert lines["prevalence.model"] == {"proposals.jsonl": "1-3"}
 
 
 def test_a_label_after_another_pass_saw_the_suggestion_is_not_blind_in_a_comparison(
