@@ -22,6 +22,7 @@ The map, from the ground up; imports run downwards only:
     versions      a run under several versions of its codebook: what is carried over or stale
     propose       makes or resumes a run
     history       what a rater has done, from both of their files
+    passes        one person who codes twice: ann and ann.2
     modes         whose suggestion is hidden until, or for ever
     keymap        the review's keys
     bump          makes the next version of a codebook

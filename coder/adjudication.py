@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from coder.errors import UsageError
 from coder.records import Adjudication, Cardinality, Issue, now
 from coder.report.model import Why
-from coder.report.resolved import Answer, answers, holds, in_dispute
+from coder.report.resolved import Answer, answers, first_passes, holds, in_dispute
 from coder.report.sides import Codes, judged, raters
 from coder.store import Run, check_rater
 from coder.versions import Versions
@@ -65,8 +65,9 @@ class AdjudicationSession:
     not possible raises ``UsageError`` and changes nothing; a full disk raises ``StorageError`` and
     the dispute stays.
 
-    Only blind labels are answers, unless ``assisted``. ``anonymous`` calls raters by letters, in an
-    order that is drawn for each issue. A skipped issue comes back once, after all others.
+    Only blind labels are answers, unless ``assisted``, and nobody's second pass. ``anonymous``
+    calls raters by letters, in an order that is drawn for each issue. A skipped issue comes back
+    once, after all others.
     """
 
     def __init__(
@@ -83,7 +84,8 @@ class AdjudicationSession:
         """Written ahead of the answer."""
         self._versions = Versions(run)
         self._assisted, self._anonymous = assisted, anonymous
-        self._people = raters(run, {p.id: p for p in run.proposals} if assisted else {})
+        known = raters(run, {p.id: p for p in run.proposals} if assisted else {})
+        self._people = first_passes(known)
         self._given = {
             issue_id: given
             for issue_id in run.issues
@@ -127,7 +129,7 @@ class AdjudicationSession:
         """What raters said that is no answer here, such as labels made with another codebook."""
         found: dict[tuple[str, Why], list[str]] = {}
         for rater in self._people:
-            sides = (rater.blind, rater.assisted) if self._assisted else (rater.blind,)
+            sides = (rater.blind, rater.decided) if self._assisted else (rater.blind,)
             for issue_id, why in (pair for side in sides for pair in side.left_out.items()):
                 if why not in _NO_ANSWER:
                     found.setdefault((rater.name, why), []).append(issue_id)
@@ -227,7 +229,7 @@ class AdjudicationSession:
     def _answering(self) -> int:
         """How many raters have anything that could be compared."""
         return sum(
-            bool(r.blind.answers or (self._assisted and r.assisted.answers)) for r in self._people
+            bool(r.blind.answers or (self._assisted and r.decided.answers)) for r in self._people
         )
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -37,11 +38,12 @@ if TYPE_CHECKING:
 
 
 class Order(StrEnum):
-    """How a queue is sorted. The first two draw at random (:mod:`coder.sampling`), so that the
+    """How a queue is sorted. The first three draw at random (:mod:`coder.sampling`), so that the
     issues not reviewed can be estimated; the others draw nothing."""
 
     RANDOM = "random"
     UNCERTAIN = "uncertain"
+    BY_CODE = "by-code"
     DISAGREEMENT = "disagreement"
     NOVEL = "novel"
     FILE = "file"
@@ -164,6 +166,9 @@ class Queue:
         self._times: dict[str, float] = {}
         if order is Order.UNCERTAIN:
             self._weights = {e.issue_id: sampling.weight_of(e.confidence) for e in entries}
+        elif order is Order.BY_CODE:
+            self._weights = _even_weights(run.codebook, entries)
+        if self._weights:
             self._times = sampling.clocks(self._weights, seed, salt)
             entries.sort(key=lambda entry: self._times[entry.issue_id])
         elif order is not Order.FILE:
@@ -218,7 +223,7 @@ def name_of(
     words: list[str] = [order]
     if order is Order.UNCERTAIN and calibrations(run):
         words.append(f"calibration={sum(1 for _ in run.calibrations)}")
-    if run.history and (order is Order.UNCERTAIN or only.code):
+    if run.history and (order in (Order.UNCERTAIN, Order.BY_CODE) or only.code):
         words.append(f"codebook={len(run.history) + 1}")
     if against is not None:
         words.append(f"against={against.name}")
@@ -295,6 +300,18 @@ def _limited(run: Run, rater: str, entries: list[Entry], only: Only) -> list[Ent
         old = stale_issues(run, run.decisions(rater), run.labels(rater))
         entries = [entry for entry in entries if entry.issue_id in old]
     return entries
+
+
+def _even_weights(book: Codebook, entries: Iterable[Entry]) -> dict[str, float]:
+    """By the rarest category that the model gives an issue; those it gives none usable are one."""
+    found = {
+        e.issue_id: ("",) if e.codes is None else tuple(map(book.category, e.codes or (NONE_CODE,)))
+        for e in entries
+    }
+    sizes = Counter(category for categories in found.values() for category in {*categories})
+    return sampling.even_weights(
+        {i: min(categories, key=lambda c: (sizes[c], c)) for i, categories in found.items()}
+    )
 
 
 def _is_of(codes: tuple[str, ...], wanted: set[str]) -> bool:

@@ -1,12 +1,14 @@
 """How issues are drawn for a rater, and with what probability each came before them.
 
 What a rater meets is a row of stints: a stint is all that one queue put before them without another
-queue between. Two kinds of queue draw at random. ``random`` shuffles, so that its first k of N
+queue between. Three kinds of queue draw at random. ``random`` shuffles, so that its first k of N
 issues are a simple random sample. ``uncertain`` gives every issue a clock ``E / w``, ``E`` drawn
 from the exponential distribution and the weight ``w`` growing with the model's doubt, and shows the
 issues as their clocks ring: doubtful ones early, and yet each with a known probability,
 ``1 - exp(-w t)`` by the time t (order sampling with exponential ranks: Rosén 1997, J. Stat. Plan.
-Inference 62:135-158). All other queues show what they were asked for and draw nothing.
+Inference 62:135-158). ``by-code`` does the same with weights that are larger the rarer the code is
+that the model gives, so that every code gets about as many labels. All other queues show what they
+were asked for and draw nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -23,10 +26,13 @@ LEAST_WEIGHT = 0.05
 """Of an issue the model has no doubt about: it comes late, and is not left out."""
 
 _DRAWN = re.compile(
-    r"(?P<order>random|uncertain)(?: calibration=\d+)?(?: codebook=\d+)?"
+    r"(?P<order>random|uncertain|by-code)(?: calibration=\d+)?(?: codebook=\d+)?"
     r"(?: part=(?P<share>[\d.e-]+)(?:#\d+)?)?(?: code=\S+)?(?: repo=.*)?"
 )
 """The names of queues that draw; see ``name_of`` in :mod:`coder.queues`."""
+
+_TELLS = re.compile(r"^[^/]*? (code|against)=")
+"""Both stand before the repository, whose name may be anything."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,11 @@ class Kind:
 
     order: str
     share: float
+
+    @property
+    def clocked(self) -> bool:
+        """Whether issues come as their clocks ring, not in a shuffle."""
+        return self.order != "random"
 
 
 class Drawn(Protocol):
@@ -81,6 +92,14 @@ def weight_of(confidence: float) -> float:
     return max(1 - confidence, LEAST_WEIGHT)
 
 
+def even_weights(strata: Mapping[str, str]) -> dict[str, float]:
+    """Weights of issues by which each stratum (by issue) comes about as often as every other: 1 in
+    the smallest, and less the larger a stratum is."""
+    sizes = Counter(strata.values())
+    least = min(sizes.values(), default=1)
+    return {issue_id: least / sizes[stratum] for issue_id, stratum in strata.items()}
+
+
 def random_draw(queue: str, place: int, total: int, share: float = 1.0) -> Draw:
     """The draw of the issue at ``place`` (from 1) of a shuffled queue: the k-th of N had come by
     then with k / N. ``share`` is the probability of being in the queue at all, as of a part."""
@@ -106,6 +125,11 @@ def kind_of(queue: str) -> Kind | None:
     return Kind(found["order"], float(found["share"] or 1)) if found else None
 
 
+def tells(queue: str) -> bool:
+    """Whether an issue is in a queue of this name for what a model says about it."""
+    return _TELLS.search(queue) is not None
+
+
 def salt(queue: str, earlier: Sequence[tuple[str, Mapping[str, Draw]]]) -> str:
     """What makes the draws of a stint independent of those of the rater's earlier ones.
 
@@ -120,8 +144,8 @@ def salt(queue: str, earlier: Sequence[tuple[str, Mapping[str, Draw]]]) -> str:
         len(stint)
         for name, stint in earlier
         if (known := kind_of(name))
-        and known.order == kind.order
-        and (name != queue or kind.order == "uncertain")
+        and known.clocked == kind.clocked
+        and (name != queue or kind.clocked)
     ]
     return f"{sum(used)}" if used else ""
 
@@ -136,7 +160,13 @@ def stints(met: Iterable[tuple[str, Draw]]) -> list[tuple[str, dict[str, Draw]]]
     ]
 
 
-def inclusion(records: Iterable[Drawn]) -> dict[str, float]:
+def limited(queue: str) -> bool:
+    """Whether a queue that draws does so among some issues alone: those of a code or a repository.
+    (A part is drawn at random itself.)"""
+    return " code=" in queue or " repo=" in queue
+
+
+def inclusion(records: Iterable[Drawn], *, whole: bool = False) -> dict[str, float]:
     """The probability with which each issue a rater met was to come before them.
 
     ``records`` are all that one rater wrote, oldest first; skips and flags say how far the queue
@@ -148,20 +178,33 @@ def inclusion(records: Iterable[Drawn]) -> dict[str, float]:
     The sum of ``y / probability`` over the issues estimates the total of ``y`` over all issues the
     queue could show (Horvitz & Thompson 1952, JASA 47:663-685); for a queue limited to a code or a
     repository these are the issues of that code or repository, so give the records on them alone.
+    For the ``whole`` run such queues draw nothing.
     A share is that sum divided by the number of those issues; dividing by the sum of
     ``1 / probability`` instead is biased with few answers (a share of .40 came out at .43 with 15
     of 60 issues by their clocks, where the sum over 60 was right). All this holds where the rater
     stopped for a reason that does not lie in the answers: after a number of issues, or for lack of
     time.
     """
+    certain, drawn = reached(records, whole=whole)
+    return dict.fromkeys(certain, 1.0) | drawn
+
+
+def reached(
+    records: Iterable[Drawn], *, whole: bool = False
+) -> tuple[frozenset[str], dict[str, float]]:
+    """The two parts of :func:`inclusion`: what was met before the stint, and what it drew."""
     met = ((r.issue_id, Draw(r.queue, r.chance, r.weight)) for r in records)
     parts = stints(met)
-    drawn = [at for at, (queue, _) in enumerate(parts) if kind_of(queue)]
+    drawn = [
+        at
+        for at, (queue, _) in enumerate(parts)
+        if kind_of(queue) and not (whole and limited(queue))
+    ]
     if not drawn:
-        return {}
+        return frozenset(), {}
     longest = max(drawn, key=lambda at: (len(parts[at][1]), at))
-    before = {issue_id: 1.0 for _, part in parts[:longest] for issue_id in part}
-    return before | _within(*parts[longest])
+    before = frozenset(issue_id for _, part in parts[:longest] for issue_id in part)
+    return before, _within(*parts[longest])
 
 
 def _within(queue: str, part: Mapping[str, Draw]) -> dict[str, float]:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from coder.durations import days, kruskal
-from coder.records import Issue
+from coder.durations import closed_for_inactivity, days, kruskal
+from coder.records import Comment, Issue
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -37,13 +37,56 @@ def test_a_worked_example():
     ]  # fmt: skip
 
 
+def said(bot, body, after=None):
+    at = None if after is None else START + timedelta(days=after)
+    return Comment(author="x", bot=bot, body=body, created_at=at)
+
+
+WARNING = "This issue is stale because it has been open 30 days with no activity."
+CLOSED = (
+    "This issue was closed because it has been inactive for 14 days since being marked as stale."
+)
+
+
+@pytest.mark.parametrize(
+    ("comments", "labels", "stale"),
+    [
+        ((), (), False),
+        ((), ("Stale",), True),
+        ((), ("lifecycle/rotten", "bug"), True),
+        ((), ("stale-cache", "not stale at all", "interactive"), False),
+        ((said(True, WARNING, 5), said(True, CLOSED, 10)), (), True),
+        ((said(True, CLOSED, 10.001),), (), True),
+        ((said(True, WARNING, 5), said(False, "Still there!", 6)), (), False),
+        ((said(True, WARNING, 5), said(False, "Still there!", 6)), ("stale",), False),
+        ((said(False, "Is this stale?", 5),), (), False),
+        ((said(True, "Coverage went up.", 5),), (), False),
+        ((said(True, WARNING), said(False, "Reopen please", 20)), (), True),
+        ((said(False, "Fixed.", 9), said(True, "Closing due to lack of response.", 10)), (), True),
+    ],
+)
+def test_an_issue_a_bot_closed_for_inactivity_was_not_resolved(comments, labels, stale):
+    one = issue("a", 10).model_copy(update={"comments": comments, "labels": labels})
+    assert closed_for_inactivity(one) is stale
+    assert not closed_for_inactivity(one.model_copy(update={"closed_at": None}))
+
+
+def test_what_a_bot_closed_is_censored():
+    issues = [issue(f"a{n}", n) for n in range(6)] + [issue(f"b{n}", n + 3) for n in range(6)]
+    answers = {i.id: (i.id[0],) for i in issues}
+    stale = [issue(f"b9{n}", 100).model_copy(update={"labels": ("stale",)}) for n in range(9)]
+    found = kruskal([*issues, *stale], answers | {i.id: ("b",) for i in stale}, "ab")
+    assert (found.n, found.stale) == (12, 9)
+    assert found.p_value == kruskal(issues, answers, "ab").p_value
+
+
 def test_what_cannot_be_tested_is_counted():
     issues = [issue(f"a{n}", n) for n in range(6)] + [issue(f"b{n}", n + 3) for n in range(6)]
     issues += [issue("open", None), Issue(id="undated"), issue("two", 1), issue("rare", 1)]
     issues += [issue("none", 1), issue("unanswered", 1)]
-    said = {i.id: (i.id[0],) for i in issues if i.id[1:].isdigit()}
-    said |= {"open": ("a",), "undated": ("a",), "two": ("a", "b"), "rare": ("c",), "none": ()}
-    found = kruskal(issues, said, "abc")
+    answers = {i.id: (i.id[0],) for i in issues if i.id[1:].isdigit()}
+    answers |= {"open": ("a",), "undated": ("a",), "two": ("a", "b"), "rare": ("c",), "none": ()}
+    found = kruskal(issues, answers, "abc")
     assert (found.n, found.open, found.undated, found.several, found.rare) == (12, 1, 1, 1, 1)
     assert found.p_value is not None
 

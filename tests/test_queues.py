@@ -8,7 +8,7 @@ import pytest
 from support.runs import make_issue, make_proposal, make_run
 
 from coder.errors import UsageError
-from coder.queues import Only, Order, novelty_file
+from coder.queues import Only, Order, Pile, Queue, novelty_file
 from coder.records import Action, Decision, Label, ScoredCode, Status
 from coder.review import ReviewSession
 from coder.store import Run
@@ -102,6 +102,35 @@ def test_a_queue_is_limited_to_a_code_or_a_repository_and_says_so(
 def test_a_queue_without_issues_is_a_mistake_and_says_which(tmp_path: Path, only: Only) -> None:
     with pytest.raises(UsageError, match="no issue"):
         session_of(mixed(tmp_path), only=only)
+
+
+def test_by_code_brings_each_category_about_as_often(tmp_path: Path) -> None:
+    """Ten Green among thirty Sour: as many of either among the first."""
+    issues = [make_issue(n) for n in range(1, 41)]
+    proposals = [
+        make_proposal(i, codes=(ScoredCode(code="looks.green" if n < 10 else "taste.sour"),))
+        for n, i in enumerate(issues)
+    ]
+    green = 0
+    for seed in range(60):
+        run = make_run(tmp_path / str(seed), issues, proposals)
+        run.manifest = run.manifest.model_copy(update={"seed": seed})
+        queue = Queue(run, "ann", Pile(run), {}, Order.BY_CODE, Only(), None)
+        green += sum(int(e.issue_id[1:]) <= 10 for e in queue.entries[:6])
+    # 180 of 360 but for what is used up; by a shuffle it were 90.
+    assert 140 < green < 200
+    assert queue.draw("i1").weight == 1.0
+    assert queue.draw("i40").weight == pytest.approx(1 / 3)
+
+
+def test_by_code_says_how_it_drew_and_counts_no_answer_as_a_code(tmp_path: Path) -> None:
+    run = mixed(tmp_path)
+    session = session_of(run, order=Order.BY_CODE)
+    shown(session)
+    weights = {d.issue_id: d.weight for d in told(run)}
+    # Three of taste; one each of looks, of none and of no answer.
+    assert {d.queue for d in told(run)} == {"by-code"}
+    assert [weights[f"i{n}"] for n in range(1, 7)] == [pytest.approx(1 / 3)] * 3 + [1.0] * 3
 
 
 def test_what_was_met_in_another_queue_is_not_drawn_again(tmp_path: Path) -> None:

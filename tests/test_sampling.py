@@ -53,14 +53,20 @@ class Review:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Pile]:
-    """Issue n is proposed with confidence n / (N + 1); the first half is Bland, the other Sour."""
+    """Issue n is proposed with confidence n / (N + 1); the first half is Bland, the other Sour, but
+    for every tenth, which is Green."""
     issues = [make_issue(n) for n in range(1, N + 1)]
     proposals = [
         make_proposal(
             issue,
             codes=(
                 ScoredCode(
-                    code="taste.bland" if n <= N / 2 else "taste.sour", confidence=n / (N + 1)
+                    code="looks.green"
+                    if n % 10 == 0
+                    else "taste.bland"
+                    if n <= N / 2
+                    else "taste.sour",
+                    confidence=n / (N + 1),
                 ),
             ),
         )
@@ -97,6 +103,9 @@ TRUTH = sum(wrong(f"i{n}") for n in range(1, N + 1))
         [(Order.UNCERTAIN, 12)],
         [(Order.UNCERTAIN, 3)],
         [(Order.UNCERTAIN, 6), (Order.UNCERTAIN, 6)],
+        [(Order.BY_CODE, 12)],
+        [(Order.UNCERTAIN, 6), (Order.BY_CODE, 12)],
+        [(Order.BY_CODE, 8), (Order.RANDOM, 12)],
         [(Order.FILE, 5), (Order.RANDOM, 12)],
         [(Order.UNCERTAIN, 8), (Order.RANDOM, 12)],
         [(Order.RANDOM, 8), (Order.UNCERTAIN, 12)],
@@ -182,6 +191,7 @@ def test_two_sessions_in_one_queue_are_one_draw(made) -> None:
     ("queue", "share"),
     [
         ("random", 1.0),
+        ("by-code codebook=2 repo=a/b", 1.0),
         ("uncertain calibration=2 part=0.45#3 code=taste.sour repo=a b/c", 0.45),
         ("random part=0.3", 0.3),
         ("random flagged=me", None),

@@ -26,7 +26,7 @@ CODES = 12
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...")
 @click.option(
     "-o", "--output", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
-    help="Where the files go; by default the first run's report folder.",
+    help="Where the files go; by default a folder of their own in the first run's report.",
 )  # fmt: skip
 def command(runs: tuple[str, ...], output: Path | None) -> None:
     """Compare the models of runs on the same issues.
@@ -34,7 +34,7 @@ def command(runs: tuple[str, ...], output: Path | None) -> None:
     Each pair: how far they agree, who agrees better with blind labels, and the issues that flipped.
     Writes compare.md, compare.json and flips.csv.
     """
-    from coder.cli.tables import open_runs, wrote
+    from coder.cli.tables import folder_of, open_runs, wrote
     from coder.compare import compare, write_comparison
     from coder.study import Study
 
@@ -42,7 +42,7 @@ def command(runs: tuple[str, ...], output: Path | None) -> None:
     opened, prices = open_runs(study, runs)
     settings = study.settings
     found = compare(opened, prices=prices, draws=settings.report.draws, seed=settings.seed)
-    files = write_comparison(found, output or opened[0].path / "report")
+    files = write_comparison(found, output or folder_of(opened))
     _show(found)
     wrote(files)
 

@@ -109,8 +109,8 @@ def _journal(run: Run, file: str) -> Iterator[tuple[int, Line]]:
 
 
 def _words(record: Line, book: Codebook) -> tuple[str, set[str]]:
-    from coder.records import NONE_CODE, Decision, Proposal
-    from coder.report.wording import number
+    from coder.records import NONE_CODE, Decision, Label, Proposal
+    from coder.report.wording import MODES, number
 
     if isinstance(record, Proposal):
         codes = {scored.code for scored in record.codes}
@@ -123,7 +123,10 @@ def _words(record: Line, book: Codebook) -> tuple[str, set[str]]:
         codes = set(record.codes)
         said = "; ".join(_path(code, book) for code in record.codes)
     if isinstance(record, Decision):
-        said = f"{record.action.value}{': ' if said else ''}{said}"
+        when = MODES[record.mode]
+        said = f"{when}, {record.action.value}{': ' if said else ''}{said}"
+    elif isinstance(record, Label):
+        said = f"blind: {said or 'no code fits'}"
     return said or "no code fits", codes or {NONE_CODE}
 
 

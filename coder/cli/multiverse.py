@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...")
 @click.option(
     "-o", "--output", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
-    help="Where the files go; by default the first run's report folder.",
+    help="Where the files go; by default a folder of their own in the first run's report.",
 )  # fmt: skip
 def command(runs: tuple[str, ...], output: Path | None) -> None:
     """Tell which conclusions hang on the settings of runs.
@@ -29,14 +29,14 @@ def command(runs: tuple[str, ...], output: Path | None) -> None:
     category, the order of all, and whether days to resolution differ between them. Writes
     multiverse.md and multiverse.json.
     """
-    from coder.cli.tables import open_runs, wrote
+    from coder.cli.tables import folder_of, open_runs, wrote
     from coder.compare import multiverse, write_multiverse
     from coder.study import Study
 
     study = Study.open()
     opened, prices = open_runs(study, runs)
     found = multiverse(opened, prices=prices)
-    files = write_multiverse(found, output or opened[0].path / "report")
+    files = write_multiverse(found, output or folder_of(opened))
     _show(found)
     wrote(files)
 
@@ -77,13 +77,13 @@ def _runs(found: Multiverse, letter: Mapping[str, str]) -> Table:
 
     shown = table(
         f"{found.shared:,} issues in all runs; days to resolution by Kruskal-Wallis",
-        "run", "answered", "no code", "closed", "open", "H", "p", "epsilon²",
+        "run", "answered", "no code", "closed", "open", "stale", "H", "p", "epsilon²",
     )  # fmt: skip
     for universe in found.universes:
         time = universe.time
         shown.add_row(
             f"{letter[universe.run]} {safe(universe.run)}", f"{universe.answered:,}",
-            f"{universe.none:,}", f"{time.n:,}", f"{time.open:,}",
+            f"{universe.none:,}", f"{time.n:,}", f"{time.open:,}", f"{time.stale:,}",
             "–" if time.h is None else f"{time.h:.1f}", p_value(time.p_value),
             number(time.epsilon_squared),
         )  # fmt: skip

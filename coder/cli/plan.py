@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from coder.records import Codebook
     from coder.report.plan import Planned, PlannedFigure
 
+BY_MODEL = "by what the model says"
 _WAYS = {
     "random, labels alone": "random",
     "random, with the model's counts": "with model",
-    "by what the model says": "by model",
+    BY_MODEL: "by model",
 }
 
 
@@ -50,11 +51,20 @@ def command(name: str, width: float) -> None:
         )
     else:
         _show(found, run.codebook)
-    console.print(f"Next: {safe(_next(name, found.rater))}", soft_wrap=True)
+    for line in _next(name, found):
+        console.print(safe(line), soft_wrap=True)
 
 
-def _next(name: str, rater: str) -> str:
-    return f"coder review {name} --rater {rater or 'YOU'} --order random --blind"
+def _next(name: str, found: Planned) -> Iterator[str]:
+    from coder.report.plan import cheapest
+
+    review = f"coder review {name} --rater {found.rater or 'YOU'}"
+    categories = [figure for figure in found.figures if figure.level == "category"]
+    if found.labels and cheapest(categories) == BY_MODEL:
+        yield f"Next, for kappa: {review} --order random --blind"
+        yield f"Next, for shares alone: {review} --order by-code --blind"
+    else:
+        yield f"Next: {review} --order random --blind"
 
 
 def _show(found: Planned, book: Codebook) -> None:
@@ -119,13 +129,13 @@ def _sentences(figures: Sequence[PlannedFigure], found: Planned) -> Iterator[str
     ways = by_sampling([one for one in figures if one.figure == "prevalence"])
     if not ways:
         return
-    cheapest = min(ways, key=lambda way: ways[way])
-    more = max(0, ways[cheapest] - found.labels)
-    if ways[cheapest] >= found.issues and more:
+    least = min(ways, key=lambda way: ways[way])
+    more = max(0, ways[least] - found.labels)
+    if ways[least] >= found.issues and more:
         yield f"Every share: {more:,} more, which is every issue."
     elif more:
         others = "; ".join(f"{way}: {max(0, n - found.labels):,}" for way, n in ways.items())
-        yield f"Every share: cheapest is {cheapest}, {more:,} more ({others})."
+        yield f"Every share: cheapest is {least}, {more:,} more ({others})."
     else:
         yield "Every share is as exact as that already."
 
@@ -142,6 +152,7 @@ def _notes(found: Planned) -> Iterator[str]:
     yield (
         "with model: random labels correct the model's counts; by model: as many issues as is best "
         "are drawn among those the model gives the code and among the others, for one code at a "
-        "time, which no review queue does yet. Kappa needs a random sample. Widths shrink with the "
+        "time; --order by-code draws every category alike, which comes near it for rare ones and "
+        "takes more labels for frequent ones. Kappa needs a random sample. Widths shrink with the "
         "square root of the labels: ask again when half of them are there."
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from coder.cli.report_findings import show_findings
-from coder.cli.report_table import plain_table
+from coder.cli.tables import short, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -93,7 +93,7 @@ def show(report: Report) -> None:
         for pair in blind:
             if pair.mean_jaccard is not None:
                 jaccard = f"Mean Jaccard of {wording.title(pair)}: "
-                console.print(safe(jaccard) + _figure(pair.mean_jaccard) + " (alpha is MASI)")
+                console.print(safe(jaccard) + short(pair.mean_jaccard) + " (alpha is MASI)")
         for line in sentences.baseline_notes(report):
             console.print(safe(line))
         _notes(wording.notes(report, (pair for pair in blind if pair.n)))
@@ -152,7 +152,7 @@ def _coverage(report: Report) -> str:
         if r.not_in_run:
             left.append(f"{wording.plural(r.not_in_run, 'label')} of issues not in this run")
         if r.decisions:
-            left.append(wording.plural(r.decisions, "assisted decision"))
+            left.append(wording.decisions(r.by_mode))
         lines.append(f"{r.rater}: {'; '.join(left)}.")
     lines += sentences.warnings(report)
     return safe("\n".join(lines))
@@ -164,7 +164,7 @@ def _agreement(
     from coder.cli.terminal import safe
     from coder.report import wording
 
-    table = plain_table(
+    shown = table(
         title, "pair", "n", "agree", "base",
         "kappa", "alpha", "AC1",
     )  # fmt: skip
@@ -172,45 +172,49 @@ def _agreement(
     for pair in sorted(pairs, key=lambda p: p.level):
         if pair.level != level:
             level = pair.level
-            table.add_row(f"[dim]by {names.level(pair.level)}[/]")
+            shown.add_row(f"[dim]by {names.level(pair.level)}[/]")
         percent = pair.percent_agreement.value
         # One for the row: with one at each figure the table would not fit into 80 columns.
         dagger = "†" if any(e.note for _, e in wording.coefficients(pair)) else ""
-        table.add_row(
+        shown.add_row(
             safe(
                 f"{pair.left}, {pair.right}{dagger}" + (" intra-rater" if pair.intra_rater else "")
             ),
             f"{pair.n:,}",
             "–" if percent is None else f"{percent:.0%}",
             "–" if pair.majority_agreement is None else f"{pair.majority_agreement.value:.0%}",
-            *(_figure(e) for e in (pair.cohen_kappa, pair.krippendorff_alpha, pair.gwet_ac1)),
+            *(short(e) for e in (pair.cohen_kappa, pair.krippendorff_alpha, pair.gwet_ac1)),
         )
-    return table
+    return shown
 
 
 def _left_out(pairs: Sequence[Pair]) -> Iterator[str]:
     from coder.cli.terminal import safe
     from coder.report import wording
 
-    for pair in pairs:
-        if pair.level == "category" and pair.excluded:
-            who = wording.title(pair)
-            yield safe(f"Left out of {who}: {wording.reasons(pair.excluded)}.")
+    shown = [pair for pair in pairs if pair.level == "category"]
+    whose: dict[str, list[str]] = {}
+    for pair in shown:
+        if pair.excluded:
+            whose.setdefault(wording.reasons(pair.excluded), []).append(wording.title(pair))
+    for reasons, titles in whose.items():
+        every = len(titles) == len(shown) > 1
+        yield safe(f"Left out of {'every pair' if every else '; '.join(titles)}: {reasons}.")
 
 
 def _acceptance(report: Report) -> Table:
     from coder.cli.terminal import safe
     from coder.report import wording
 
-    table = plain_table(
+    shown = table(
         "Acceptance of proposals (assisted: not agreement)",
         "rater", "accept", "correct", "reject", "skip", "flag", "accepted",
     )  # fmt: skip
     for a in report.acceptance:
         counts = (a.accept, a.correct, a.reject, a.skip, a.flag)
         who = safe(wording.accepter(a))
-        table.add_row(who, *(f"{n:,}" for n in counts), _marked(a.acceptance))
-    return table
+        shown.add_row(who, *(f"{n:,}" for n in counts), _marked(a.acceptance))
+    return shown
 
 
 def _per_code(pair: Pair, names: Names) -> Table:
@@ -218,14 +222,14 @@ def _per_code(pair: Pair, names: Names) -> Table:
     from coder.report import wording
 
     level = names.level(pair.level)
-    table = plain_table(
+    shown = table(
         f"{level.capitalize()} by {level}: model against {safe(pair.right)}, n = {pair.n:,}",
         level, "model", safe(pair.right), "precision", "recall",
         "kappa" if pair.sets else "F1",
     )  # fmt: skip
     for code in pair.per_code:
         if code.support_left or code.support_right:
-            table.add_row(
+            shown.add_row(
                 safe(names.name(code.code)),
                 f"{code.support_left:,}",
                 f"{code.support_right:,}",
@@ -233,7 +237,7 @@ def _per_code(pair: Pair, names: Names) -> Table:
                 wording.number(code.recall.value),
                 _marked(code.cohen_kappa if pair.sets else code.f1),
             )
-    return table
+    return shown
 
 
 def _confusions(pair: Pair, names: Names) -> Iterator[str]:
@@ -247,14 +251,5 @@ def _confusions(pair: Pair, names: Names) -> Iterator[str]:
         )
 
 
-def _figure(estimate: Estimate) -> str:
-    from coder.cli.terminal import safe
-    from coder.report import wording
-
-    # Three of these and two names have to fit into 80 columns.
-    interval = wording.interval(estimate).replace(", ", ",").replace("1.00", "1")
-    return safe(f"{wording.number(estimate.value)} {interval}".strip())
-
-
 def _marked(estimate: Estimate) -> str:
-    return _figure(estimate) + ("†" if estimate.note else "")
+    return short(estimate) + ("†" if estimate.note else "")

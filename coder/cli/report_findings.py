@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coder.cli.report_table import plain_table
+from coder.cli.tables import table
 
 if TYPE_CHECKING:
     from coder.report import Report
@@ -32,7 +32,7 @@ def _counts(report: Report, found: Corrected) -> None:
 
     names = wording.Names(report)
     level = names.level(found.level)
-    shares = plain_table("Share of all issues", level, "model", "labels", "corrected")
+    shares = table("Share of all issues", level, "model", "labels", "corrected")
     for share in conclusions.shown(found):
         alone = share.labels.value
         shares.add_row(

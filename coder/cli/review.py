@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from coder.store import Run
     from coder.study import Study
 
-_ORDERS = ("random", "uncertain", "disagreement", "novel", "file")
+_ORDERS = ("random", "uncertain", "by-code", "disagreement", "novel", "file")
 
 
 @click.command("review")
@@ -26,7 +26,7 @@ _ORDERS = ("random", "uncertain", "disagreement", "novel", "file")
     type=click.Choice(_ORDERS),
     default="random",
     show_default=True,
-    help="Which issues first; random and uncertain allow estimates about the others.",
+    help="Which issues first; the first three allow estimates about the others.",
 )
 @click.option("--against", metavar="RUN", help="The other run, for --order disagreement.")
 @click.option("--code", metavar="CODE", help="Only issues the model gave this code or category.")

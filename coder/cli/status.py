@@ -48,11 +48,12 @@ def command(name: str) -> None:
 
 
 def _done(raters: tuple[RaterStatus, ...]) -> Table:
-    columns = ("Blind", "Assisted", "Flagged", "Skipped", "Memos", "Changes", "Stale")
+    columns = ("Blind", "After it", "Assisted", "Flagged", "Skipped", "Memos", "Changes", "Stale")
     table = _table(("Rater", *columns))
     for one in raters:
         counts = (
-            one.blind, one.assisted, one.flagged, one.skipped, one.memos, one.changes, one.stale,
+            one.blind, one.revised, one.assisted, one.flagged, one.skipped, one.memos, one.changes,
+            one.stale,
         )  # fmt: skip
         _row(table, one.rater, *(f"{count:,}" for count in counts))
     return table
@@ -76,7 +77,7 @@ def _agreement(pairs: tuple[PairStatus, ...]) -> Table:
         share = pair.percent_agreement.value
         _row(
             table,
-            f"{pair.left} and {pair.right}",
+            f"{pair.left} and {pair.right}" + (" (intra-rater)" if pair.intra_rater else ""),
             f"{pair.n:,}",
             "-" if share is None else f"{share:.0%}",
             _figure(pair.cohen_kappa),

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from coder.store import Run
     from coder.study import Study
 
+LONGEST = 150
+"""Of the other runs' names in a folder's name; file systems allow 255 bytes."""
+
 
 def table(title: str, first: str, *rest: str) -> Table:
     """A plain table: the first column may wrap, the others are right-aligned figures."""
@@ -55,6 +58,17 @@ def open_runs(study: Study, names: Sequence[str]) -> tuple[list[Run], dict[str, 
         for run in runs
     }
     return runs, prices
+
+
+def folder_of(runs: Sequence[Run]) -> Path:
+    """Where the files about several runs go: a folder of their own in the first one's report."""
+    from coder.records import content_hash
+
+    # No run's name holds a plus sign.
+    others = "+".join(run.name for run in runs[1:])
+    if len(others) > LONGEST:
+        others = f"{others[:LONGEST]}-{content_hash('runs.v1', others)[:12]}"
+    return runs[0].path / "report" / f"with-{others}"
 
 
 def wrote(files: Sequence[Path]) -> None:

@@ -19,17 +19,18 @@ from coder.compare.model import (
     Universe,
 )
 from coder.compare.pairs import NO_PRICES
-from coder.compare.taken import Labels, Taken, member, pooled, shared, take
+from coder.compare.taken import Labels, Taken, first_passes, member, pooled, shared, take
 from coder.compare.words import SIGNIFICANT
 from coder.durations import kruskal
 from coder.proposers.prices import Price
-from coder.records import NONE_CODE, canonical_json, content_hash
+from coder.records import canonical_json, content_hash
 from coder.report.build import summary
 from coder.report.corrected import corrected
 from coder.report.levels import Levels
 from coder.report.model import Why
-from coder.report.sides import Codes
+from coder.report.sides import Codes, proposed
 from coder.store import Run
+from coder.versions import Versions
 
 DIFFERENT, ALIKE = "differs", "no difference shown"
 _FOLLOWS = {"systems", "labels_per_code", "labels_unused", "calibrated", "tokens_counted_by"}
@@ -64,7 +65,7 @@ def multiverse(
 
 def _labels(taken: Sequence[Taken], issues: Sequence[str]) -> tuple[str, Labels | None]:
     """The rater with most labels that hold for all runs, the first by name on a tie."""
-    names = sorted({name for one in taken for name in one.people})
+    names = first_passes(taken)
     found = {name: pooled(name, taken, issues, taken) for name in names}
     best = max(found, key=lambda name: len(found[name].answers), default="")
     if not best or not found[best].answers:
@@ -77,14 +78,14 @@ def _universe(
 ) -> Universe:
     levels = Levels(one.run.codebook)
     # Leaked answers too: this is what the model says, not how well.
+    versions = Versions(one.run)
     said = {
-        i: levels.at("category", tuple(scored.code for scored in one.proposals[i].codes))
+        i: levels.at("category", codes)
         for i in issues
         if i in one.proposals
         and one.proposals[i].status.answered
-        and one.model.left_out.get(i) is not Why.OFF_CODEBOOK
+        and not isinstance(codes := proposed(one.proposals[i], versions), Why)
     }
-    said = {i: tuple(code for code in codes if code != NONE_CODE) for i, codes in said.items()}
     counts = Counter(code for codes in said.values() for code in codes)
     shares = _corrected(one, levels, issues, said, rater, labels, taken) if labels else {}
     return Universe(

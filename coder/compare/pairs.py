@@ -17,7 +17,7 @@ from coder.compare.model import (
     Models,
     RunPair,
 )
-from coder.compare.taken import Labels, Taken, learnt, member, pooled, shared, take
+from coder.compare.taken import Labels, Taken, first_passes, learnt, member, pooled, shared, take
 from coder.proposers.prices import Price
 from coder.records import NONE_CODE
 from coder.report.build import summary
@@ -71,7 +71,7 @@ class _Pair:
         inside = set(self.issues)
         self.ours = {i: c for i, c in left.model.answers.items() if i in inside}
         self.theirs = {i: c for i, c in right.model.answers.items() if i in inside}
-        names = sorted({*left.people, *right.people})
+        names = [n for n in first_passes(every) if n in left.people or n in right.people]
         found = {name: pooled(name, (left, right), self.issues, every) for name in names}
         self.labels = {name: labels for name, labels in found.items() if labels.from_runs}
 

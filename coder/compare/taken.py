@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from coder.compare.model import Member
 from coder.errors import UsageError
+from coder.passes import people, person
 from coder.proposers.prices import Price
-from coder.records import Codebook, Decision, Proposal
+from coder.records import Codebook, Decision, Mode, Proposal
 from coder.report.model import Why
 from coder.report.sides import Codes, Rater, Side, model_side, own_answer, raters
 from coder.report.spending import spending
@@ -20,7 +21,7 @@ from coder.store import Run
 
 @dataclass(frozen=True)
 class Taken:
-    """One run, read. ``seen`` is when each rater was first shown a suggestion, by issue."""
+    """One run, read. ``seen`` is when each person was first shown a suggestion, by issue."""
 
     run: Run
     proposals: Mapping[str, Proposal]
@@ -108,7 +109,7 @@ def pooled(
         if not found:
             continue
         since = min(at for at, _ in found)
-        shown = (one.seen.get(rater, {}).get(issue_id) for one in every)
+        shown = (one.seen.get(person(rater), {}).get(issue_id) for one in every)
         if len({frozenset(codes) for _, codes in found}) > 1:
             differing += 1
         elif any(at is not None and at < since for at in shown):
@@ -116,6 +117,12 @@ def pooled(
         else:
             answers[issue_id] = found[0][1]
     return Labels(answers, tuple(one.name for one in holders), differing, swayed)
+
+
+def first_passes(taken: Sequence[Taken]) -> list[str]:
+    """Everybody in any of the runs, by the name of their first pass: a second one, of issues the
+    person knows, is nobody's measure."""
+    return people(name for one in taken for name in one.people)
 
 
 def learnt(one: Taken, labels: Mapping[str, Codes]) -> int:
@@ -133,22 +140,25 @@ def _taken(run: Run) -> Taken:
     for proposal in run.proposals:
         by_id[proposal.id] = latest[proposal.issue_id] = proposal
     proposals = {i: latest[i] for i in run.issues if i in latest}
-    people = {rater.name: rater for rater in raters(run, by_id)}
+    found = {rater.name: rater for rater in raters(run, by_id)}
     return Taken(
         run,
         proposals,
         model_side(run, proposals),
-        people,
-        {r: _seen(person) for r, person in people.items()},
+        found,
+        _seen(found.values()),
     )
 
 
-def _seen(rater: Rater) -> dict[str, datetime]:
-    """Decisions that were taken back count too: what has been seen stays seen."""
-    found: dict[str, datetime] = {}
-    for decision in rater.log:
-        if isinstance(decision, Decision) and decision.seen:
-            found[decision.issue_id] = min(decision.at, found.get(decision.issue_id, decision.at))
+def _seen(raters: Iterable[Rater]) -> dict[str, dict[str, datetime]]:
+    """Decisions that were taken back count too: what has been seen stays seen, by every pass of a
+    person. After a blind label of a review the suggestion comes at once."""
+    found: dict[str, dict[str, datetime]] = {}
+    for rater in raters:
+        theirs = found.setdefault(person(rater.name), {})
+        for record in rater.log:
+            if record.seen if isinstance(record, Decision) else record.mode is Mode.BLIND_FIRST:
+                theirs[record.issue_id] = min(record.at, theirs.get(record.issue_id, record.at))
     return found
 
 

@@ -244,19 +244,19 @@ def _times(found: Multiverse) -> str:
     for universe in found.universes:
         time = universe.time
         rows.append((
-            text(universe.run), f"{time.n:,}", f"{time.open:,}",
+            text(universe.run), f"{time.n:,}", f"{time.open:,}", f"{time.stale:,}",
             "–" if time.h is None else f"{time.h:.1f}", p_value(time.p_value),
             number(time.epsilon_squared), f"{time.rare:,}", f"{time.several:,}",
             f"{time.undated:,}", text(time.note),
         ))  # fmt: skip
     return (
         _table(
-            ("run", "closed", "still open", "H", "p", "epsilon²", "rare codes", "several codes",
-             "undated", "note"),
+            ("run", "closed", "still open", "closed as stale", "H", "p", "epsilon²", "rare codes",
+             "several codes", "undated", "note"),
             rows,
         )
-        + "\n\nKruskal-Wallis on days from opening to closing; open issues are censored and left "
-        "out, which can hide a difference or make one."
+        + "\n\nKruskal-Wallis on days from opening to closing; open issues and those a bot closed "
+        "for inactivity are censored and left out, which can hide a difference or make one."
     )  # fmt: skip
 
 

@@ -54,7 +54,7 @@ def acceptance(
     """
     aside = {
         i: why
-        for i, why in rater.assisted.left_out.items()
+        for i, why in rater.decided.left_out.items()
         if i in rater.decisions and why not in (Why.SKIPPED, Why.FLAGGED)
     }
     standing = {i: d.action for i, d in rater.decisions.items() if i not in aside}

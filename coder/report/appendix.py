@@ -17,6 +17,7 @@ from coder.report.methods import (
 )
 from coder.report.model import Report
 from coder.report.sentences import headline, headline_sentence, sample
+from coder.report.texletters import DEFINED
 from coder.report.wording import describe_model, figure, plural, title
 
 _HASH = re.compile(r"[0-9a-f]{16}(?=[0-9a-f])")
@@ -32,19 +33,19 @@ def appendix_markdown(report: Report, log: Logged) -> str:
 
 
 def appendix_latex(report: Report, log: Logged) -> str:
-    """``appendix.tex``: the same, with the rules of the booktabs package."""
+    """``appendix.tex``: the same, as lists, which go on over pages and columns."""
     lines = [
         f"% Methods appendix of run {one_line(report.run.name)}, made by coder report --appendix.",
-        "% In the preamble: \\usepackage{booktabs}",
+        r"% In the preamble, for pdfLaTeX: \usepackage[T1]{fontenc}",
+        DEFINED,
         "",
         _tex(paragraph(report, log)),
     ]
     for topic in topics(report, log):
-        rows = [f"  {_tex(what)} & {_tex(said)} \\\\" for what, said in topic.entries]
+        rows = [rf"  \item[{{{_tex(what)}}}] {_tex(said)}" for what, said in topic.entries]
         lines += [
-            "", rf"\paragraph{{{_tex(topic.name)}}}", "", r"\noindent",
-            r"\begin{tabular}{@{}p{.27\linewidth}p{.68\linewidth}@{}}", r"  \toprule", *rows,
-            r"  \bottomrule", r"\end{tabular}",
+            "", rf"\paragraph{{{_tex(topic.name)}}}", r"{\sloppy", r"\begin{description}", *rows,
+            r"\end{description}}",
         ]  # fmt: skip
     return "\n".join(lines) + "\n"
 

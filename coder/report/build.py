@@ -11,6 +11,7 @@ from coder.agreement import agree, agree_many
 from coder.agreement.intervals import LEVEL
 from coder.confidence import calibrated, calibrations
 from coder.injection import suspicious
+from coder.passes import people, same_person
 from coder.proposers.prices import Price
 from coder.records import (
     NONE_CODE,
@@ -18,6 +19,7 @@ from coder.records import (
     Codebook,
     Decision,
     Issue,
+    Mode,
     Proposal,
     ScoredCode,
     Status,
@@ -47,7 +49,6 @@ from coder.report.model import (
     Together,
     Why,
 )
-from coder.report.passes import people, same_person
 from coder.report.resolved import resolve
 from coder.report.sides import (
     Codes,
@@ -63,6 +64,9 @@ from coder.report.spending import spending
 from coder.report.trace import PROPOSALS, trace
 from coder.store import Run
 from coder.versions import Versions
+
+SHOWN: dict[Kind, Mode] = {"assisted": Mode.ASSISTED, "revised": Mode.BLIND_FIRST}
+"""The kinds of answers given after a suggestion was shown, by the mode of their decisions."""
 
 EXCERPT = 600
 """How many characters of an issue's text a disagreement shows."""
@@ -170,7 +174,9 @@ class _Builder:
         blind = [r.blind for r in self.raters if r.labels]
         sides: list[tuple[Side, Side, Kind]] = [(self.model, side, "blind") for side in blind]
         sides += [(left, right, "blind") for left, right in combinations(blind, 2)]
-        sides += [(self.shown[r.name], r.assisted, "assisted") for r in self.raters if r.decisions]
+        for kind, mode in SHOWN.items():
+            decided = [(r, r.after(mode)) for r in self.raters if _any(r.decisions, mode)]
+            sides += [(self.shown[r.name], side, kind) for r, side in decided]
         if self.resolution.adjudicated:
             sides += [(side, self.resolution.side, "resolved") for side in (self.model, *blind)]
         for left, right, kind in sides:
@@ -208,7 +214,7 @@ class _Builder:
             kind=kind,
             level=level,
             intra_rater=same_person(left.name, right.name),
-            majority_agreement=_majority(theirs.values()) if kind != "assisted" else None,
+            majority_agreement=_majority(theirs.values()) if kind not in SHOWN else None,
             subcategory_given_category=self._nested(ours, theirs) if level == "code" else None,
             excluded={why: excluded[why] for why in Why if excluded[why]},
             **{name: getattr(found, name) for name in kept},
@@ -234,7 +240,7 @@ class _Builder:
 
     def _together(self) -> Iterator[Together]:
         blind = {r.name: r.blind for r in self.raters if r.blind.answers}
-        sides = [blind[name] for name in people(blind)]
+        sides = [blind[name] for name in people(blind, (r.name for r in self.raters))]
         if len(sides) < 3:
             return
         for level in self.levels:
@@ -290,6 +296,7 @@ class _Builder:
     def _rater_coverage(self, rater: Rater) -> RaterCoverage:
         inside = sum(issue_id in self.run.issues for issue_id in rater.labels)
         aside = Counter(rater.blind.left_out.values())
+        modes = Counter(decision.mode for decision in rater.decisions.values())
         return RaterCoverage(
             rater=rater.name,
             blind_labels=inside,
@@ -297,6 +304,7 @@ class _Builder:
             set_aside={why: aside[why] for why in Why if aside[why]},
             not_in_run=len(rater.labels) - inside,
             decisions=len(rater.decisions),
+            by_mode={mode: modes[mode] for mode in Mode if modes[mode]},
             shared_with_examples=sum(
                 example.issue.id in rater.labels
                 and own_answer(rater.labels[example.issue.id].codes) == own_answer(example.codes)
@@ -415,16 +423,27 @@ def _judgements(rater: Rater, issue_id: str) -> Iterator[Judgement]:
             memo=label.memo,
         )
     decision = rater.decisions.get(issue_id)
-    memos = [decision.memo] if decision and decision.memo else []
-    memos += rater.notes(issue_id)
-    if decision or memos:
+    notes = rater.notes(issue_id)
+    if decision or notes:
+        memos = [decision.memo] if decision and decision.memo else []
         yield Judgement(
             rater=rater.name,
-            kind="assisted",
+            kind=_kind(decision or notes[-1]),
             action=decision.action if decision else Action.MEMO,
-            codes=rater.assisted.answers.get(issue_id),
-            memo="\n".join(memos),
+            codes=rater.decided.answers.get(issue_id),
+            memo="\n".join((*memos, *(note.memo for note in notes))),
         )
+
+
+def _kind(decision: Decision) -> Kind:
+    """What a decision, or a note, is besides the blind labels."""
+    if not decision.seen:
+        return "blind"
+    return "revised" if decision.mode is Mode.BLIND_FIRST else "assisted"
+
+
+def _any(decisions: Mapping[str, Decision], mode: Mode) -> bool:
+    return any(decision.mode is mode for decision in decisions.values())
 
 
 def _excerpt(issue: Issue) -> str:

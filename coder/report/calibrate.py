@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from coder.agreement import calibration
 from coder.errors import UsageError
+from coder.passes import people
 from coder.records import Calibration, Proposal, Source, content_hash
 from coder.report.sides import Codes, Rater, model_side, raters
 from coder.store import Run
@@ -26,7 +27,8 @@ class Pair:
 def calibrate(run: Run, rater: str | None = None) -> list[Calibration]:
     """A calibration for each source of confidences in ``run``. Writes nothing.
 
-    By default the rater with most labels that can be compared, the first by name on a tie. Compared
+    By default the rater with most labels that can be compared, the first by name on a tie, and
+    nobody's second pass. Compared
     is what the report compares: no leaked proposal, no label of a category alone. Raises
     ``UsageError`` when there is nobody to compare with.
     """
@@ -47,17 +49,19 @@ def calibrate(run: Run, rater: str | None = None) -> list[Calibration]:
 
 
 def _choose(run: Run, rater: str | None, latest: Mapping[str, Proposal]) -> Rater:
-    people = [p for p in raters(run, {p.id: p for p in latest.values()}) if p.blind.answers]
-    if rater is not None:
-        people = [person for person in people if person.name == rater]
-    if not people:
+    known = raters(run, {p.id: p for p in latest.values()})
+    labelled = {person.name: person for person in known if person.blind.answers}
+    names = people(labelled, (person.name for person in known)) if rater is None else [rater]
+    found = [labelled[name] for name in names if name in labelled]
+    if not found:
         who = "nobody" if rater is None else repr(rater)
         verb = "has" if rater is None else "does not have any"
+        again = f"; a second pass counts when it is named: --rater {next(iter(labelled), '')}"
         raise UsageError(
             f"{who} {verb} blind labels that can be compared in run {run.name!r}",
-            "bring them in with: coder label import",
+            "bring them in with: coder label import" + (again if labelled else ""),
         )
-    return max(people, key=lambda person: len(person.blind.answers))
+    return max(found, key=lambda person: len(person.blind.answers))
 
 
 def _fitted(run: Run, rater: str, source: Source, pairs: list[Pair]) -> Calibration:

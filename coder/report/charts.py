@@ -141,15 +141,18 @@ def panels(trends: Iterable[Trend]) -> list[tuple[str, Level, list[Trend]]]:
     return [(*who, list(g)) for who, g in groupby(order, key=lambda t: (t.rater, t.level))]
 
 
+KINDS = ("blind", "assisted", "revised")
+
+
 def trend(found: Sequence[Trend], name: str) -> Markup:
     """One rater's share of answers that are the model's, block after block, by how they answered:
-    dots are blind, squares are after the suggestion was seen."""
+    dots are blind or follow a blind label, squares are with the suggestion on the screen."""
     longest = max(len(t.issue_ids) for t in found)
     frame = _Frame(right=longest)
     parts = [frame.axes("answers so far", "same as the model", _counts(longest))]
     for one in found:
         # Beside each other, so that no interval hides another.
-        done, at = (0 if one.kind == "blind" else longest / 90), []
+        done, at = KINDS.index(one.kind) * longest / 90, []
         for block in one.blocks:
             at.append((done + block.agrees.n / 2, block.agrees))
             done += block.agrees.n
@@ -158,7 +161,7 @@ def trend(found: Sequence[Trend], name: str) -> Markup:
             frame.line([(x, e.value) for x, e in at if e.value is not None], f"curve {css}")
         )
         for x, e in at:
-            mark = frame.dot if css == "blind" else frame.square
+            mark = frame.square if css == "assisted" else frame.dot
             parts.append(frame.interval(x, e, f"whisker {css}"))
             parts.append(mark(x, e.value or 0.0, f"dot {css}"))
     return _chart(parts, name)

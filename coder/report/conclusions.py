@@ -261,9 +261,9 @@ def stand_in(report: Report, found: StandIn) -> list[str]:
 def trend(report: Report, found: Trend) -> str:
     """The first and the last block of a rater's answers."""
     first, last = found.blocks[0].agrees, found.blocks[-1].agrees
-    how = "blind" if found.kind == "blind" else "assisted"
+    how = {"revised": "answers after a blind label"}.get(found.kind, f"{found.kind} answers")
     return (
-        f"{found.rater}'s {how} answers were the model's {Names(report).level(found.level)} in "
+        f"{found.rater}'s {how} were the model's {Names(report).level(found.level)} in "
         f"{percent(first)} of the first {first.n:,} and in {percent(last)} of the last {last.n:,}."
     )
 

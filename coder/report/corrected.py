@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from coder.records import NONE_CODE, Decision, Estimate, Label
 from coder.report.levels import Levels
 from coder.report.model import CodeShare, Corrected, Level
 from coder.report.sides import Codes
-from coder.sampling import inclusion
+from coder.sampling import reached
 
 UNKNOWN = (
     "the log does not say how the labelled issues were chosen: this holds if they are a random "
@@ -88,15 +88,18 @@ def _probabilities(
     others, ``None`` where the log does not tell."""
     if not any(record.queue for record in records):
         return None
-    met = inclusion(records)
-    if not met:
-        return None
-    position = {issue_id: at for at, issue_id in enumerate(issues)}
-    found = np.zeros(len(issues))
-    for issue_id, probability in met.items():
-        if issue_id in position:
-            found[position[issue_id]] = probability
-    # Of the issues met some were labelled blind, by a draw that is the same for all of them.
-    reached = int((found > 0).sum())
-    share = int((labelled & (found > 0)).sum()) / reached if reached else 0.0
-    return found * share
+    certain, drawn = reached(records, whole=True)
+    here = {i for i, has in zip(issues, labelled, strict=True) if has}
+    if here.isdisjoint(drawn):
+        return None  # the labels say nothing about what was not met
+    elsewhere = {r.issue_id for r in records if isinstance(r, Label) and r.mode is None} & here
+    # Of what was met in a review some were labelled blind, by a draw that is the same for all.
+    mets = certain - elsewhere
+    before, share = _share(here, mets), _share(here, drawn.keys())
+    known = dict.fromkeys(mets, before) | {i: p * share for i, p in drawn.items()}
+    known |= dict.fromkeys(elsewhere & certain, 1.0)
+    return np.array([known.get(issue_id, 0.0) for issue_id in issues])
+
+
+def _share(labelled: Set[str], met: Set[str]) -> float:
+    return len(labelled & met) / len(met) if met else 0.0

@@ -9,11 +9,11 @@ from itertools import chain
 
 from coder.agreement import alt_test
 from coder.confidence import Confidence
+from coder.passes import people
 from coder.records import Proposal
 from coder.report.corrected import corrected
 from coder.report.levels import Levels
 from coder.report.model import Corrected, Level, StandIn, Sway, Trend, Trust, Why
-from coder.report.passes import people
 from coder.report.sides import Codes, Rater, Side, proposed
 from coder.report.sway import sway
 from coder.report.trend import trends
@@ -61,7 +61,7 @@ class Findings:
     def _people(self) -> dict[str, Rater]:
         """The first pass of everyone who labelled."""
         labelled = {rater.name: rater for rater in self.raters if rater.blind.answers}
-        return {name: labelled[name] for name in people(labelled)}
+        return {name: labelled[name] for name in people(labelled, (r.name for r in self.raters))}
 
     def corrected(self) -> tuple[Corrected, ...]:
         rater = self._reference

@@ -9,6 +9,7 @@ from itertools import groupby
 from coder.report import conclusions
 from coder.report.model import Pair, Report, StandIn, Trust
 from coder.report.wording import (
+    ANSWERS,
     Names,
     accepter,
     adjudicated,
@@ -279,7 +280,7 @@ def trends(report: Report) -> Grid:
         ("rater", "answers", "level", "from", "until", "n", "the model's"),
         tuple(
             (
-                t.rater, t.kind, names.level(t.level), f"{b.since:%Y-%m-%d %H:%M}",
+                t.rater, ANSWERS[t.kind], names.level(t.level), f"{b.since:%Y-%m-%d %H:%M}",
                 f"{b.until:%Y-%m-%d %H:%M}", f"{b.agrees.n:,}", conclusions.percent(b.agrees),
             )
             for t in report.trends

@@ -55,6 +55,7 @@ def html(report: Report) -> str:
             ],
             resolved=[pair for pair in report.pairs if pair.kind == "resolved"],
             listed=held,
+            plain=listing.plain(held),
             data=Markup(listing.to_json(report, held)),
             further_notes=_further_notes(report, blind),
             accepted_figures=[(wording.accepter(a), "", a.acceptance) for a in report.acceptance],

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+
+from coder.report.texletters import AS_COMMAND, OTHER, OTHER_LETTER
 
 # Controls, line and paragraph separators, bidirectional marks and overrides, lone surrogates. Tabs
 # and newlines stay, and so do the joiners that emoji and many scripts need.
@@ -10,14 +13,8 @@ _OBEYED = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 )
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~#$])")
-_LATEX = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
-    "_": r"\_", "%": r"\%", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''", "`": r"\`{}",
-    "–": "--", "—": "---", "“": "``", "”": "''", "’": "'", "‘": "`", "…": r"\ldots{}",
-    "·": r"\textperiodcentered{}", "×": r"$\times$", "†": r"\dag{}",
-    "κ": r"$\kappa$", "α": r"$\alpha$", "ε": r"$\varepsilon$",
-}  # fmt: skip
+# The escapes hold no control characters: those stand for what is put around a letter.
+_LATEX = {**AS_COMMAND, "\0": "{}", "\1": OTHER + "{", "\2": "}"}
 # Two in a row would become another character; these in front an argument of what ended the row.
 _LIGATURE = re.compile(r"([-',])(?=\1)")
 _ARGUMENT = re.compile(r"^([\[*])")
@@ -45,11 +42,11 @@ def markdown(text: str, limit: int | None = None) -> str:
 def latex(text: str, limit: int | None = None) -> str:
     """One line that LaTeX sets as it is: no command, no comment, no end of a cell or of a row.
 
-    Letters of other scripts stay and need an engine and a font that have them.
+    Letters of other scripts are arguments of :data:`coder.report.texletters.OTHER`.
     """
-    line = _LIGATURE.sub(r"\1\0", one_line(text, limit))
-    line = "".join("{}" if char == "\0" else _LATEX.get(char, char) for char in line)
-    return _ARGUMENT.sub(r"{\1}", line)
+    line = unicodedata.normalize("NFC", one_line(text, limit))
+    line = _LIGATURE.sub(r"\1\0", OTHER_LETTER.sub("\1\\g<0>\2", line))
+    return _ARGUMENT.sub(r"{\1}", "".join(_LATEX.get(char, char) for char in line))
 
 
 def csv_cell(text: str) -> str:

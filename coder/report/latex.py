@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from coder.report import grids
 from coder.report.grids import Grid
@@ -11,15 +11,27 @@ from coder.report.inert import latex as text
 from coder.report.inert import one_line
 from coder.report.model import Pair, Report
 from coder.report.sentences import between_first_passes
-from coder.report.wording import interval_note
+from coder.report.texletters import DEFINED
+from coder.report.wording import Names, interval_note
+
+SIZES = (
+    (r"\footnotesize", 78, 2.8),
+    (r"\scriptsize\setlength{\tabcolsep}{2pt}", 90, 1.1),
+)
+"""How tables are set, the larger letters first: in letters how much a line of an article (345 pt)
+holds, and the gap between two columns."""
+NARROWEST, KEPT, SLACK = 12, 20, 1.06
+"""In letters: of a table that is too wide, columns wider than the second are wrapped, to no less
+than their longest word if that lies between the two. The last is for letters wider than most."""
 
 
 def latex(report: Report) -> str:
     """``tables.tex``: each table stands alone; every text is escaped."""
     head = (
         f"% Tables of run {one_line(report.run.name)}, made by coder report.",
-        "% In the preamble: \\usepackage{booktabs}",
+        r"% In the preamble: \usepackage{booktabs}, and for pdfLaTeX \usepackage[T1]{fontenc}",
         f"% {one_line(interval_note(report))}",
+        DEFINED,
     )
     return "\n".join(head) + "\n\n" + "\n".join(draw(grid) for grid in _grids(report))
 
@@ -27,10 +39,11 @@ def latex(report: Report) -> str:
 def _grids(report: Report) -> Iterator[Grid]:
     pairs = between_first_passes(report)
     found: list[Grid] = []
+    for level in dict.fromkeys(pair.level for pair in pairs):
+        whole = grids.agreement(report, [pair for pair in pairs if pair.level == level])
+        found.append(_agreement(whole, Names(report).level(level)))
     if pairs:
-        whole = grids.agreement(report, pairs)
-        # The reading of alpha is a sentence: it has no room here and stands in the report.
-        found += [_without(whole, len(whole.head) - 1), grids.left_out(report, pairs)]
+        found.append(grids.left_out(report, pairs))
     if report.together:
         found.append(grids.together(report))
     found += [_narrow(report, pair) for pair in pairs]
@@ -45,11 +58,24 @@ def _grids(report: Report) -> Iterator[Grid]:
     yield from (grid for grid in found if grid.rows)
 
 
+def _agreement(whole: Grid, level: str) -> Grid:
+    """The pairs at one level, without what has no room here: the level, the baseline's code, and
+    the sentence that reads alpha."""
+    grid = _without(_short(_without(whole, len(whole.head) - 1), (4,), " ("), 1)
+    return Grid(
+        f"{grid.name}-{level}", f"{grid.caption}, by {level}", grid.head, grid.rows, 1, grid.notes
+    )
+
+
 def _narrow(report: Report, pair: Pair) -> Grid:
     """A pair's codes with the intervals of F1 and kappa alone, so that it fits a page."""
-    grid = grids.per_code(report, pair)
+    return _short(grids.per_code(report, pair), (3, 4), " [")
+
+
+def _short(grid: Grid, columns: Sequence[int], end: str) -> Grid:
+    """Some columns up to ``end`` alone."""
     rows = tuple(
-        tuple(cell.split(" [")[0] if column in (3, 4) else cell for column, cell in enumerate(row))
+        tuple(cell.split(end)[0] if column in columns else cell for column, cell in enumerate(row))
         for row in grid.rows
     )
     return Grid(grid.name, grid.caption, grid.head, rows, grid.numeric_from, grid.notes)
@@ -64,19 +90,20 @@ def _without(grid: Grid, column: int) -> Grid:
 
 
 def draw(grid: Grid) -> str:
-    """One ``table`` environment."""
+    """One ``table`` environment, as wide as a page of an article at most."""
+    size, line, widths = _fitted(grid)
     columns = "l" * grid.numeric_from + "r" * (len(grid.head) - grid.numeric_from)
     lines = [
         r"\begin{table}",
         r"  \centering",
         rf"  \caption{{{text(grid.caption)}}}",
         rf"  \label{{tab:{_slug(grid.name)}}}",
-        r"  \footnotesize",
-        rf"  \begin{{tabular}}{{{columns}}}",
+        f"  {size}",
+        rf"  \begin{{tabular}}{{@{{}}{columns}@{{}}}}",
         r"    \toprule",
-        _row([text(cell) for cell in grid.head]),
+        _row(_cells(grid.head, grid.numeric_from, widths, line)),
         r"    \midrule",
-        *(_row(_cells(row, grid.numeric_from)) for row in grid.rows),
+        *(_row(_cells(row, grid.numeric_from, widths, line)) for row in grid.rows),
         r"    \bottomrule",
         r"  \end{tabular}",
         *(rf"  \par\smallskip {text(note)}" for note in grid.notes),
@@ -85,11 +112,46 @@ def draw(grid: Grid) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cells(row: Sequence[str], numeric_from: int) -> list[str]:
-    return [
-        re.sub(r"-(?=[.\d])", "$-$", text(cell)) if column >= numeric_from else text(cell)
-        for column, cell in enumerate(row)
-    ]
+def _fitted(grid: Grid) -> tuple[str, int, dict[int, float]]:
+    """The size of a table's letters, how many a line holds, and the width in letters of columns
+    whose cells are wrapped. A head is wrapped where it is wider than its column."""
+    columns = list(zip(*grid.rows, strict=True))
+    heads = [max(map(len, head.split() or [""])) for head in grid.head]
+    natural = [max(head, *map(len, cells)) for head, cells in zip(heads, columns, strict=True)]
+    long = {
+        at: min(max(NARROWEST, *(len(word) for cell in columns[at] for word in cell.split())), KEPT)
+        for at, width in enumerate(natural)
+        if width > KEPT
+    }
+    kept = sum(width for at, width in enumerate(natural) if at not in long)
+    wanted = {at: natural[at] - least for at, least in long.items()}
+    rooms = [line - kept - gap * (len(natural) - 1) - sum(long.values()) for _, line, gap in SIZES]
+    fits = next((at for at, room in enumerate(rooms) if room >= 0), len(SIZES) - 1)
+    (size, line, _), room = SIZES[fits], rooms[fits]
+    share = min(1.0, max(room, 0) / max(1, sum(wanted.values())))
+    widths = {at: long[at] + more * share for at, more in wanted.items()} if share < 1 else {}
+    over = {
+        at: natural[at]
+        for at, head in enumerate(grid.head)
+        if at not in widths and len(head) > natural[at]
+    }
+    return size, line, widths | over
+
+
+def _cells(
+    row: Sequence[str], numeric_from: int, widths: Mapping[int, float], line: int
+) -> list[str]:
+    found = []
+    for column, cell in enumerate(row):
+        made = text(cell)
+        if column >= numeric_from:
+            made = re.sub(r"-(?=[.\d])", "$-$", made)
+        if len(cell) > widths.get(column, len(cell)):
+            side = r"\raggedleft" if column >= numeric_from else r"\raggedright"
+            width = SLACK * widths[column] / line
+            made = rf"\parbox[t]{{{width:.2f}\linewidth}}{{{side} {made}\strut}}"
+        found.append(made)
+    return found
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -1,7 +1,8 @@
 """The disagreements as the page holds them: data that its script makes a table of.
 
-Rows made by the page's script as they are asked for, instead of all of them in its markup: 5,000
-opened disagreements would be half a million elements.
+Rows are made by the page's script as they are asked for, instead of all of them in its markup:
+5,000 opened disagreements would be half a million elements. The first ones are markup, for readers
+whose browser runs no script.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from coder.report.model import Case, Pair, Report
 
 SHOWN = 6_000
 """How many disagreements the page holds in all; every one is in the JSON and CSV files."""
+
+PLAIN = 300
+"""How many of them are markup as well, readable without the script."""
 
 
 class Listed(NamedTuple):
@@ -35,6 +39,14 @@ def listed(report: Report) -> list[Listed]:
         Listed(pair, differing[:room], len(differing))
         for (pair, differing), room in zip(found, rooms, strict=True)
     ]
+
+
+def plain(found: Sequence[Listed]) -> list[Row]:
+    """The disagreements between blind answers that the page shows before its script runs, or where
+    it may not: some of each pair, in the order of the table."""
+    blind = [one for one in found if one.pair.kind == "blind"] or list(found)
+    rooms = _rooms([len(one.rows) for one in blind], PLAIN)
+    return [row for one, room in zip(blind, rooms, strict=True) for row in one.rows[:room]]
 
 
 def _rooms(wanted: Sequence[int], room: int) -> list[int]:

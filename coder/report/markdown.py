@@ -29,6 +29,7 @@ from coder.report.wording import (
     acceptance_notes,
     confidence,
     confusions,
+    decisions,
     describe_model,
     figure,
     interval_note,
@@ -143,7 +144,7 @@ def _coverage(report: Report) -> Iterator[str]:
             [
                 (
                     text(r.rater), f"{r.blind_labels:,}", f"{r.usable:,}",
-                    reasons(r.set_aside) or "–", f"{r.not_in_run:,}", f"{r.decisions:,}",
+                    reasons(r.set_aside) or "–", f"{r.not_in_run:,}", decisions(r.by_mode) or "–",
                     f"{r.shared_with_examples:,}",
                 )
                 for r in cover.raters
@@ -266,7 +267,7 @@ def _trends(report: Report) -> Iterator[str]:
 
 def _acceptance(report: Report) -> Iterator[str]:
     if report.acceptance:
-        yield "### Acceptance (assisted decisions)"
+        yield "### Acceptance (decisions after a suggestion)"
         yield from acceptance_notes(report)
         yield from _grid(grids.acceptance(report))
 

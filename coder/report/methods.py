@@ -7,18 +7,22 @@ is left as a blank that says what is missing, and nothing is guessed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from coder.records import Cardinality, Consent
+from coder.bump import sentence
+from coder.proposers.providers import Endpoint
+from coder.records import Cardinality, CodeChange, Consent
 from coder.report import conclusions
 from coder.report.model import MODEL, Report
 from coder.report.sentences import baseline_notes, between_first_passes, sample, warnings
 from coder.report.wording import (
     STATUS,
     Names,
+    decisions,
     describe_model,
     figure,
     interval_note,
@@ -39,7 +43,8 @@ class Logged:
 
     ``first`` and ``last`` are when the model answered, ``shortened`` counts the issues it was not
     shown in full, ``asked`` are the models that requests named, ``resolved`` counts the issues
-    whose disagreement was resolved.
+    whose disagreement was resolved. ``versions`` are those the codebook had in this run, in order,
+    ``consents`` those that texts of this run were sent with.
     """
 
     first: datetime | None
@@ -49,6 +54,19 @@ class Logged:
     reserved: int
     resolved: int
     consents: tuple[Consent, ...]
+    versions: tuple[Version, ...] = ()
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a run's codebook: how it came about, and what was said under it."""
+
+    name: str
+    hash: str
+    since: datetime
+    changes: tuple[CodeChange, ...]
+    labels: int
+    decisions: int
 
 
 @dataclass(frozen=True)
@@ -60,7 +78,7 @@ class Topic:
 
 
 def logged(run: Run, consents: Iterable[Consent]) -> Logged:
-    """Reads the run's proposals and calls; ``consents`` are those of the whole study."""
+    """Reads all files of the run; ``consents`` are those of the whole study."""
     latest = run.latest_proposals().values()
     resolutions = {made.issue_id: made for made in run.adjudications}
     times = sorted(proposal.at for proposal in latest)
@@ -71,8 +89,38 @@ def logged(run: Run, consents: Iterable[Consent]) -> Logged:
         shortened=sum(proposal.left_out > 0 for proposal in latest),
         reserved=len(run.reserved),
         resolved=sum(not last.withdrawn for last in resolutions.values()),
-        consents=tuple(consents),
+        consents=tuple(_relied_on(run, consents)),
+        versions=tuple(_versions(run)),
     )
+
+
+def _relied_on(run: Run, consents: Iterable[Consent]) -> Iterator[Consent]:
+    """Consents to send texts as this run sent them, to where it did, given before it was done."""
+    model = run.manifest.model
+    if model.get("kind") != "llm":
+        return
+    provider, _, name = str(model.get("name", "")).partition(":")
+    host = Endpoint(name, provider, name, str(model.get("base_url") or "")).host
+    calls = [call.at for call in run.calls if not call.cached]
+    until = max([run.manifest.created_at, *calls])
+    for given in consents:
+        if given.host == host and given.at <= until and (model.get("redact") or not given.redacted):
+            yield given
+
+
+def _versions(run: Run) -> Iterator[Version]:
+    """What stands under each version; a record that names none was made under the first."""
+    made = run.manifest
+    said: Counter[tuple[str, str]] = Counter()
+    for rater in run.raters():
+        for label in run.labels(rater).values():
+            said[label.codebook_hash or made.codebook_hash, "label"] += 1
+        for decision in run.decisions(rater).values():
+            said[decision.codebook_hash or made.codebook_hash, "decision"] += 1
+    first = Version(made.codebook_version, made.codebook_hash, made.created_at, (), 0, 0)
+    later = (Version(m.to_version, m.to_hash, m.at, m.changes, 0, 0) for m in run.history)
+    for one in (first, *later):
+        yield replace(one, labels=said[one.hash, "label"], decisions=said[one.hash, "decision"])
 
 
 def topics(report: Report, log: Logged) -> list[Topic]:
@@ -82,7 +130,7 @@ def topics(report: Report, log: Logged) -> list[Topic]:
         for name, entries in (
             ("Use and role of the model", _role()),
             ("Model, version and configuration", _model(report, log)),
-            ("Data and codebook", _data(report)),
+            ("Data and codebook", _data(report, log)),
             ("System around the model", _system(report, log)),
             ("Prompts and logs", _prompts(report)),
             ("Human validation", _people(report, log)),
@@ -122,7 +170,7 @@ def _model(report: Report, log: Logged) -> Entries:
     yield "Calibration of confidences", sources or "none"
 
 
-def _data(report: Report) -> Entries:
+def _data(report: Report, log: Logged) -> Entries:
     run, book, cover = report.run, report.codebook, report.coverage
     yield "Issues", f"{cover.issues:,}{where(report)}"
     yield "Sampling", sample(report) or "all issues of the file"
@@ -132,7 +180,22 @@ def _data(report: Report) -> Entries:
     how = f"{'one code' if book.cardinality is Cardinality.SINGLE else 'several codes'} an issue"
     yield "Codebook", f"{book.name}, version {book.version}, {codes}, {how}"
     yield "Hash of the codebook", book.hash
+    if len(log.versions) > 1:
+        for at, version in enumerate(log.versions):
+            yield f"Codebook version {version.name}", _version(version, first=at == 0)
     yield "How the codebook was made", f"{BLANK}by whom, from what, with which pilots"
+
+
+def _version(version: Version, *, first: bool) -> str:
+    said = f"hash {version.hash}; in this run since {version.since:%Y-%m-%d}"
+    if first:
+        said += "; the model answered under it"
+    said += (
+        f"; under it stand {plural(version.labels, 'blind label')} and "
+        f"{plural(version.decisions, 'decision')}"
+    )
+    changed = "; ".join(map(sentence, version.changes))
+    return f"{said}. Changes to the one before: {changed}" if changed else said
 
 
 def _system(report: Report, log: Logged) -> Entries:
@@ -175,7 +238,7 @@ def _people(report: Report, log: Logged) -> Entries:
         said = f"{plural(r.blind_labels, 'blind label')}, {r.usable:,} usable"
         if r.set_aside:
             said += f" ({reasons(r.set_aside)})"
-        yield f"Rater {r.rater}", f"{said}; {plural(r.decisions, 'assisted decision')}"
+        yield f"Rater {r.rater}", f"{said}; {decisions(r.by_mode) or 'no decision'}"
     yield "Who the raters are", f"{BLANK}experience, training, relation to the authors"
     for found in report.corrected[:1]:
         how = found.note or conclusions.SAMPLED[found.sampling]

@@ -36,7 +36,10 @@ RESOLVED = "resolved"
 """The name of the resolved labels as a side of a pair."""
 
 Level = Literal["category", "code"]
-Kind = Literal["blind", "assisted", "resolved"]
+Kind = Literal["blind", "assisted", "revised", "resolved"]
+"""What answers are: ``blind`` ones were given before anything was shown, ``assisted`` ones with the
+suggestion on the screen from the start, ``revised`` ones are what became of a blind label once the
+suggestion was shown (also when it was kept). Only the first are independent of the model."""
 
 
 class Why(StrEnum):
@@ -59,6 +62,7 @@ class Why(StrEnum):
     ONE_LABEL = "one_label"
     UNRESOLVED = "unresolved"
     LEARNT = "learnt"
+    OTHER_MODE = "other_mode"
 
 
 class CodeName(Record):
@@ -83,6 +87,7 @@ class CodebookSummary(Record):
 class RaterCoverage(Record):
     """What one rater left in the run. ``usable`` blind labels and those set aside add up.
 
+    ``decisions`` are all that stand, ``by_mode`` those of each way of being shown suggestions.
     ``shared_with_examples`` counts the labels the model learnt from that are identical to this
     rater's own label on the same issue.
     """
@@ -93,6 +98,7 @@ class RaterCoverage(Record):
     set_aside: dict[Why, int]
     not_in_run: int
     decisions: int
+    by_mode: dict[Mode, int]
     shared_with_examples: int
 
 
@@ -152,10 +158,10 @@ class Pair(Record):
     """Two sides compared at one level. ``n`` and everything in ``excluded`` add up to the run.
 
     In precision and recall the right side is the reference; in the confusion matrix the left side
-    is in rows. Only blind pairs are agreement; an assisted pair shows what acceptance looks like
-    when it is counted as if it were, a resolved one has the resolved labels on its right.
-    ``majority_agreement`` is ``None`` for an assisted pair and for one without issues.
-    ``intra_rater`` pairs are one person twice, see :mod:`coder.report.passes`.
+    is in rows. Only blind pairs are agreement. An assisted or revised pair shows what acceptance
+    looks like when it is counted as if it were; a resolved one has resolved labels on its right.
+    ``majority_agreement`` is ``None`` for assisted and revised pairs and for one without issues.
+    ``intra_rater`` pairs are one person twice, see :mod:`coder.passes`.
     """
 
     id: str
@@ -302,7 +308,8 @@ class Sway(Record):
 
     ``anchoring`` holds the agreement with the model on issues answered with the suggestion against
     those coded without it. Of the ``blind_first`` labels, ``revised`` were changed once the
-    suggestion was shown, ``toward`` of these to the model's answer.
+    suggestion was shown, ``toward`` of these to the model's answer. The ids are those of the
+    issues behind each: ``assisted`` and ``alone`` have none in common.
     """
 
     rater: str
@@ -311,7 +318,9 @@ class Sway(Record):
     blind_first: int
     revised: int
     toward: int
-    issue_ids: tuple[str, ...]
+    assisted_issue_ids: tuple[str, ...]
+    alone_issue_ids: tuple[str, ...]
+    blind_first_issue_ids: tuple[str, ...]
 
 
 class StandIn(Record):
@@ -334,7 +343,8 @@ class Block(Record):
 class Trend(Record):
     """How often a rater's answers were the model's, over the time of the review.
 
-    ``kind`` tells answers given blind from those given after the suggestion was seen.
+    ``kind`` tells answers given blind from those given with the suggestion on the screen, and from
+    blind ones that were kept or revised once it was shown.
     """
 
     rater: str
@@ -345,7 +355,8 @@ class Trend(Record):
 
 
 class Judgement(Record):
-    """What one rater said about an issue; ``codes`` is ``None`` when it was no answer."""
+    """What one rater said about an issue; ``codes`` is ``None`` when it was no answer. A note or a
+    skip from before anything was shown is ``blind`` as a label is."""
 
     rater: str
     kind: Kind

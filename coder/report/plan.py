@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from coder.agreement import Plan, agree, for_estimate, for_prevalence
+from coder.passes import people
 from coder.records import NONE_CODE, Estimate, Record
 from coder.report.corrected import corrected
 from coder.report.levels import Levels
 from coder.report.model import Level, Why
-from coder.report.sides import Codes, Rater, Side, model_side, raters
+from coder.report.sides import Codes, Rater, Side, model_side, proposed, raters
 from coder.store import Run
+from coder.versions import Versions
 
 
 class PlannedFigure(Record):
@@ -41,19 +43,22 @@ class Planned(Record):
 
 
 def plan(run: Run, width: float, *, draws: int = 2000, seed: int = 0) -> Planned:
-    """Kappa of the model with the rater who has most labels, and the share of each code.
+    """Kappa of the model with the rater who has most labels in their first pass, and the share of
+    each code.
 
     An issue whose label the model may have learnt from counts as not labelled. Writes nothing.
     """
     latest = run.latest_proposals()
-    people = [r for r in raters(run, {p.id: p for p in run.proposals}) if r.blind.answers]
-    model = model_side(run, latest)
+    known = raters(run, {p.id: p for p in run.proposals})
+    labelled = {rater.name: rater for rater in known if rater.blind.answers}
+    model, versions = model_side(run, latest), Versions(run)
     said = {
-        i: tuple(scored.code for scored in proposal.codes)
+        i: codes
         for i, proposal in latest.items()
-        if proposal.status.answered and model.left_out.get(i) is not Why.OFF_CODEBOOK
+        if proposal.status.answered and not isinstance(codes := proposed(proposal, versions), Why)
     }
-    best = max(people, key=lambda rater: len(rater.blind.answers), default=None)
+    first = [labelled[name] for name in people(labelled, (rater.name for rater in known))]
+    best = max(first, key=lambda rater: len(rater.blind.answers), default=None)
     found = _Planner(run, model, said, best, width, draws, seed) if best else None
     return Planned(
         run=run.name,
@@ -124,6 +129,13 @@ class _Planner:
                     float(everywhere[at]),
                 ),
             )  # fmt: skip
+
+
+def cheapest(figures: Sequence[PlannedFigure]) -> str:
+    """The way of sampling that brings the shares among ``figures`` to the width with the fewest
+    labels; empty where none does."""
+    ways = by_sampling([figure for figure in figures if figure.figure == "prevalence"])
+    return min(ways, key=lambda way: ways[way], default="")
 
 
 def by_sampling(figures: Sequence[PlannedFigure]) -> dict[str, int]:

@@ -300,6 +300,10 @@ def _anchoring(report: Report, swayed: Iterable[Sway]) -> Plot:
     return Plot("anchoring", figure, "Agreement with and without the suggestion", caption)
 
 
+_KINDS = {"blind": (BLUE, "o-", 0), "assisted": (ORANGE, "s--", 1), "revised": ("0.4", "D:", 2)}
+"""Colour, mark and shift of each kind of answers, beside each other so that none hides another."""
+
+
 def _over_time(report: Report, trends: Iterable[Trend]) -> Plot:
     names = wording.Names(report)
     panels = charts.panels(trends)
@@ -309,15 +313,14 @@ def _over_time(report: Report, trends: Iterable[Trend]) -> Plot:
     for at, (rater, level, found) in enumerate(panels):
         axes = figure.add_subplot(lines, columns, at + 1)
         for trend in found:
-            blind = trend.kind == "blind"
-            colour, mark = (BLUE, "o-") if blind else (ORANGE, "s--")
-            done, middles = 0.0 if blind else len(trend.issue_ids) / 90, []
+            colour, mark, shift = _KINDS[trend.kind]
+            done, middles = shift * len(trend.issue_ids) / 90, []
             for block in trend.blocks:
                 middles.append(done + block.agrees.n / 2)
                 done += block.agrees.n
                 _upright(axes, middles[-1], block.agrees, colour)
             values = [block.agrees.value or 0 for block in trend.blocks]
-            label = f"{trend.kind}, n = {len(trend.issue_ids):,}"
+            label = f"{wording.ANSWERS[trend.kind]}, n = {len(trend.issue_ids):,}"
             axes.plot(middles, values, mark, color=colour, ms=3.5, label=label)
         axes.set(ylim=(-0.02, 1.02), xlabel="answers so far", ylabel="same as the model")
         axes.set_xlim(left=0)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from coder.changes import Stale
+from coder.passes import people
 from coder.records import Adjudication
 from coder.report.model import RESOLVED, Resolved, Why
 from coder.report.sides import Codes, Rater, Side, judged, own_answer
@@ -53,11 +54,18 @@ def answers(raters: Iterable[Rater], issue_id: str, assisted: bool = False) -> t
         if issue_id in rater.blind.answers:
             memo = rater.labels[issue_id].memo
             found.append(Answer(rater.name, rater.blind.answers[issue_id], memo, blind=True))
-        elif assisted and issue_id in rater.assisted.answers:
-            memos = [rater.decisions[issue_id].memo, *rater.notes(issue_id)]
-            codes = rater.assisted.answers[issue_id]
+        elif assisted and issue_id in rater.decided.answers:
+            notes = [note.memo for note in rater.notes(issue_id)]
+            memos = [rater.decisions[issue_id].memo, *notes]
+            codes = rater.decided.answers[issue_id]
             found.append(Answer(rater.name, codes, "\n".join(filter(None, memos)), blind=False))
     return tuple(found)
+
+
+def first_passes(raters: Sequence[Rater]) -> list[Rater]:
+    """The raters without anybody's second pass."""
+    first = people(rater.name for rater in raters)
+    return [rater for rater in raters if rater.name in first]
 
 
 def in_dispute(given: Sequence[Answer]) -> bool:
@@ -75,7 +83,9 @@ def holds(record: Adjudication, given: Sequence[Answer], versions: Versions) -> 
 
 
 def resolve(run: Run, raters: Sequence[Rater]) -> Resolution:
-    """The resolved label of each issue that two raters or more labelled blindly."""
+    """The resolved label of each issue that two people or more labelled blindly, by the first pass
+    of each: who agrees with themselves has not been agreed with."""
+    raters = first_passes(raters)
     records, versions = run.adjudicated(), Versions(run)
     found: dict[str, Codes] = {}
     left_out: dict[str, Why] = {}

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from coder.passes import people, same_person
 from coder.report.model import MODEL, Pair, Report
-from coder.report.passes import people, same_person
 from coder.report.wording import Names, figure, plural, reading, reasons, title
+
+
+def first_passes(report: Report) -> list[str]:
+    """The people with usable labels, by the name of their first pass."""
+    raters = report.coverage.raters
+    return people((r.rater for r in raters if r.usable), (r.rater for r in raters))
 
 
 def headline(report: Report) -> Pair | None:
@@ -14,7 +20,7 @@ def headline(report: Report) -> Pair | None:
 
     Of a person who coded again the first pass counts.
     """
-    first = people(r.rater for r in report.coverage.raters if r.usable)
+    first = first_passes(report)
     return _largest(p for p in _blind(report) if p.left == MODEL and p.right in first)
 
 
@@ -25,7 +31,7 @@ def between_people(report: Report) -> Pair | None:
     anybody's second pass.
     """
     same = {(s.left, s.right) for s in report.coverage.same_labels if s.identical}
-    first = people(r.rater for r in report.coverage.raters if r.usable)
+    first = first_passes(report)
     return _largest(
         p for p in _blind(report)
         if p.left in first and p.right in first and (p.left, p.right) not in same
@@ -39,7 +45,7 @@ def intra_rater(report: Report) -> Pair | None:
 
 def between_first_passes(report: Report) -> list[Pair]:
     """The blind pairs without those of a second pass with anybody but its own rater."""
-    first = people(r.rater for r in report.coverage.raters if r.usable)
+    first = first_passes(report)
     return [
         pair for pair in report.pairs
         if pair.kind == "blind"
@@ -180,15 +186,29 @@ def warnings(report: Report) -> list[str]:
         if same.identical:
             what = f"are identical on all {plural(same.labels, 'issue')}"
             found.append(f"{who} {what}; make sure {judgements}.")
-        if same.sources:
-            what = f"come from the same file ({', '.join(same.sources)})"
-            found.append(f"{who} {what}; make sure {judgements}.")
+        if same.sources and same_person(same.left, same.right):
+            found.append(f"{who} {_from(same.sources)}; make sure {judgements}.")
+    files: dict[tuple[str, ...], dict[str, None]] = {}
+    for same in report.coverage.same_labels:
+        if same.sources and not same_person(same.left, same.right):
+            files.setdefault(same.sources, {}).update(dict.fromkeys((same.left, same.right)))
+    for sources, raters in files.items():
+        *others, last = raters
+        several = "two" if len(raters) == 2 else "different"
+        found.append(
+            f"the labels of {', '.join(others)} and {last} {_from(sources)}; make sure that these "
+            f"are {several} people's judgements."
+        )
     if addressed := len(report.coverage.addressed_issue_ids):
         found.append(
             f"text that speaks to a model stands in {plural(addressed, 'issue')}; whether it was "
             f"obeyed says: coder audit injection {report.run.name}"
         )
     return [f"Warning: {line}" for line in found]
+
+
+def _from(sources: Iterable[str]) -> str:
+    return f"come from the same file ({', '.join(sources)})"
 
 
 def nothing_to_compare(report: Report) -> str:

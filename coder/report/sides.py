@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from coder.changes import Stale
 from coder.history import REVIEW
@@ -15,6 +15,7 @@ from coder.records import (
     Codebook,
     Decision,
     Label,
+    Mode,
     Proposal,
     Status,
 )
@@ -57,19 +58,26 @@ class Rater:
     memos: Sequence[Decision]
     """The notes beside decisions that stand, in the order they were made."""
     blind: Side
-    assisted: Side
+    decided: Side
+    """What stands after the suggestion was shown, in whatever mode; :meth:`after` takes one."""
     log: Sequence[Label | Decision]
     """All that the rater wrote: labels, then decisions, each oldest first."""
     label_lines: Mapping[str, int]
     decision_lines: Mapping[str, int]
     """The line of the label, and of the decision, that stands for an issue."""
 
-    def notes(self, issue_id: str) -> list[str]:
+    def after(self, mode: Mode) -> Side:
+        """The answers of the decisions made in one mode of review; the others are left out."""
+        other = {i: Why.OTHER_MODE for i, d in self.decisions.items() if d.mode is not mode}
+        answers = {i: codes for i, codes in self.decided.answers.items() if i not in other}
+        return replace(self.decided, answers=answers, left_out={**self.decided.left_out, **other})
+
+    def notes(self, issue_id: str) -> list[Decision]:
         """The memos on an issue, without those that its blind label carries."""
         label = self.labels.get(issue_id)
         carried = label.memo.split("\n") if label and label.source == REVIEW else []
         found = (memo for memo in self.memos if memo.issue_id == issue_id)
-        return [memo.memo for memo in found if memo.seen or memo.memo not in carried]
+        return [memo for memo in found if memo.seen or memo.memo not in carried]
 
 
 def raters(run: Run, proposals: Mapping[str, Proposal]) -> list[Rater]:
@@ -165,7 +173,7 @@ def _rater(run: Run, stem: str, proposals: Mapping[str, Proposal]) -> Rater:
         decisions=decisions,
         memos=_memos(log),
         blind=_side(stem, said, Why.NO_LABEL),
-        assisted=_side(stem, done, Why.NO_DECISION),
+        decided=_side(stem, done, Why.NO_DECISION),
         log=[*(label for _, label in given), *log],
         label_lines={i: last[i][0] for i in labels},
         decision_lines={i: line_of[decision.id] for i, decision in decisions.items()},

@@ -23,7 +23,7 @@ def spending(run: Run, raters: Sequence[Rater], price: Price | None) -> Spending
         for rater in raters
         for issue_id, decision in rater.decisions.items()
         if decision.action is Action.ACCEPT
-        for code in rater.assisted.answers.get(issue_id, ()) or (NONE_CODE,)
+        for code in rater.decided.answers.get(issue_id, ()) or (NONE_CODE,)
     }
     each = len(accepted)
     return Spending(

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from itertools import combinations
 
 from coder.agreement import agree, agree_many
+from coder.passes import people, person, same_person
 from coder.queues import part_of, stale_issues
-from coder.records import Action, Codebook, Decision, Estimate, Label, Record
+from coder.records import Action, Codebook, Decision, Estimate, Label, Mode, Record
 from coder.report.model import Why
 from coder.report.sides import Codes, judged
 from coder.store import Run, standing
@@ -22,12 +23,15 @@ _ANSWERS = (Action.ACCEPT, Action.CORRECT, Action.REJECT)
 
 class RaterStatus(Record):
     """What one rater has done. ``done`` issues have a blind label or a decision other than a skip,
-    of those to be done; ``assigned`` is ``None`` for who may review all. ``pace`` is in seconds an
-    answer, ``None`` before there is any. ``changes`` are memos that ask for another codebook."""
+    of those to be done; ``assisted`` are answers with the suggestion shown from the start,
+    ``revised`` those after a blind label, kept or changed. ``assigned`` is ``None`` for who may
+    review all. ``pace`` is in seconds an answer, ``None`` before there is any. ``changes`` are
+    memos that ask for another codebook."""
 
     rater: str
     blind: int
     assisted: int
+    revised: int
     flagged: int
     skipped: int
     memos: int
@@ -44,6 +48,7 @@ class PairStatus(Record):
 
     left: str
     right: str
+    intra_rater: bool
     n: int
     percent_agreement: Estimate
     cohen_kappa: Estimate
@@ -53,7 +58,8 @@ class PairStatus(Record):
 class RunStatus(Record):
     """``met`` counts the issues anybody has answered, ``several`` those that two or more have, and
     ``several_blind`` those with blind labels by two or more. ``alpha`` is over all raters' blind
-    labels, ``None`` for fewer than three raters."""
+    labels of their first pass, ``None`` for fewer than three people. Two passes of one person are
+    one who answered."""
 
     issues: int
     met: int
@@ -70,17 +76,19 @@ def run_status(run: Run) -> RunStatus:
     book, versions = run.codebook, Versions(run)
     found: list[RaterStatus] = []
     blind: dict[str, dict[str, Codes]] = {}
-    times: Counter[str] = Counter()
+    met: dict[str, set[str]] = {}
     for name in names:
         labels, log = run.labels(name), list(run.decision_journal(name))
         decisions = standing(log)
         answered = {i for i, d in decisions.items() if d.action is not Action.SKIP} | labels.keys()
-        times.update(answered)
+        met.setdefault(person(name), set()).update(answered)
         blind[name] = _comparable(labels, versions)
         found.append(_rater(run, name, labels, log, decisions, answered))
     with_labels = [name for name in names if blind[name]]
     pairs = [_pair(ours, theirs, blind, book) for ours, theirs in combinations(with_labels, 2)]
-    coded = Counter(issue_id for answers in blind.values() for issue_id in answers)
+    times = Counter(issue_id for theirs in met.values() for issue_id in theirs)
+    first = people(with_labels, names)
+    coded = Counter(issue_id for name in first for issue_id in blind[name])
     return RunStatus(
         issues=run.manifest.issues,
         met=len(times),
@@ -88,7 +96,7 @@ def run_status(run: Run) -> RunStatus:
         several_blind=sum(count > 1 for count in coded.values()),
         raters=tuple(found),
         pairs=tuple(pairs),
-        alpha=_together({name: blind[name] for name in with_labels}, book),
+        alpha=_together({name: blind[name] for name in first}, book),
     )
 
 
@@ -101,6 +109,7 @@ def _rater(
     answered: set[str],
 ) -> RaterStatus:
     actions = Counter(decision.action for decision in decisions.values())
+    modes = Counter(d.mode for d in decisions.values() if d.action in _ANSWERS)
     undone = {record.undoes for record in log}
     memos = [d for d in log if d.action is Action.MEMO and d.id not in undone]
     part = part_of(run, name)
@@ -109,7 +118,8 @@ def _rater(
     return RaterStatus(
         rater=name,
         blind=len(labels),
-        assisted=sum(actions[action] for action in _ANSWERS),
+        assisted=modes[Mode.ASSISTED],
+        revised=modes[Mode.BLIND_FIRST],
         flagged=actions[Action.FLAG],
         skipped=actions[Action.SKIP],
         memos=sum(memo.change is None for memo in memos),
@@ -146,6 +156,7 @@ def _pair(
     return PairStatus(
         left=left,
         right=right,
+        intra_rater=same_person(left, right),
         n=found.n,
         percent_agreement=found.percent_agreement,
         cohen_kappa=found.cohen_kappa,

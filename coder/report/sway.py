@@ -9,6 +9,7 @@ from coder.records import Mode
 from coder.report.levels import Levels, same
 from coder.report.model import Level, Sway
 from coder.report.sides import Codes, Rater
+from coder.sampling import tells
 
 
 def sway(
@@ -24,15 +25,20 @@ def sway(
 ) -> Sway | None:
     """One rater at one level; ``None`` unless they coded some issues of a review blind.
 
-    ``model`` are the run's answers, ``shown`` those each decision was about. Only issues that the
-    review itself put before the rater count: labels from a file were not drawn by chance.
+    ``model`` are the run's answers, ``shown`` those each decision was about. Only issues count of
+    which chance alone decided whether the suggestion was shown: none that the rater had labelled
+    elsewhere, or that a queue put before them for what the model says.
     """
     blind = {i for i, label in rater.labels.items() if label.mode is not None}
     alone = levels.told(level, {i: c for i, c in rater.blind.answers.items() if i in blind})
     if not alone:
         return None
-    decided = levels.told(level, rater.assisted.answers)
-    assisted = {i: c for i, c in decided.items() if rater.decisions[i].mode is Mode.ASSISTED}
+    decided = levels.told(level, rater.decided.answers)
+    assisted = {
+        i: codes
+        for i, codes in levels.told(level, rater.after(Mode.ASSISTED).answers).items()
+        if i not in rater.labels and not tells(rater.decisions[i].queue)
+    }
     ours = levels.told(level, {i: c for i, c in model.items() if i in alone})
     theirs = levels.told(level, {i: c for i, c in shown.items() if i in decided})
     with_it = {i: same(c, theirs[i]) for i, c in assisted.items() if i in theirs}
@@ -46,5 +52,7 @@ def sway(
         blind_first=len(kept),
         revised=len(revised),
         toward=sum(i in theirs and same(decided[i], theirs[i]) for i in revised),
-        issue_ids=tuple(sorted({*with_it, *without, *kept})),
+        assisted_issue_ids=tuple(with_it),
+        alone_issue_ids=tuple(without),
+        blind_first_issue_ids=tuple(kept),
     )

@@ -55,7 +55,8 @@ def _coverage(report: Report) -> Iterator[Row]:
     for r in cover.raters:
         yield "blind_labels", r.rater, r.blind_labels, cover.issues
         yield "usable", r.rater, r.usable, cover.issues
-        yield "decisions", r.rater, r.decisions, cover.issues
+        for mode, count in r.by_mode.items():
+            yield f"decisions: {mode}", r.rater, count, cover.issues
         for why, count in r.set_aside.items():
             yield f"set aside: {why}", r.rater, count, cover.issues
 
@@ -156,9 +157,10 @@ def _workload(report: Report) -> Iterator[Row]:
 
 def _acceptance(report: Report) -> Iterator[Row]:
     for a in report.acceptance:
-        yield "acceptance", a.rater, a.mode.value, *_figure(a.acceptance)
+        who = a.rater, a.mode.value, "yes" if a.learnt else "no"
+        yield "acceptance", *who, *_figure(a.acceptance)
         for name in ("accept", "correct", "reject", "skip", "flag"):
-            yield name, a.rater, a.mode.value, *_count(getattr(a, name), a.decisions)
+            yield name, *who, *_count(getattr(a, name), a.decisions)
 
 
 def _sway(report: Report) -> Iterator[Row]:
@@ -205,7 +207,7 @@ _TABLES: dict[str, tuple[tuple[str, ...], Callable[[Report], Iterator[Row]]]] = 
         _certificates,
     ),
     "workload.csv": (("figure", "threshold", "share", *FIGURE), _workload),
-    "acceptance.csv": (("figure", "rater", "mode", *FIGURE), _acceptance),
+    "acceptance.csv": (("figure", "rater", "mode", "learnt", *FIGURE), _acceptance),
     "sway.csv": (("figure", "level", "rater", *FIGURE), _sway),
     "alt_test.csv": (("figure", "level", "rater", *FIGURE), _stand_in),
     "trend.csv": (("figure", "kind", "level", "rater", "since", "until", *FIGURE), _trend),

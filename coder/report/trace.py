@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from coder.errors import UsageError
+from coder.passes import people
 from coder.records import NONE_CODE, Estimate, Mode, Proposal
 from coder.report.model import (
     MODEL,
@@ -92,7 +93,7 @@ class _Tracer:
         self.people = {rater.name: rater for rater in raters}
         self.resolutions = resolutions
         self.latest = {i: lines[proposal.id][1] for i, proposal in proposals.items()}
-        self.shown = {
+        self.about = {
             rater.name: {
                 i: lines[d.proposal_id]
                 for i, d in rater.decisions.items()
@@ -107,7 +108,8 @@ class _Tracer:
         answered = {
             i
             for i, proposal in self.proposals.items()
-            if proposal.status.answered and self.model.left_out.get(i) is not Why.OFF_CODEBOOK
+            if proposal.status.answered
+            and self.model.left_out.get(i) not in (Why.OFF_CODEBOOK, Why.STALE)
         }
         yield _figure("prevalence.model", self._model(answered))
         labelled = [rater for rater in self.people.values() if rater.blind.answers]
@@ -131,9 +133,9 @@ class _Tracer:
         for s in self.report.sway:
             yield _figure(
                 f"sway.{s.rater}.{s.level}",
-                self._model(s.issue_ids),
-                self._labels(s.rater, s.issue_ids),
-                *self._decisions(s.rater, s.issue_ids),
+                self._model(s.alone_issue_ids),
+                self._labels(s.rater, (*s.alone_issue_ids, *s.blind_first_issue_ids)),
+                *self._decisions(s.rater, (*s.assisted_issue_ids, *s.blind_first_issue_ids)),
             )
         for t in self.report.stand_in:
             found = [self._labels(name, t.issue_ids) for name in t.raters]
@@ -148,7 +150,7 @@ class _Tracer:
 
     def _pair(self, pair: Pair) -> TracedFigure:
         ids = pair.issue_ids
-        if pair.kind == "assisted":
+        if pair.kind in ("assisted", "revised"):
             return _figure(pair.id, *self._decisions(pair.right, ids))
         left = self._model(ids) if pair.left == MODEL else self._labels(pair.left, ids)
         if pair.kind == "resolved":
@@ -160,10 +162,10 @@ class _Tracer:
         summary = self.report.resolved
         adjudicated = set(summary.adjudicated_issue_ids if summary else ())
         lines = [self.resolutions[i] for i in ids if i in adjudicated]
-        return [*(self._labels(name, ids) for name in self.people), (ADJUDICATIONS, lines)]
+        return [*(self._labels(name, ids) for name in people(self.people)), (ADJUDICATIONS, lines)]
 
     def _learnt(self, rater: str, issue_id: str) -> bool:
-        return self.shown[rater].get(issue_id, (PROPOSALS, 0))[0] != PROPOSALS
+        return self.about[rater].get(issue_id, (PROPOSALS, 0))[0] != PROPOSALS
 
     def _together(self, level: Level, raters: Sequence[Rater]) -> list[tuple[Rater, list[str]]]:
         """Each rater's answers to the issues that two raters or more answered at a level."""
@@ -184,9 +186,10 @@ class _Tracer:
 
     def _decisions(self, rater: str, ids: Sequence[str]) -> list[tuple[str, list[int]]]:
         """The decisions, and the proposals that were shown for them."""
-        known, shown = self.people[rater].decision_lines, self.shown[rater]
+        known, about = self.people[rater].decision_lines, self.about[rater]
+        seen = [i for i in ids if i in about and self.people[rater].decisions[i].seen]
         return [
-            *((file, [line]) for file, line in (shown[i] for i in ids if i in shown)),
+            *((file, [line]) for file, line in (about[i] for i in seen)),
             (f"decisions/{rater}.jsonl", [known[i] for i in ids if i in known]),
         ]
 
@@ -259,7 +262,7 @@ def _spellings(name: str) -> Iterator[str]:
     code."""
     yield name
     head, _, rest = name.partition(".")
-    for kind in ("blind", "resolved", "assisted"):
+    for kind in ("blind", "resolved", "assisted", "revised"):
         yield f"{head}.{kind}.{rest}"
         for level in ("category", "code"):
             yield f"{head}.{kind}.{level}.{rest.removeprefix(f'{kind}.')}"

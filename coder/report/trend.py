@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from coder.agreement.intervals import wilson
+from coder.records import Mode
 from coder.report.levels import Levels, same
 from coder.report.model import Block, Kind, Level, Trend
 from coder.report.sides import Codes, Rater
@@ -24,25 +25,32 @@ def trends(
     model: Mapping[str, Codes],
     shown: Mapping[str, Codes],
 ) -> list[Trend]:
-    """The rater's blind labels given in a review, and their decisions, each in blocks by time.
+    """The rater's blind labels given in a review, their answers with the suggestion on the screen,
+    and what became of blind labels once it was shown; each in blocks by time.
 
     ``model`` and ``shown`` are as in :func:`coder.report.sway.sway`. Answers that do not fill two
     blocks have no trend.
     """
     labels = levels.told(level, rater.blind.answers)
-    decided = levels.told(level, rater.assisted.answers)
     ours, theirs = levels.told(level, model), levels.told(level, shown)
     blind = [
         (rater.labels[i].at, i, same(codes, ours[i]))
         for i, codes in labels.items()
         if i in ours and rater.labels[i].mode is not None
     ]
-    assisted = [
-        (rater.decisions[i].at, i, same(codes, theirs[i]))
-        for i, codes in decided.items()
-        if i in theirs
-    ]
-    kinds: tuple[tuple[Kind, list[Timed]], ...] = (("blind", blind), ("assisted", assisted))
+
+    def after(mode: Mode) -> list[Timed]:
+        return [
+            (rater.decisions[i].at, i, same(codes, theirs[i]))
+            for i, codes in levels.told(level, rater.after(mode).answers).items()
+            if i in theirs
+        ]
+
+    kinds: tuple[tuple[Kind, list[Timed]], ...] = (
+        ("blind", blind),
+        ("assisted", after(Mode.ASSISTED)),
+        ("revised", after(Mode.BLIND_FIRST)),
+    )
     return [
         Trend(
             rater=rater.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -49,6 +50,7 @@ WHY = {
     Why.ONE_LABEL: "labelled by one rater only",
     Why.UNRESOLVED: "with a disagreement not resolved",
     Why.LEARNT: "answered after a suggestion learnt from the rater",
+    Why.OTHER_MODE: "answered in another mode of review",
 }
 
 STATUS = {
@@ -85,9 +87,27 @@ LEARNT = (
 )
 
 
+MODES = {
+    Mode.ASSISTED: "assisted",
+    Mode.BLIND_FIRST: "after a blind label",
+    Mode.HOLDOUT: "with nothing shown",
+}
+"""What decisions of each mode are."""
+
+
+def decisions(by_mode: Mapping[Mode, int]) -> str:
+    """``5 assisted decisions, 4 decisions after a blind label``."""
+    return ", ".join(
+        plural(count, "assisted decision")
+        if mode is Mode.ASSISTED
+        else f"{plural(count, 'decision')} {MODES[mode]}"
+        for mode, count in by_mode.items()
+    )
+
+
 def accepter(row: Acceptance) -> str:
     """Whose acceptance a row tells, after what, and of which suggestions."""
-    about = [row.mode.value] if row.mode is not Mode.ASSISTED else []
+    about = [MODES[row.mode]] if row.mode is not Mode.ASSISTED else []
     about += ["learnt"] if row.learnt else []
     return f"{row.rater} ({', '.join(about)})" if about else row.rater
 
@@ -105,10 +125,14 @@ def changes(report: Report) -> str:
 
 
 ASSISTED_DISAGREEMENTS = "Assisted answers that differ from the proposal (not agreement)"
+REVISED_DISAGREEMENTS = (
+    "Answers after a blind label, the proposal seen, that differ from it (not agreement)"
+)
 RESOLVED_DISAGREEMENTS = "Answers that differ from the resolved label"
 DISAGREEMENTS: Mapping[str, str] = {
     "blind": "Disagreements",
     "assisted": ASSISTED_DISAGREEMENTS,
+    "revised": REVISED_DISAGREEMENTS,
     "resolved": RESOLVED_DISAGREEMENTS,
 }
 """What the disagreements of each kind of pair are called."""
@@ -251,6 +275,14 @@ def title(pair: Pair) -> str:
     return f"{pair.left} and {pair.right}" + (" (intra-rater)" if pair.intra_rater else "")
 
 
+ANSWERS: Mapping[str, str] = {
+    "blind": "blind",
+    "assisted": "assisted",
+    "revised": "after a blind label",
+}
+"""What answers of each kind are called in a sentence or a figure."""
+
+
 def kind(pair: Pair) -> str:
     return "intra-rater" if pair.intra_rater else pair.kind
 
@@ -362,12 +394,21 @@ def footnotes(figures: Iterable[tuple[str, str, Estimate]]) -> list[str]:
         for note in filter(None, estimate.note.split("; ")):
             found.setdefault(note, {}).setdefault(who, []).append(label)
     lines = []
+    counts: dict[str, list[str]] = {}
     for note, whom in found.items():
+        of = [w + (f" ({', '.join(la)})" if any(la) else "") for w, la in whom.items()]
         if sum(map(len, whom.values())) == total:
             lines.append(f"{note}.")
-            continue
-        of = "; ".join(
-            who + (f" ({', '.join(labels)})" if any(labels) else "") for who, labels in whom.items()
-        )
-        lines.append(f"{of}: {note}.")
+        elif made := _UNDEFINED.fullmatch(note):
+            counts.setdefault(made["of"], []).append(f"{made['n']} for {' and '.join(of)}")
+        else:
+            lines.append(f"{'; '.join(of)}: {note}.")
+    lines += [
+        f"Of {of} draws left out because they are undefined: {', '.join(each)}."
+        for of, each in counts.items()
+    ]
     return lines
+
+
+_UNDEFINED = re.compile(r"(?P<n>\d+) of (?P<of>\d+) draws undefined, left out")
+"""A note that is another for each figure: these are told in one line."""

@@ -11,7 +11,7 @@ from coder.errors import InputError, UsageError
 from coder.records import Issue
 
 ISSUE_FIELDS = (*Issue.model_fields, "code")
-LABEL_FIELDS = (*Issue.model_fields, "code", "memo")
+LABEL_FIELDS = (*Issue.model_fields, "code", "memo", "who")
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "issueid"),
@@ -32,6 +32,7 @@ LABEL_ALIASES: Mapping[str, tuple[str, ...]] = {
     **ALIASES,
     "code": ("code", "codes", "label"),
     "memo": ("memo", "note"),
+    "who": ("who",),
 }
 
 

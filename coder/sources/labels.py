@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from coder.errors import CoderError, InputError
+from coder.passes import people
 from coder.records import NONE_CODE, Label
 from coder.sources.columns import LABEL_ALIASES, LABEL_FIELDS, Columns
 from coder.sources.files import opened
@@ -30,6 +31,10 @@ class _Coded:
     codes: list[str] = field(default_factory=list)
     memos: list[str] = field(default_factory=list)
 
+    def add(self, codes: Iterable[str], memos: Iterable[str]) -> None:
+        self.codes += [code for code in dict.fromkeys(codes) if code not in self.codes]
+        self.memos += [memo for memo in memos if memo not in self.memos]
+
 
 def read_labels(
     path: Path,
@@ -49,6 +54,9 @@ def read_labels(
     gives a code's id or ``NONE_CODE`` and raises ``CoderError`` for anything else. ``NONE_CODE``
     alone becomes empty ``codes``.
 
+    A ``who`` column, as ``coder label export`` writes it, names who gave a label: where it names
+    ``rater``, only their rows are read, else all but those of somebody's second pass.
+
     Set aside, with line and reason: unknown codes, ids not in ``issue_ids`` (when given), rows
     without a code, "no code fits" beside a code and, when ``single``, two different codes for one
     issue; nothing of that issue is kept then. Raises ``InputError`` when there is no code column.
@@ -56,7 +64,7 @@ def read_labels(
     columns = Columns(mapping or {}, LABEL_FIELDS, LABEL_ALIASES)
     reader = _Reader(columns, resolve, issue_ids)
     set_aside: list[SetAside] = []
-    found: dict[str, _Coded] = {}
+    given: dict[tuple[str, str], _Coded] = {}
     read = 0
     with opened(path) as source:
         for row in source.rows():
@@ -68,13 +76,20 @@ def read_labels(
             if isinstance(item, SetAside):
                 set_aside.append(item)
                 continue
-            issue_id, codes, memo = item
-            coded = found.setdefault(issue_id, _Coded(row))
-            coded.codes += [code for code in codes if code not in coded.codes]
-            coded.memos += [memo] if memo and memo not in coded.memos else []
+            issue_id, codes, memo, who = item
+            given.setdefault((issue_id, who), _Coded(row)).add(codes, [memo] if memo else [])
     columns.require_all_met()
     if read and not reader.has_code_column:
         raise InputError(f"{path} has no column 'code'", "name it: --map code=COLUMN")
+    raters = {who for _, who in given}
+    wanted = {rater} if rater in raters else {*people(raters)}
+    found: dict[str, _Coded] = {}
+    for (issue_id, who), coded in given.items():
+        if who in wanted:
+            found.setdefault(issue_id, _Coded(coded.row)).add(coded.codes, coded.memos)
+        else:
+            reason = "another rater's" if rater in raters else "a second pass"
+            set_aside.append(coded.row.set_aside(reason, f"{issue_id}: {who}"))
     labels: list[Label] = []
     for issue_id, coded in found.items():
         problem = _contradiction(coded.codes, single)
@@ -113,11 +128,12 @@ class _Reader:
         self._suggestions = 0
         self.has_code_column = "code" in columns.mapping
 
-    def label(self, row: Row) -> tuple[str, list[str], str] | SetAside:
+    def label(self, row: Row) -> tuple[str, list[str], str, str] | SetAside:
         values = Values()
         try:
             fields = self._columns.pick(row.values)
             code, memo = values.code(fields["code"]), values.text(fields["memo"], "memo")
+            who = _FORMULA.sub("", values.text(fields["who"], "who").strip())
             given = values.text(fields["id"], "id").strip()
         except WrongType as error:
             return row.set_aside(WRONG_TYPE, str(error))
@@ -134,7 +150,7 @@ class _Reader:
         if not code:
             return row.set_aside("no code", issue_id)
         try:
-            return issue_id, list(self._codes(code)), memo
+            return issue_id, list(self._codes(code)), memo, who
         except CoderError as error:
             hint = f"; {error.hint}" if error.hint else ""
             return row.set_aside("unknown code", f"{issue_id}: {error.message}{hint}")

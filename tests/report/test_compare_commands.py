@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from types import SimpleNamespace
 
 import pytest
 from run_maker import Maker, issue, label
 
 from coder.__main__ import run as coder
+from coder.cli.tables import folder_of
 
 LONG = "a-run-with-a-name-as-long-as-some-people-like-them"
 
@@ -57,6 +59,34 @@ def test_output_goes_where_it_is_asked_for(study, capsys, tmp_path):
     assert not (tmp_path / "runs" / LONG / "report").exists()
     saved = json.loads((tmp_path / "out" / "compare.json").read_text())
     assert saved["resampling"]["draws"] == 100
+
+
+def test_another_comparison_leaves_the_first_where_it_is(study, capsys, tmp_path):
+    study.run({f"{n:02}": "a" for n in range(40)}, "third")
+    for runs in ((LONG, "other"), (LONG, "third"), (LONG, "other", "third")):
+        for command in ("compare", "multiverse"):
+            assert "Written: " in printed(capsys, command, *runs)
+    told = {
+        folder.name: [
+            [run["name"] for run in json.loads((folder / f"{what}.json").read_text())["runs"]]
+            for what in ("compare", "multiverse")
+        ]
+        for folder in (tmp_path / "runs" / LONG / "report").iterdir()
+    }
+    assert told == {
+        "with-other": [[LONG, "other"]] * 2,
+        "with-third": [[LONG, "third"]] * 2,
+        "with-other+third": [[LONG, "other", "third"]] * 2,
+    }
+
+
+def test_many_runs_have_a_folder_whose_name_is_not_too_long(tmp_path):
+    def runs(last):
+        return [SimpleNamespace(name=f"{n}" * 80, path=tmp_path) for n in (1, 2, 3, 4, last)]
+
+    names = {folder_of(runs(last)).name for last in (5, 6)}
+    assert len(names) == 2
+    assert all(len(name) < 200 for name in names)
 
 
 def test_a_plan_ends_with_the_next_command(study, capsys):

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
-from run_maker import AT, Maker, decide, label
+from run_maker import AT, FLAT, Maker, decide, label
 from test_report_outputs import HOSTILE, report_of
 
 from coder.cli.main import cli
 from coder.journal import Journal
-from coder.records import Action, Adjudication, Call, Consent, Status
+from coder.records import Action, Adjudication, Call, Consent, Label, Status
 from coder.report.appendix import appendix_latex, appendix_markdown, blanks
 from coder.report.methods import logged, topics
 from coder.report.write import to_json
+from coder.versions import migrate, plan
 
 CHAT = {
     "kind": "llm",
@@ -71,6 +73,46 @@ def test_the_command_writes_it_and_counts_its_blanks(maker: Maker, monkeypatch) 
     assert "masked texts to api.openai.com (openai), 2026-01-02" in text
 
 
+def test_only_consents_that_this_run_relied_on_are_told(maker: Maker) -> None:
+    """To its own server, for texts sent as it sent them, before it was done."""
+    run = chat_run(maker)
+    known = [
+        Consent(host="api.openai.com", provider="openai", redacted=True, at=AT),
+        Consent(host="api.openai.com", provider="openai", redacted=False, at=AT),
+        Consent(host="api.anthropic.com", provider="anthropic", redacted=False, at=AT),
+        Consent(host="api.openai.com", provider="openai", at=AT + timedelta(days=1)),
+    ]
+    assert logged(run, known).consents == tuple(known[:2])
+    maker.model = {**CHAT, "name": "openai:local", "base_url": "https://llm.example.org/v1",
+                   "redact": False}  # fmt: skip
+    other = Consent(host="llm.example.org", provider="openai", at=AT)
+    masked = other.model_copy(update={"redacted": True})
+    second = maker.run({"1": "a"}, "second")
+    assert logged(second, [*known, other, masked]).consents == (other,)
+    maker.model = {"kind": "classifier"}
+    assert logged(maker.run({"1": "a"}, "third"), known).consents == ()
+
+
+def test_versions_of_the_codebook_used_while_coding_are_told(maker: Maker) -> None:
+    run = chat_run(maker)
+    assert "Codebook version" not in appendix_markdown(report_of(run), logged(run, ()))
+    file = maker.runs.parent / "next.yaml"
+    told = FLAT.replace("name: Flat", "name: Flat\nversion: '2'")
+    file.write_text(told.replace("{id: b, name: Beta, definition: The second.}",
+                                 "{id: e, name: Beta, definition: The second.}"))  # fmt: skip
+    made, _ = plan(run, file)
+    run = migrate(run, file, made)
+    run.label_journal("cleo").append(
+        [Label(issue_id="1", rater="cleo", codes=("a",), codebook_hash=run.codebook.hash)]
+    )
+    text = appendix_markdown(report_of(run), logged(run, ()))
+    assert f"| Codebook version 1 | hash {run.manifest.codebook_hash}" in text
+    assert "; the model answered under it; under it stand 6 blind labels and 1 decision |" in text
+    assert f"| Codebook version 2 | hash {run.codebook.hash}" in text
+    assert "under it stand 1 blind label and 0 decisions. Changes to the one before: " in text
+    assert "renamed b into e" in text
+
+
 def test_it_is_filled_from_the_run(maker: Maker) -> None:
     run = chat_run(maker)
     report = report_of(run)
@@ -82,7 +124,7 @@ def test_it_is_filled_from_the_run(maker: Maker) -> None:
         "propose.v1, hash " + "c" * 64, report.codebook.hash, report.run.data_hash,
         "| Named in requests | gpt-4.1-mini |",
         "4 labelled issues and 8 definitions at most for each issue, by minilm",
-        "| Rater anna | 3 blind labels, 3 usable; 0 assisted decisions |",
+        "| Rater anna | 3 blind labels, 3 usable; no decision |",
         "| Agreement of model and anna by code | n = 3; ", "1 without a blind label",
         "| Agreement of anna and bert by code | n = 2; ",
         "keys, e-mail addresses, user names and IP addresses",
@@ -135,7 +177,7 @@ def test_latex_and_markdown_have_the_same_entries(maker: Maker) -> None:
     report, log = report_of(run), logged(run, ())
     entries = sum(len(topic.entries) for topic in topics(report, log))
     assert appendix_markdown(report, log).count("\n| ") - 2 * len(topics(report, log)) == entries
-    assert appendix_latex(report, log).count("\\\\\n") == entries
+    assert appendix_latex(report, log).count("  \\item[") == entries
     assert blanks(report, log) + 1 == appendix_latex(report, log).count("TO FILL IN:") - (
         "issue-coder" not in report.run.versions
     )

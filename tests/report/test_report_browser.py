@@ -223,6 +223,35 @@ def test_a_disagreement_opens_by_keyboard_with_all_that_was_said(
     assert page.run("document.querySelector('tr.card')") is None
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_without_scripts_disagreements_are_read_all_the_same(
+    page: Browser, maker: Maker, width: int
+) -> None:
+    ids = [f"{n:03}" for n in range(400)]
+    run = maker.run(dict.fromkeys(ids, "a"), **{"000": {"confidence": 1, "rationale": "Because."}})
+    label(run, "anna", dict.fromkeys(ids, "b"), memo="The memo.")
+    file = written(run)
+    page.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        opened(page, file, width)
+        box = page.run("document.getElementById('rows').rows[0].getBoundingClientRect().toJSON()")
+        assert box["height"] > 0 and box["right"] <= width
+        first = page.run("document.getElementById('rows').rows[0].textContent")
+        for said in ("Title of 000", "Because.", "The memo.", "Alpha", "Beta", "1.00"):
+            assert said in first
+        assert page.run("document.getElementById('rows').rows.length") == 300
+        assert "300 of 400 disagreements" in page.run("document.body.innerText")
+        hidden = "getComputedStyle(document.getElementById('controls')).display"
+        assert page.run(hidden) == "none"
+        assert (page.errors, page.dialogs) == ([], [])
+    finally:
+        page.call("Emulation.setScriptExecutionDisabled", value=False)
+    opened(page, file, width)
+    assert len(titles(page)) == 100
+    assert page.run("document.querySelectorAll('#rows details').length") == 0
+    assert page.run("document.getElementById('count').textContent") == "100 of 400"
+
+
 def test_5000_disagreements_are_drawn_a_hundred_at_a_time(page: Browser, maker: Maker) -> None:
     ids = [f"{n:04}" for n in range(5000)]
     run = maker.run(dict.fromkeys(ids, "a"))

@@ -327,7 +327,7 @@ def test_decisions_after_a_blind_label_are_counted_apart(maker: Maker) -> None:
     found = {row.mode: (row.decisions, row.acceptance.value) for row in report.acceptance}
     assert found == {Mode.ASSISTED: (2, 0.5), Mode.BLIND_FIRST: (2, 1.0)}
     assert pair(report, "blind.category.model_vs_dora").n == 2
-    assert [accepter(row) for row in report.acceptance] == ["dora", "dora (blind-first)"]
+    assert [accepter(row) for row in report.acceptance] == ["dora", "dora (after a blind label)"]
 
 
 def test_a_withdrawn_label_is_no_label(maker: Maker) -> None:

@@ -9,6 +9,7 @@ import pytest
 from run_maker import AT, FLAT, MULTIPLE, TREE, Maker, label
 
 from coder.agreement import dsl, ppi
+from coder.queues import Only, Order, Pile, Queue
 from coder.records import NONE_CODE, Action, Decision, Label, Mode, Status
 from coder.report import build_report
 
@@ -96,6 +97,57 @@ def test_unequal_chances_are_weighted(maker: Maker):
     assert share(found, "b").corrected.value == pytest.approx(by_hand.value, abs=1e-6)
     assert share(found, "b").labels.value is None
     assert "unequal" in share(found, "b").labels.note
+
+
+def test_a_sample_of_one_repository_or_beside_the_labels_is_none_of_the_run(maker: Maker):
+    run, truth, _ = study(maker)
+    ids = [*truth][:60]
+    reviewed(run, "ann", [(i, truth[i], {"chance": (n + 1) / 60}) for n, i in enumerate(ids)],
+             queue="random repo=owner/0")  # fmt: skip
+    label(run, "bea", dict([*truth.items()][:80]))
+    decided(run, "bea", [(i, truth[i]) for i in [*truth][100:200]], Mode.ASSISTED)
+    found = build_report(run, draws=100).corrected[0]
+    assert (found.rater, found.sampling) == ("bea", "unknown")
+    (run.path / "labels" / "bea.jsonl").unlink()
+    found = build_report(run, draws=100).corrected[0]
+    assert (found.rater, found.sampling) == ("ann", "unknown")
+
+
+def test_labels_from_before_a_random_queue_stand_for_themselves(maker: Maker):
+    """Half of what the queue met was labelled: those labels stand for twice as many of the rest."""
+    run, truth, said = study(maker)
+    ids = [*truth]
+    label(run, "ann", {i: truth[i] for i in ids[:50]})
+    order = random.Random(3).sample(ids[50:], 100)
+    reviewed(run, "ann", [(i, truth[i], {"chance": (n + 1) / 250})
+                          for n, i in enumerate(order) if n % 2])  # fmt: skip
+    decided(run, "ann", [(i, truth[i]) for n, i in enumerate(order) if not n % 2], Mode.ASSISTED)
+    (found,) = build_report(run, draws=100).corrected
+    assert (found.sampling, found.n) == ("known", 100)
+    known = dict.fromkeys(order[1::2], 100 / 250 / 2) | dict.fromkeys(ids[:50], 1.0)
+    (by_hand,) = dsl(
+        [float(truth[i] == "b") if i in known else float("nan") for i in ids],
+        [float(said[i] == "b") for i in ids],
+        [known.get(i, 1.0) for i in ids],
+    )
+    assert share(found, "b").corrected.value == pytest.approx(by_hand.value, abs=1e-6)
+
+
+def test_labels_by_code_are_weighted(maker: Maker):
+    """A rare code that the model finds, drawn more often, is told right by its probabilities."""
+    run, truth, _ = study(maker)
+    queue = Queue(run, "ann", Pile(run), {}, Order.BY_CODE, Only(), None)
+    draws = [queue.draw(entry.issue_id) for entry in queue.entries[:90]]
+    reviewed(
+        run, "ann",
+        [(e.issue_id, truth[e.issue_id], {"chance": d.chance, "weight": d.weight})
+         for e, d in zip(queue.entries, draws, strict=False)],
+        queue="by-code",
+    )  # fmt: skip
+    (found,) = build_report(run, draws=100).corrected
+    assert found.sampling == "known"
+    estimate = share(found, "b").corrected
+    assert estimate.low < sum(c == "b" for c in truth.values()) / 300 < estimate.high
 
 
 def test_when_every_issue_is_labelled_the_share_is_known(maker: Maker):

@@ -12,7 +12,7 @@ from coder.report import Report, build_report
 from coder.report.html import html
 from coder.report.markdown import markdown
 from coder.report.sentences import baseline_notes, headline, headline_sentence, sample
-from coder.report.wording import reading
+from coder.report.wording import footnotes, reading
 from coder.report.write import to_json
 from coder.store import Run
 
@@ -113,6 +113,21 @@ def test_a_flat_codebook_has_codes_not_categories(maker: Maker) -> None:
     tree = maker.run({"1": "call"}, "tree")
     label(tree, "anna", {"1": "call"})
     assert "agree on the category in" in headline_sentence(report_of(tree))
+
+
+def test_draws_left_out_are_told_in_one_line() -> None:
+    def of(note: str) -> Estimate:
+        return Estimate(value=None, note=note)
+
+    undefined = "{} of 2000 draws undefined, left out"
+    assert footnotes(
+        [("A", "F1", of("odd; " + undefined.format(7))), ("B", "F1", of(undefined.format(12))),
+         ("C", "κ", of("")), ("D", "κ", of(undefined.format(7)))]
+    ) == [
+        "A (F1): odd.",
+        "Of 2000 draws left out because they are undefined: 7 for A (F1) and D (κ), 12 for B (F1).",
+    ]  # fmt: skip
+    assert footnotes([("A", "F1", of(undefined.format(7)))]) == [undefined.format(7) + "."]
 
 
 def test_assisted_decisions_have_no_coefficients_but_a_list_of_their_own(maker: Maker) -> None:

@@ -98,7 +98,7 @@
         make("small", "", verified ? "found in the issue" : "not found in the issue")));
     }
     const people = c.said.map(([rater, kind, action, codes, memo]) => {
-      const tag = make("span", kind === "assisted" ? "tag warm" : "tag",
+      const tag = make("span", kind === "assisted" || kind === "revised" ? "tag warm" : "tag",
         action ? `${kind}: ${action}` : kind);
       const said = make("div", "said", "", make("h4", "", `${rater} `, tag));
       if (codes !== null) said.append(make("p", "answer", codes));
@@ -150,6 +150,7 @@
     next[0].querySelector("button").focus();
   });
   $("controls").addEventListener("submit", (event) => event.preventDefault());
-  $("table").hidden = false;
+  $("controls").hidden = false;
+  body.classList.remove("plain");
   sort("sure", true);
 })();

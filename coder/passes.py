@@ -21,14 +21,20 @@ def same_person(left: str, right: str) -> bool:
     return person(left) == person(right)
 
 
-def people(raters: Iterable[str]) -> list[str]:
-    """The first of ``raters``' passes of each person; what is between people is between these."""
+def people(raters: Iterable[str], known: Iterable[str] = ()) -> list[str]:
+    """Those of ``raters`` who are a person's first pass: what is between people, or is taken for
+    the truth, is of these.
+
+    ``known`` are all who did anything. Who has only a second pass among ``raters`` and an earlier
+    one among ``known`` is left out: they met the issues before.
+    """
+    here = set(raters)
     first: dict[str, str] = {}
-    for rater in sorted(raters, key=_number):
+    for rater in sorted({*here, *known}, key=_number):
         first.setdefault(person(rater), rater)
-    return sorted(first.values())
+    return sorted(here & {*first.values()})
 
 
-def _number(rater: str) -> int:
+def _number(rater: str) -> tuple[int, str]:
     found = _PASS.fullmatch(rater)
-    return int(found["number"]) if found else 1
+    return int(found["number"]) if found else 1, rater
