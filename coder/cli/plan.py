@@ -50,11 +50,17 @@ def command(name: str, width: float) -> None:
         )
     else:
         _show(found, run.codebook)
-    console.print(f"Next: {safe(_next(name, found.rater))}", soft_wrap=True)
+    console.print(f"Next: {safe(_next(name, found))}", soft_wrap=True)
 
 
-def _next(name: str, rater: str) -> str:
-    return f"coder review {name} --rater {rater or 'YOU'} --order random --blind"
+def _next(name: str, found: Planned) -> str:
+    if _complete(found):
+        return f"coder report {name}"
+    return f"coder review {name} --rater {found.rater or 'YOU'} --order random --blind"
+
+
+def _complete(found: Planned) -> bool:
+    return 0 < found.issues <= found.labels
 
 
 def _show(found: Planned, book: Codebook) -> None:
@@ -116,6 +122,9 @@ def _sentences(figures: Sequence[PlannedFigure], found: Planned) -> Iterator[str
                 yield f"Kappa: {more:,} more{note}."
             else:
                 yield f"Kappa: none{note}." if note else "Kappa is as exact as that already."
+    if _complete(found):
+        yield "Every share is known: all issues are labelled, so there is nothing to estimate."
+        return
     ways = by_sampling([one for one in figures if one.figure == "prevalence"])
     if not ways:
         return
@@ -132,7 +141,7 @@ def _sentences(figures: Sequence[PlannedFigure], found: Planned) -> Iterator[str
 
 def _notes(found: Planned) -> Iterator[str]:
     notes = {one.note for figure in found.figures for one in figure.plans if one.note}
-    if any("all issues" in note for note in notes):
+    if "all issues" in {part for note in notes for part in note.split("; ")}:
         yield "A figure that needs all issues cannot be had at this width from fewer."
     yield from (
         f"{note[0].upper()}{note[1:]}." for note in sorted(notes) if note.startswith("rough")
