@@ -148,7 +148,7 @@ def _draw(
     held = np.zeros((groups, cells)) if groups * cells <= _CHUNK_NUMBERS else None
     if held is not None:
         held[of_group, of_cell] = times
-    for rows in _chunks(draws, max(len(entry), groups)):
+    for rows in _chunks(draws, max(len(entry) if held is None else cells, groups)):
         picked = rng.integers(groups, size=(rows, groups)) + np.arange(rows)[:, None] * groups
         weights = np.bincount(picked.ravel(), minlength=rows * groups).reshape(rows, groups)
         if held is not None:

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from coder.errors import UsageError
 from coder.records import NONE_CODE, Estimate, Mode, Proposal
 from coder.report.model import (
@@ -205,18 +207,17 @@ def _figure(name: str, *parts: tuple[str, list[int]]) -> TracedFigure:
 
 def ranges(lines: Iterable[int]) -> str:
     """``1-160,165``; see :func:`numbers`."""
-    parts: list[str] = []
-    start = last = 0
-    for line in sorted(lines):
-        if line == last + 1 and start:
-            last = line
-            continue
-        if start:
-            parts.append(f"{start}-{last}" if last > start else f"{start}")
-        start = last = line
-    if start:
-        parts.append(f"{start}-{last}" if last > start else f"{start}")
-    return ",".join(parts)
+    there = np.unique(np.fromiter(lines, dtype=np.int64))
+    gaps = np.flatnonzero(np.diff(there) > 1)
+    starts, ends = there[np.append(0, gaps + 1)], there[np.append(gaps, -1)]
+    return (
+        ",".join(
+            f"{first}-{last}" if last > first else f"{first}"
+            for first, last in zip(starts.tolist(), ends.tolist(), strict=True)
+        )
+        if len(there)
+        else ""
+    )
 
 
 def numbers(spelled: str) -> set[int]:
