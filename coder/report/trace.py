@@ -198,9 +198,9 @@ def _acceptance(a: Acceptance) -> str:
 
 
 def _figure(name: str, *parts: tuple[str, list[int]]) -> TracedFigure:
-    found: dict[str, set[int]] = {}
+    found: dict[str, list[int]] = {}
     for file, lines in parts:
-        found.setdefault(file, set()).update(lines)
+        found.setdefault(file, []).extend(lines)
     spelled = {file: ranges(lines) for file, lines in found.items() if lines}
     return TracedFigure(name=name, lines=spelled)
 
@@ -208,15 +208,13 @@ def _figure(name: str, *parts: tuple[str, list[int]]) -> TracedFigure:
 def ranges(lines: Iterable[int]) -> str:
     """``1-160,165``; see :func:`numbers`."""
     there = np.unique(np.fromiter(lines, dtype=np.int64))
+    if not len(there):
+        return ""
     gaps = np.flatnonzero(np.diff(there) > 1)
     starts, ends = there[np.append(0, gaps + 1)], there[np.append(gaps, -1)]
-    return (
-        ",".join(
-            f"{first}-{last}" if last > first else f"{first}"
-            for first, last in zip(starts.tolist(), ends.tolist(), strict=True)
-        )
-        if len(there)
-        else ""
+    return ",".join(
+        f"{first}-{last}" if last > first else f"{first}"
+        for first, last in zip(starts.tolist(), ends.tolist(), strict=True)
     )
 
 
