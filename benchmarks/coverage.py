@@ -4,22 +4,25 @@
 
 Each study draws issues and labels from a known population and takes the interval that the report
 would take (500 draws where it is a bootstrap). Coverage is to be 93 to 97%; ``+-`` is one standard
-error of the simulation itself. Widths are means.
+error of the simulation itself. Widths are means. A coefficient is to cover that of the population,
+a share that of the study's own issues, as the report says.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from coder.agreement import agree, dsl, labels_alone, ppi
+from coder.agreement import Agreement, agree, dsl, labels_alone, ppi
+from coder.agreement.arrays import Ints
 from coder.records import Estimate
 
 CODES = tuple("abcde")
 SHARES = np.array([0.4, 0.25, 0.2, 0.1, 0.05])
-Draw = Callable[[np.random.Generator], Estimate]
+Draw = Callable[[np.random.Generator], tuple[Estimate, float]]
+"""One study: its interval, and the truth."""
 
 
 def pair(rng: np.random.Generator, n: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
@@ -34,90 +37,144 @@ def named(codes: np.ndarray) -> dict[str, tuple[str, ...]]:
     return {f"i{k:06}": (CODES[code],) for k, code in enumerate(codes)}
 
 
-def truths(noise: float) -> dict[str, float]:
-    """The figures of the whole population, from the joint table of two such raters."""
-    mix = (1 - noise) * np.eye(5) + noise * SHARES
-    table = (mix.T * SHARES) @ mix
+def truth(figure: str, levels: Sequence[float]) -> float:
+    """A figure of the whole population, from the joint table of two such raters."""
+    mixes = [(1 - noise) * np.eye(5) + noise * SHARES for noise in levels]
+    table = np.mean([(mix.T * SHARES) @ mix for mix in mixes], axis=0)
+    if figure == "kappa of the rare code":
+        both, gave = table[-1, -1], table[-1].sum()
+        return float((both - gave**2) / (gave - gave**2))
     observed, expected = np.trace(table), float((table.sum(0) * table.sum(1)).sum())
-    kappa = (observed - expected) / (1 - expected)
-    return {"cohen_kappa": kappa, "krippendorff_alpha": kappa, "percent_agreement": observed}
+    return float(
+        observed if figure == "percent_agreement" else (observed - expected) / (1 - expected)
+    )
 
 
-def agreement(figure: str, n: int, noise: float) -> tuple[str, float, Draw]:
-    def draw(rng: np.random.Generator) -> Estimate:
+def taken(figure: str, found: Agreement) -> Estimate:
+    if figure == "kappa of the rare code":
+        return found.per_code[-1].cohen_kappa
+    estimate: Estimate = getattr(found, figure)
+    return estimate
+
+
+def agreement(figure: str, n: int, noise: float) -> tuple[str, Draw]:
+    right = truth(figure, [noise])
+
+    def draw(rng: np.random.Generator) -> tuple[Estimate, float]:
         first, second = pair(rng, n, noise)
         found = agree(named(first), named(second), codes=CODES, draws=500,
                       seed=int(rng.integers(1 << 31)))  # fmt: skip
-        estimate: Estimate = getattr(found, figure)
-        return estimate
+        return taken(figure, found), right
 
-    return f"{figure}, {n} issues, noise {noise}", truths(noise)[figure], draw
+    return f"{figure}, {n} issues, noise {noise}", draw
 
 
-def clustered(figure: str, groups: int, size: int, noise: float) -> tuple[str, float, Draw]:
-    """Repositories of ``size`` issues, some of which are harder than others."""
-    levels = np.array([noise / 2, noise * 1.5])
+def even(rng: np.random.Generator, groups: int) -> Ints:
+    return np.full(groups, 10)
 
-    def draw(rng: np.random.Generator) -> Estimate:
+
+def uneven(rng: np.random.Generator, groups: int) -> Ints:
+    """Sizes as of repositories: log-normal, ten on average, the largest much larger."""
+    return np.maximum(1, rng.lognormal(np.log(10) - 0.5, 1, groups)).astype(np.int64)
+
+
+def one_large(rng: np.random.Generator, groups: int) -> Ints:
+    return np.array([10 * (groups - 1), *[10] * (groups - 1)])
+
+
+def clustered(
+    figure: str, groups: int, sizes: Callable[[np.random.Generator, int], Ints], how: str
+) -> tuple[str, Draw]:
+    """Repositories, some of which are harder than others."""
+    levels = np.array([0.15, 0.45])
+    right = truth(figure, levels.tolist())
+
+    def draw(rng: np.random.Generator) -> tuple[Estimate, float]:
         sides: tuple[list[int], list[int]] = ([], [])
-        for level in rng.choice(levels, groups):
-            for side, codes in zip(sides, pair(rng, size, float(level)), strict=True):
+        repos: list[int] = []
+        for repo, size in enumerate(sizes(rng, groups).tolist()):
+            for side, codes in zip(sides, pair(rng, size, float(rng.choice(levels))), strict=True):
                 side.extend(codes)
+            repos.extend([repo] * size)
         first, second = (named(np.array(side)) for side in sides)
-        repo = {f"i{k:06}": f"r{k // size}" for k in range(groups * size)}
-        found = agree(first, second, codes=CODES, groups=repo, draws=500,
+        repo_of = {f"i{k:06}": f"r{repo}" for k, repo in enumerate(repos)}
+        found = agree(first, second, codes=CODES, groups=repo_of, draws=500,
                       seed=int(rng.integers(1 << 31)))  # fmt: skip
-        estimate: Estimate = getattr(found, figure)
-        return estimate
+        return taken(figure, found), right
 
-    mixes = [(1 - level) * np.eye(5) + level * SHARES for level in levels]
-    table = np.mean([(mix.T * SHARES) @ mix for mix in mixes], axis=0)
-    observed, expected = np.trace(table), float((table.sum(0) * table.sum(1)).sum())
-    kappa = float((observed - expected) / (1 - expected))
-    return f"{figure}, {groups} repositories of {size}", kappa, draw
+    return f"{figure}, {groups} repositories {how}", draw
 
 
 def prevalence(
-    how: str, n: int, issues: int = 2000, share: float = 0.15
-) -> tuple[str, float, Draw]:
-    def draw(rng: np.random.Generator) -> Estimate:
-        truth = (rng.random(issues) < share).astype(float)
-        said = np.where(rng.random(issues) < 0.25, rng.random(issues) < 0.4, truth).astype(float)
+    how: str, n: int, share: float, wrong: float = 0.25, repositories: int = 0
+) -> tuple[str, Draw]:
+    """Labels on some of 2,000 issues; the model answers ``wrong`` of them at random."""
+    issues = 2000
+    anyway = 0.4 if share > 0.1 else 0.1
+
+    def draw(rng: np.random.Generator) -> tuple[Estimate, float]:
+        chances: float | np.ndarray = share
+        if repositories:
+            each = rng.beta(2 * share, 2 - 2 * share, repositories)
+            chances = each[rng.integers(repositories, size=issues)]
+        codes = (rng.random(issues) < chances).astype(float)
+        at_random = rng.random(issues) < wrong
+        said = np.where(at_random, rng.random(issues) < anyway, codes).astype(float)
+        at = rng.permutation(issues)
+        labelled, rest = at[:n], at[n:]
         if how == "dsl":
             chance = np.where(said > 0, 2.0, 0.5)
             chance *= n / chance.sum()
-            human = np.where(rng.random(issues) < chance, truth, np.nan)
-            return dsl(human, said, chance)[0]
-        at = rng.permutation(issues)
-        labelled, rest = at[:n], at[n:]
-        if how == "labels alone":
-            return labels_alone(truth[labelled])[0]
-        if how == "the model's count":
+            human = np.where(rng.random(issues) < chance, codes, np.nan)
+            found = dsl(human, said, chance)[0]
+        elif how == "labels alone":
+            found = labels_alone(codes[labelled], issues)[0]
+        elif how == "the model's count":
             p = said.mean()
             half = 1.96 * (p * (1 - p) / issues) ** 0.5
-            return Estimate(value=p, low=p - half, high=p + half, n=issues)
-        return ppi(truth[labelled], said[labelled], said[rest])[0]
+            found = Estimate(value=p, low=p - half, high=p + half, n=issues)
+        else:
+            found = ppi(codes[labelled], said[labelled], said[rest])[0]
+        return found, float(codes.mean())
 
-    return f"prevalence by {how}, {n} labels of {issues} issues", share, draw
+    clusters = f", {repositories} unlike repositories" if repositories else ""
+    return f"share of {share:.0%} by {how}, {n} labels, model {wrong:.0%} at random{clusters}", draw
 
 
-def cases() -> Iterator[tuple[str, float, Draw]]:
+def cases() -> Iterator[tuple[str, Draw]]:
     for figure in ("cohen_kappa", "krippendorff_alpha", "percent_agreement"):
         for n, noise in ((100, 0.3), (200, 0.3), (400, 0.15)):
             yield agreement(figure, n, noise)
     for figure in ("cohen_kappa", "krippendorff_alpha"):
-        yield clustered(figure, 40, 10, 0.3)
-    for how in ("the model's count", "labels alone", "ppi", "dsl"):
-        yield prevalence(how, 200)
+        yield clustered(figure, 40, even, "of 10")
+    for groups in (20, 10, 5):
+        yield clustered("cohen_kappa", groups, even, "of 10")
+    for groups in (40, 20, 10):
+        yield clustered("cohen_kappa", groups, uneven, "of uneven size")
+    yield clustered("cohen_kappa", 20, one_large, "of which one has half of the issues")
+    for n in (100, 200, 400):
+        yield agreement("kappa of the rare code", n, 0.3)
+    yield clustered("kappa of the rare code", 40, even, "of 10")
+    yield prevalence("the model's count", 200, 0.15)
+    for how in ("labels alone", "ppi", "dsl"):
+        for share in (0.15, 0.05):
+            for n in (200, 100, 60):
+                yield prevalence(how, n, share)
+    for how in ("ppi", "dsl"):
+        yield prevalence(how, 100, 0.15, wrong=0.05)
+        yield prevalence(how, 100, 0.15, wrong=0.9)
+        yield prevalence(how, 200, 0.15, repositories=20)
 
 
 def main(studies: int) -> None:
     print(f"| figure | coverage of {studies} studies | +- | mean width |\n|---|---|---|---|")
-    for name, truth, draw in cases():
+    for name, draw in cases():
         rng = np.random.default_rng(2026)
-        found = [draw(rng) for _ in range(studies)]
-        held = np.mean([e.low <= truth <= e.high for e in found if e.low is not None])
-        width = np.mean([e.high - e.low for e in found if e.low is not None])
+        found = [
+            (e, right) for e, right in (draw(rng) for _ in range(studies)) if e.low is not None
+        ]
+        held = np.mean([e.low <= right <= e.high for e, right in found])
+        width = np.mean([e.high - e.low for e, _ in found])
         error = (held * (1 - held) / studies) ** 0.5
         print(f"| {name} | {held:.1%} | {error:.1%} | {width:.3f} |", flush=True)
 

@@ -18,6 +18,9 @@ from coder.records import Codebook
 SENTENCE = 300
 """So many characters after the telling words may still belong to their sentence."""
 
+ENCODED = 32
+"""Shorter words are not looked at as Base64."""
+
 
 @dataclass(frozen=True)
 class Suspicion:
@@ -236,7 +239,9 @@ _TAGS = re.compile("(?<![\U0001f3f4\U000e0020-\U000e007e])[\U000e0020-\U000e007e
 _SELECTORS = re.compile("[\ufe00-\ufe0e\U000e0100-\U000e01ef]{4,}")
 _MARKS = re.compile(f"[{_NOT_SEEN}]{{8,}}")
 _REVERSED = re.compile("\u202e[^\u202c\n]{3,300}")
-_ENCODED = re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{32,4000}={0,2}(?![A-Za-z0-9+/])")
+_ENCODED = re.compile(
+    rf"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{{{ENCODED},4000}}={{0,2}}(?![A-Za-z0-9+/])"
+)
 _COMMENT = re.compile(r"<!--.{1,2000}?-->", re.DOTALL)
 _ASIDE = re.compile(
     r"\b(?:ai|llm|gpt|language model|assistant|classifier|coder|annotator)s?\b.{0,80}?"
@@ -252,11 +257,23 @@ _STOP = re.compile(r"[.!?。！？](?=\s|$)|\n|$")
 class _Phrase:
     reason: str
     words: tuple[str, ...]
+    stems: frozenset[str]
     pattern: re.Pattern[str]
 
 
+@dataclass(frozen=True)
+class _Phrases:
+    """Phrases and their ``stems``: the words that hold no other one. A text without the stems of a
+    phrase has none of its words; each is looked for once, and in ASCII text the ASCII ones alone.
+    """
+
+    each: tuple[_Phrase, ...]
+    stems: tuple[str, ...]
+    ascii_stems: tuple[str, ...]
+
+
 @lru_cache(maxsize=8)
-def _phrases(codes: tuple[str, ...]) -> tuple[_Phrase, ...]:
+def _phrases(codes: tuple[str, ...]) -> _Phrases:
     raw = list(_PHRASES)
     if codes:
         named = "|".join(re.escape(code) for code in sorted(codes, key=len, reverse=True))
@@ -270,10 +287,18 @@ def _phrases(codes: tuple[str, ...]) -> tuple[_Phrase, ...]:
                 rf"\s?:?\s?[\"'`“‘*]?(?:{named})(?![\w-])",
             )
         )
-    return tuple(
-        _Phrase(reason, tuple(words.split("|")), re.compile(_wide(pattern), re.IGNORECASE))
-        for reason, words, pattern in raw
+    words = {word for _, several, _ in raw for word in several.split("|")}
+    stems = sorted(w for w in words if not any(other in w for other in words - {w}))
+    each = tuple(
+        _Phrase(
+            reason,
+            tuple(several.split("|")),
+            frozenset(stem for stem in stems if stem in several),
+            re.compile(_wide(pattern), re.IGNORECASE),
+        )
+        for reason, several, pattern in raw
     )
+    return _Phrases(each, tuple(stems), tuple(filter(str.isascii, stems)))
 
 
 def _wide(pattern: str) -> str:
@@ -295,11 +320,15 @@ def suspicious(text: str, codebook: Codebook | None = None) -> tuple[Suspicion, 
     return tuple(_merged(text, found))
 
 
-def _said(text: str, phrases: Sequence[_Phrase]) -> Iterator[Suspicion]:
+def _said(text: str, phrases: _Phrases) -> Iterator[Suspicion]:
     """What the patterns find in ``text`` as people see it."""
     seen, at = _as_seen(text)
     lower = seen.lower()
-    for phrase in phrases:
+    stems = phrases.ascii_stems if lower.isascii() else phrases.stems
+    met = {stem for stem in stems if stem in lower}
+    for phrase in phrases.each if met else ():
+        if met.isdisjoint(phrase.stems):
+            continue
         for word in phrase.words:
             if word in lower:
                 break
@@ -313,6 +342,8 @@ def _said(text: str, phrases: Sequence[_Phrase]) -> Iterator[Suspicion]:
 def _as_seen(text: str) -> tuple[str, Callable[[int], int]]:
     """``text`` without what cannot be seen and with wide letters made narrow; and where each
     character of it stands in ``text``."""
+    if text.isascii():
+        return text, lambda index: index
     if _FULL_WIDTH.search(text):
         text = _FULL_WIDTH.sub(lambda wide: chr(ord(wide[0]) - 0xFEE0), text)
     if not _UNSEEN.search(text):
@@ -332,7 +363,7 @@ def _sentence_end(text: str, at: int) -> int:
 # --- what is hidden -----------------------------------------------------------------------------
 
 
-def _hidden(text: str, phrases: Sequence[_Phrase]) -> Iterator[Suspicion]:
+def _hidden(text: str, phrases: _Phrases) -> Iterator[Suspicion]:
     if not text.isascii():
         for pattern in (_TAGS, _SELECTORS, _MARKS, _REVERSED):
             for match in pattern.finditer(text):
@@ -340,6 +371,8 @@ def _hidden(text: str, phrases: Sequence[_Phrase]) -> Iterator[Suspicion]:
     for match in _COMMENT.finditer(text):
         if _ASIDE.search(match[0]):
             yield Suspicion(*match.span(), HIDDEN)
+    if max(map(len, text.split()), default=0) < ENCODED:
+        return
     for match in _ENCODED.finditer(text):
         if any(True for _ in _said(_decoded(match[0]), phrases)):
             yield Suspicion(*match.span(), HIDDEN)

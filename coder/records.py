@@ -82,6 +82,10 @@ class Issue(Record):
 
     @cached_property
     def text(self) -> str:
+        return self.read()
+
+    def read(self) -> str:
+        """``text``, and does not keep it: for one look at each of very many issues."""
         parts = [self.title, self.body]
         parts += [c.body for c in self.comments if not c.bot]
         return "\n\n".join(p for p in parts if p.strip())

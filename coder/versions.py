@@ -43,6 +43,7 @@ class Versions:
         history = run.history
         self._hashes = [run.manifest.codebook_hash, *(step.to_hash for step in history)]
         self._steps = [carrier(step.changes) for step in history]
+        self._carried: dict[tuple[Codes, str, str], Codes | Stale] = {}
 
     def carry(self, codes: Codes, under: str = "", to: str = "") -> Codes | Stale:
         """What ``codes``, given under the version with the hash ``under``, are in that of now, or
@@ -50,6 +51,13 @@ class Versions:
 
         No ``under`` stands for the version the run was made with.
         """
+        asked = codes, under, to
+        found = self._carried.get(asked)
+        if found is None:
+            found = self._carried[asked] = self._carry(codes, under, to)
+        return found
+
+    def _carry(self, codes: Codes, under: str, to: str) -> Codes | Stale:
         end = self._place(to, self._hashes) if to else len(self._steps)
         begin = None if end is None else self._place(under, self._hashes[: end + 1])
         if begin is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import resource
@@ -35,6 +36,29 @@ def test_any_text_comes_back_as_it_was(tmp_path_factory, batches):
         Journal(path, ScoredCode).append([record(text) for text in batch])
     assert codes(path) == [text for batch in batches for text in batch]
     assert Journal(path, ScoredCode).broken_line() is None
+
+
+def test_a_line_may_be_spelled_otherwise_and_say_what_a_chain_says(tmp_path):
+    """Read whole or field by field, a line is the same record."""
+    path = tmp_path / "a.jsonl"
+    text = f'x,"prev":"{"0" * 64}"'
+    Journal(path, ScoredCode).append([record(text), record(text)])
+    (line, _) = path.read_bytes().splitlines()
+    fields = json.loads(line)
+    turned = {"prev": fields.pop("prev"), **fields}
+    path.write_bytes(line + b"\n" + json.dumps(turned).encode() + b"\n" + b'{"code":"y"}\n')
+    whole, other, short = Journal(path, ScoredCode)
+    assert whole == other == record(text)
+    assert short == record("y")
+    assert short.model_fields_set == {"code"}
+    assert whole.model_copy(update={"confidence": 0.5}).code == text
+
+
+def test_a_line_with_a_field_that_is_not_known_is_named(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"code":"x","prev":"0"}\n{"code":"x","prior":"0"}\n')
+    with pytest.raises(RunError, match=r"a\.jsonl:2: .*prior"):
+        list(Journal(path, ScoredCode))
 
 
 @given(cut=st.integers(min_value=1, max_value=80))

@@ -16,15 +16,16 @@ with the reason in its note; the functions on arrays below them return ``nan`` i
                                         Comput. Linguist. 34:555-596
 ``alt_test``                            Calderon, Reichart & Dror 2025, ACL
 ``ppi``, ``dsl``, ``labels_alone``      prevalence: Angelopoulos et al. 2023, arXiv 2311.01453;
-                                        Egami et al. 2023, arXiv 2306.04746
+                                        Egami et al. 2023, arXiv 2306.04746; their intervals:
+                                        Wilson 1927, Newcombe 1998 (module ``prevalence``)
 ``reliability``, ``workload``           calibration and what accepting unseen would cost
 ``certify``                             Angelopoulos et al. 2021, arXiv 2110.01052
 ``mcnemar``, ``kappa_change``,          two models on the same issues
 ``code_change``
 ``anchoring``                           what seeing the suggestion does to a rater
 ``for_estimate``, ``for_prevalence``    how many more labels (module ``planning``)
-``bootstrap``                           Efron & Tibshirani 1993, An Introduction to the
-                                        Bootstrap, ch. 13 (percentile interval)
+``bootstrap``                           Hesterberg 2015, Am. Stat. 69:371-386 (expanded
+                                        percentile interval)
 ======================================  ======================================================
 """
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -106,8 +107,9 @@ def agree(
         if ours is not None and theirs is not None:
             answered[issue_id] = (ours, theirs)
 
-    words = Vocabulary(codes, (answer for pair in answered.values() for answer in pair))
+    words = Vocabulary(codes, chain.from_iterable(answered.values()))
     cells, cell = _cells(words, list(answered.values()))
+    apart = cells.left != cells.right
     statistics = _per_code(cells, len(words.codes))
     statistics |= _over_sets(cells) if words.sets else _over_codes(cells, words, paths)
     found = bootstrap(
@@ -119,8 +121,8 @@ def agree(
         n=n,
         left_only=len(left) - len(shared),
         right_only=len(right) - len(shared),
-        left_unanswered=sum(left[i] is None for i in shared),
-        right_unanswered=sum(right[i] is None for i in shared),
+        left_unanswered=_unanswered(left, shared),
+        right_unanswered=_unanswered(right, shared),
         sets=words.sets,
         percent_agreement=found["percent_agreement"][0],
         cohen_kappa=found.get("cohen_kappa", several)[0],
@@ -133,8 +135,8 @@ def agree(
         confusion=None if words.sets else _confusion(words, cells, cell),
         disagreements=tuple(
             Disagreement(issue_id=i, left=pair[0], right=pair[1])
-            for i, pair in answered.items()
-            if words.number(pair[0]) != words.number(pair[1])
+            for (i, pair), differ in zip(answered.items(), apart[cell], strict=True)
+            if differ
         ),
         issue_ids=tuple(answered),
     )
@@ -153,13 +155,20 @@ class _Cells(NamedTuple):
 def _cells(words: Vocabulary, pairs: Sequence[tuple[Codes, Codes]]) -> tuple[_Cells, Ints]:
     """The cells that occur, and the cell of each pair."""
     answers = len(words.answers)
-    numbers = [words.number(ours) * answers + words.number(theirs) for ours, theirs in pairs]
-    distinct, cell = np.unique(np.array(numbers, dtype=np.int64), return_inverse=True)
+    number = words.numbers(chain.from_iterable(pairs)).reshape(-1, 2)
+    distinct, cell = np.unique(number[:, 0] * answers + number[:, 1], return_inverse=True)
     left, right = np.divmod(distinct, max(answers, 1))
     # On single codes MASI is the nominal distance, so one alpha serves both kinds of labels.
     distance = masi_distance(words.answers)
     cells = _Cells(left, right, words.member[left], words.member[right], distance)
     return cells, cell.astype(np.int64)
+
+
+def _unanswered(side: Mapping[str, Codes | None], shared: Collection[str]) -> int:
+    # Few are None: a look at the values is cheaper than one for each shared issue.
+    if None not in side.values():
+        return 0
+    return sum(side[i] is None for i in shared)
 
 
 def _alpha(cells: _Cells, distance: Floats) -> Statistic:

@@ -57,6 +57,13 @@ class Vocabulary:
             found = self._written[answer] = self._number[_spelled(answer)]
         return found
 
+    def numbers(self, answers: Iterable[Codes]) -> Ints:
+        """The positions of many answers, each distinct one looked up once."""
+        given = list(answers)
+        for answer in set(given):
+            self.number(answer)
+        return np.array([self._written[answer] for answer in given], dtype=np.int64)
+
     def paths(self, paths: Mapping[str, Codes]) -> list[Codes]:
         """The path of each answer, every answer being one code. "No code fits" stands alone."""
         if missing := sorted({a[0] for a in self.answers} - paths.keys() - {NONE_CODE}):

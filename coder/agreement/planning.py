@@ -2,6 +2,10 @@
 
 Widths shrink with the square root of the number of labels; what a label is worth is taken from
 those there are. A plan is an estimate: its figures move as labels come in.
+
+A share is one of these very issues: the more of them are labelled the less is left to guess (the
+finite population correction, Cochran 1977, Sampling Techniques, ch. 2), and with labels on all it
+is known. A coefficient speaks for issues like these, so labels on all leave it an interval.
 """
 
 from __future__ import annotations
@@ -18,6 +22,9 @@ from coder.records import Estimate, Record
 
 PILOT = 30
 """With fewer labels than this a plan is a guess about a guess."""
+
+
+ALL = "all issues are labelled: the share is known"
 
 
 class Plan(Record):
@@ -39,7 +46,7 @@ class Plan(Record):
 def for_estimate(figure: str, estimate: Estimate, width: float, most: int) -> Plan:
     """How many labels bring a figure's interval to ``width``, by the interval it has now.
 
-    ``most`` is the number of issues there are.
+    ``most`` is the number of issues that can be labelled.
     """
     base: dict[str, Any] = {
         "figure": figure,
@@ -71,17 +78,22 @@ def for_prevalence(
         note = f"label a random sample first, {PILOT} issues or more"
         return (Plan(**common, sampling="random", needed=None, note=note),)
     target = (width / 2 / Z) ** 2
+    alone, helped, (apart, within) = (
+        _variance(y),
+        _with_model(y, f, share),
+        _stratified(y, f, share),
+    )
     ways = {
-        "random, labels alone": _variance(y) / target,
-        "random, with the model's counts": _with_model(y, f, share, target, issues),
-        "by what the model says": _stratified(y, f, share) / target,
+        "random, labels alone": alone / (target + alone / issues),
+        "random, with the model's counts": helped / (target + helped / issues),
+        "by what the model says": apart / (target + within / issues),
     }
     plans = [
         Plan(
             **common,
             sampling=way,
-            needed=issues if needed > issues else math.ceil(needed),
-            note=_notes(needed, issues, n),
+            needed=min(math.ceil(needed), issues),
+            note=_notes(math.ceil(needed), issues, n) if n < issues else ALL,
         )
         for way, needed in ways.items()
     ]
@@ -94,30 +106,32 @@ def _variance(y: Floats) -> float:
     return float(y.var(ddof=1)) or rare * (1 - rare)
 
 
-def _with_model(y: Floats, f: Floats, share: float, target: float, issues: int) -> float:
+def _with_model(y: Floats, f: Floats, share: float) -> float:
+    """The variance of one label once the model's answer is allowed for."""
     spread = share * (1 - share)
-    together = float(np.cov(y, f)[0, 1])
-    weight = float(np.clip(together / spread, 0, 1)) if spread else 0.0
-    known = weight**2 * spread / issues
-    left = target - known
-    return _variance(y - weight * f) / left if left > 0 else math.inf
+    weight = float(np.clip(np.cov(y, f)[0, 1] / spread, 0, 1)) if spread else 0.0
+    return _variance(y - weight * f)
 
 
-def _stratified(y: Floats, f: Floats, share: float) -> float:
-    """n times the variance under the best division of n labels: (sum of W_h S_h) squared."""
-    total = 0.0
+def _stratified(y: Floats, f: Floats, share: float) -> tuple[float, float]:
+    """n times the variance under the best division of n labels, (sum of W_h S_h) squared, and the
+    mean variance within the two kinds of issues, sum of W_h S_h squared."""
+    apart = within = 0.0
     for said, weight in ((1.0, share), (0.0, 1 - share)):
         inside = y[f == said]
         # Laplace's rule: no error among few is not no error.
         p = (inside.sum() + 1) / (len(inside) + 2)
-        total += weight * math.sqrt(p * (1 - p))
-    return total**2
+        apart += weight * math.sqrt(p * (1 - p))
+        within += weight * p * (1 - p)
+    return apart**2, within
 
 
-def _notes(needed: float, most: int, have: int) -> str:
+def _notes(needed: int, most: int, have: int) -> str:
     notes = []
     if have < PILOT:
         notes.append(f"rough: only {have} labels to judge by")
-    if needed > most:
-        notes.append("even all issues would not do" if math.isinf(needed) else "all issues")
+    if needed > have >= most:
+        notes.append("all issues are labelled, only more issues would make it more exact")
+    elif needed >= most > have:
+        notes.append("all issues")
     return "; ".join(notes)

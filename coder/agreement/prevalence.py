@@ -1,14 +1,23 @@
-"""How many issues are really in each code: a model's counts, corrected by people's labels.
+"""How many of these issues are really in each code: a model's counts, corrected by people's labels.
 
-Two estimators of a share of issues, both unbiased whatever the model's errors are:
+Two estimators of a share of all issues, both unbiased whatever the model's errors are:
 
 - ``ppi`` (PPI++: Angelopoulos, Duchi & Zrnic 2023, arXiv 2311.01453) for labels on a uniform random
-  sample. It weighs the model by how much it helps, so it is no worse than the labels alone.
+  sample. It weighs the model by how much it helps. Of a mean it is the survey sampler's regression
+  estimator (Cochran 1977, Sampling Techniques, ch. 7).
 - ``dsl`` (design-based supervised learning: Egami et al. 2023, arXiv 2306.04746) for labels on
   issues whose probability of being labelled is known and may differ.
 
 Both need a model that has not learnt from these labels. Every function takes all codes at once:
 arrays are (issues, codes) of 0 and 1, and one :class:`Estimate` comes back for each code.
+
+**The intervals** are of the share among these very issues, so the only chance in them is which ones
+were labelled: labels on all issues leave none (the finite population correction), and repositories
+do not enter, since issues and not repositories were drawn. A corrected share is one or two shares
+of labelled issues, weighted and added: of those to which the model gives the code and of those to
+which it does not. Each has a score interval (Wilson 1927, JASA 22:209-212), which holds for rare
+codes too and has a width where nothing was seen, and the distances to their ends are combined by
+squares (Newcombe 1998, Stat. Med. 17:873-890; Zou & Donner 2008, Stat. Med. 27:1693-1702).
 """
 
 from __future__ import annotations
@@ -16,8 +25,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from coder.agreement.arrays import Floats
-from coder.agreement.intervals import Z, wilson
+from coder.agreement.arrays import Bools, Floats, ratio
+from coder.agreement.intervals import Z
 from coder.records import Estimate
 
 FEWEST = 10
@@ -30,29 +39,45 @@ def ppi(
     """The share of issues with each code, by labels on a uniform random sample.
 
     ``human`` and ``model_labelled`` are (n, codes) on the labelled issues, ``model_rest``
-    (N, codes) on all others. The interval is normal, cut to [0, 1]; where labels and model do not
-    differ on any labelled issue, the variance of what they differ by is that of a share of
-    1 / (n + 2), not 0.
+    (N - n, codes) on all others. Where the model is of no use for a code the result is that of
+    ``labels_alone``.
     """
     y, f, rest = (_columns(array) for array in (human, model_labelled, model_rest))
     n, others = len(y), len(rest)
     if n < FEWEST:
         return _too_few(n, y.shape[1])
-    if not others:
-        return tuple(_interval(p, v / n, n) for p, v in zip(y.mean(0), _spread(y), strict=True))
-    weight = _weight(y, f, rest)
-    residual = y - weight * f
-    value = weight * rest.mean(0) + residual.mean(0)
-    variance = weight**2 * rest.var(0) / others + _spread(residual) / n
-    return tuple(_interval(p, v, n) for p, v in zip(value, variance, strict=True))
+    weight = _weight(y, f, rest) if others else np.zeros(y.shape[1])
+    value = y.mean(0)
+    below, above = _reach(value, n, n + others)
+    if others:
+        value = value + weight * (rest.mean(0) - f.mean(0))
+        # Above a weight of 0 there are labels on issues of both kinds.
+        parts = [
+            (given.sum(0), (y * given).sum(0), given.sum(0) + left.sum(0))
+            for given, left in ((f, rest), (1 - f, 1 - rest))
+        ]
+        split = [
+            (of_all / (n + others) * reach) ** 2
+            for labelled, hits, of_all in parts
+            for reach in _reach(ratio(hits, labelled), labelled, of_all)
+        ]
+        helped = weight > 0
+        below = np.where(helped, np.sqrt(split[0] + split[2]), below)
+        above = np.where(helped, np.sqrt(split[1] + split[3]), above)
+    return _estimates(value, below, above, n)
 
 
-def labels_alone(human: npt.ArrayLike) -> tuple[Estimate, ...]:
-    """The share with each code among uniformly sampled labels (n, codes), without any model."""
+def labels_alone(human: npt.ArrayLike, issues: int | None = None) -> tuple[Estimate, ...]:
+    """The share with each code among uniformly sampled labels (n, codes), without any model.
+
+    ``issues`` is how many there are in all, ``None`` for any number.
+    """
     y = _columns(human)
-    if len(y) < FEWEST:
-        return _too_few(len(y), y.shape[1])
-    return tuple(wilson(int(count), len(y)) for count in y.sum(0))
+    n = len(y)
+    if n < FEWEST:
+        return _too_few(n, y.shape[1])
+    value = y.mean(0)
+    return _estimates(value, *_reach(value, n, issues), n)
 
 
 def dsl(
@@ -63,7 +88,8 @@ def dsl(
     ``human`` is (N, codes) with ``nan`` on issues without a label, ``model`` (N, codes) on all of
     them, ``probability`` (N,) in (0, 1] that an issue got its label (any number where it got none).
     The outcome of an issue is what the model says plus, if it was labelled, the model's error over
-    that probability; the share is their mean and its variance theirs over N.
+    that probability; the share is their mean. Each issue is taken to have been drawn for itself;
+    those that were certain to be labelled (1) add nothing to the width.
     """
     y, f = _columns(human), _columns(model)
     p = np.asarray(probability, dtype=np.float64)[:, None]
@@ -72,14 +98,13 @@ def dsl(
     if n < FEWEST:
         return _too_few(n, y.shape[1])
     error = np.where(labelled, np.nan_to_num(y) - f, 0.0)
-    outcome = f + error / np.where(labelled, p, 1.0)
-    # No error on any labelled issue says that errors are rare, not that there are none.
-    unseen = (error == 0).all(0)
-    rare = 1 / (n + 2)
-    chance = float((1 / p[labelled]).mean())
-    floor = np.where(unseen, rare * (1 - rare) * chance, 0.0)
-    variance = (outcome.var(0, ddof=1) + floor) / len(y)
-    return tuple(_interval(v, s, n) for v, s in zip(outcome.mean(0), variance, strict=True))
+    chance = np.where(labelled, p, 1.0)
+    value = (f + error / chance).mean(0)
+    # Errors of one direction, and the labels on issues that could have shown one.
+    missed = _reach_of_total(error > 0, labelled & (f < 1), chance)
+    false = _reach_of_total(error < 0, labelled & (f > 0), chance)
+    below, above = (np.hypot(missed[at], false[1 - at]) for at in (0, 1))
+    return _estimates(value, below, above, n)
 
 
 def _columns(array: npt.ArrayLike) -> Floats:
@@ -97,20 +122,41 @@ def _weight(y: Floats, f: Floats, rest: Floats) -> Floats:
     return weight
 
 
-def _spread(values: Floats) -> Floats:
-    """The variance of each column, that of a share of 1 / (n + 2) where nothing varies."""
-    n = len(values)
-    found = values.var(0, ddof=1)
-    rare = 1 / (n + 2)
-    floored: Floats = np.where(found > 0, found, rare * (1 - rare))
-    return floored
+def _reach(share: Floats, n: Floats | int, issues: Floats | int | None) -> tuple[Floats, Floats]:
+    """How far Wilson's interval reaches below and above a share of ``n`` labels.
+
+    The labels are on ``issues`` in all (``None`` for any number), the interval of the share of
+    these.
+    """
+    width = Z * Z * (ratio(1, n) - (0 if issues is None else ratio(1, issues)))
+    middle = (share + width / 2) / (1 + width)
+    half = np.sqrt(width * share * (1 - share) + width * width / 4) / (1 + width)
+    return share - np.maximum(middle - half, 0), np.minimum(middle + half, 1) - share
 
 
-def _interval(value: float, variance: float, n: int) -> Estimate:
-    half = Z * float(np.sqrt(variance))
-    middle = float(np.clip(value, 0, 1))
-    low, high = max(0.0, float(value) - half), min(1.0, float(value) + half)
-    return Estimate(value=middle, low=min(low, 1.0), high=max(high, 0.0), n=n)
+def _reach_of_total(hit: Bools, seen: Bools, chance: Floats) -> tuple[Floats, Floats]:
+    """How far the score interval of a share weighted by 1 / ``chance`` reaches below and above it.
+
+    Arrays are (issues, codes); the share is of all issues, and rare. Its variance is taken to grow
+    in step with it (Dobson et al. 1991, Stat. Med. 10:457-462), by as much as the hits tell, or
+    all that was ``seen`` where there is none.
+    """
+    issues = len(hit)
+    where = np.where(hit.any(0), hit, seen)
+    spread = (where * (1 - chance) / chance**2).sum(0) / issues**2
+    step = Z * Z * np.nan_to_num(ratio(spread, (where / chance).sum(0) / issues))
+    share = (hit / chance).sum(0) / issues
+    half = np.sqrt(step * share + step * step / 4)
+    return half - step / 2, half + step / 2
+
+
+def _estimates(value: Floats, below: Floats, above: Floats, n: int) -> tuple[Estimate, ...]:
+    """Shares with the ends so far below and above, all cut to [0, 1]."""
+    low, middle, high = (np.clip(edge, 0, 1) for edge in (value - below, value, value + above))
+    return tuple(
+        Estimate(value=float(v), low=float(a), high=float(b), n=n)
+        for v, a, b in zip(middle, low, high, strict=True)
+    )
 
 
 def _too_few(n: int, codes: int) -> tuple[Estimate, ...]:

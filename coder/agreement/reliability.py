@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coder.agreement.arrays import Bools, Floats, Ints, ratio
-from coder.agreement.intervals import Statistic, Z, bootstrap, wilson
+from coder.agreement.intervals import Statistic, bootstrap, even_units, student, wilson
 from coder.records import Estimate, Record
 
 BINS = 10
@@ -192,16 +192,18 @@ def _pairs(confidence: npt.ArrayLike, right: npt.ArrayLike) -> tuple[Floats, Boo
 
 
 def _mean(values: Floats, groups: Ints | None, nothing: str) -> Estimate:
-    """The mean with its normal interval, by the spread between groups where there are several."""
+    """The mean with its t interval, by the spread between groups where there are several."""
     n = len(values)
     if not n:
         return Estimate(value=None, note=nothing)
     middle = float(values.mean())
     if n == 1:
         return Estimate(value=middle, n=n, note="one issue: no interval")
-    sums = values - middle
+    sums, units = values - middle, float(n)
     if groups is not None and groups.max() > 0:
         sums = np.bincount(groups, sums).astype(np.float64)
+        units = even_units(np.bincount(groups))
     count = len(sums)
-    half = Z * math.sqrt(float((sums**2).sum()) * count / (count - 1)) / n
+    wide = float(student(units - 1))
+    half = wide * math.sqrt(float((sums**2).sum()) * count / (count - 1)) / n
     return Estimate(value=middle, low=max(0.0, middle - half), high=min(1.0, middle + half), n=n)

@@ -58,6 +58,9 @@ def command(name: str, width: float) -> None:
 def _next(name: str, found: Planned) -> Iterator[str]:
     from coder.report.plan import cheapest
 
+    if _complete(found):
+        yield f"Next: coder report {name}"
+        return
     review = f"coder review {name} --rater {found.rater or 'YOU'}"
     categories = [figure for figure in found.figures if figure.level == "category"]
     if found.labels and cheapest(categories) == BY_MODEL:
@@ -65,6 +68,10 @@ def _next(name: str, found: Planned) -> Iterator[str]:
         yield f"Next, for shares alone: {review} --order by-code --blind"
     else:
         yield f"Next: {review} --order random --blind"
+
+
+def _complete(found: Planned) -> bool:
+    return 0 < found.issues <= found.labels
 
 
 def _show(found: Planned, book: Codebook) -> None:
@@ -126,6 +133,9 @@ def _sentences(figures: Sequence[PlannedFigure], found: Planned) -> Iterator[str
                 yield f"Kappa: {more:,} more{note}."
             else:
                 yield f"Kappa: none{note}." if note else "Kappa is as exact as that already."
+    if _complete(found):
+        yield "Every share is known: all issues are labelled, so there is nothing to estimate."
+        return
     ways = by_sampling([one for one in figures if one.figure == "prevalence"])
     if not ways:
         return
@@ -142,7 +152,7 @@ def _sentences(figures: Sequence[PlannedFigure], found: Planned) -> Iterator[str
 
 def _notes(found: Planned) -> Iterator[str]:
     notes = {one.note for figure in found.figures for one in figure.plans if one.note}
-    if any("all issues" in note for note in notes):
+    if "all issues" in {part for note in notes for part in note.split("; ")}:
         yield "A figure that needs all issues cannot be had at this width from fewer."
     yield from (
         f"{note[0].upper()}{note[1:]}." for note in sorted(notes) if note.startswith("rough")

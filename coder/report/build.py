@@ -49,7 +49,7 @@ from coder.report.model import (
     Together,
     Why,
 )
-from coder.report.resolved import resolve
+from coder.report.resolved import UNRESOLVED, resolve
 from coder.report.sides import (
     Codes,
     Rater,
@@ -115,7 +115,7 @@ class _Builder:
             for rater in self.raters
             if rater.decisions
         }
-        self.resolution = resolve(run, self.raters)
+        self.resolution = resolve(run, self.raters) if run.adjudicated() else UNRESOLVED
         self.at = Levels(self.book)
         self.levels = self.at.all
         self.groups = {issue.id: issue.repo for issue in run.issues.values() if issue.repo}
@@ -187,16 +187,13 @@ class _Builder:
         excluded: Counter[Why] = Counter()
         ours: dict[str, Codes] = {}
         theirs: dict[str, Codes] = {}
+        one, other = (self.at.told(level, side.answers) for side in (left, right))
         for issue_id in self.run.issues:
-            why = right.why_not(issue_id) or left.why_not(issue_id)
-            if why is None and level == "code":
-                both = left.answers[issue_id] + right.answers[issue_id]
-                why = Why.CATEGORY_ONLY if any(c in self.book.children for c in both) else None
-            if why is not None:
-                excluded[why] += 1
-                continue
-            ours[issue_id] = self.at.at(level, left.answers[issue_id])
-            theirs[issue_id] = self.at.at(level, right.answers[issue_id])
+            if issue_id in one and issue_id in other:
+                ours[issue_id], theirs[issue_id] = one[issue_id], other[issue_id]
+            else:
+                why = right.why_not(issue_id) or left.why_not(issue_id)
+                excluded[why or Why.CATEGORY_ONLY] += 1
         found = agree(
             ours,
             theirs,
@@ -221,11 +218,8 @@ class _Builder:
         )
 
     def _nested(self, ours: Mapping[str, Codes], theirs: Mapping[str, Codes]) -> Nested:
-        same = [
-            i
-            for i in ours
-            if set(self.at.at("category", ours[i])) == set(self.at.at("category", theirs[i]))
-        ]
+        one, other = (self.at.told("category", answers) for answers in (ours, theirs))
+        same = [i for i in ours if one[i] == other[i] or set(one[i]) == set(other[i])]
         found = agree(
             {i: ours[i] for i in same},
             {i: theirs[i] for i in same},
@@ -286,7 +280,7 @@ class _Builder:
             leaked=len(leaked),
             leaked_issue_ids=tuple(leaked),
             addressed_issue_ids=tuple(
-                i for i, issue in self.run.issues.items() if suspicious(issue.text, self.book)
+                i for i, issue in self.run.issues.items() if suspicious(issue.read(), self.book)
             ),
             learnt_from=len(self.run.examples),
             raters=tuple(self._rater_coverage(rater) for rater in self.raters),
@@ -335,9 +329,11 @@ class _Builder:
                 )
 
     def _tally(self, level: Level, answers: Iterable[Codes]) -> Counter[str]:
-        return Counter(
-            code for codes in answers for code in self.at.at(level, codes) or (NONE_CODE,)
-        )
+        found: Counter[str] = Counter()
+        for codes, times in Counter(answers).items():
+            for code in self.at.at(level, codes) or (NONE_CODE,):
+                found[code] += times
+        return found
 
     def _cases(self, pairs: Iterable[Pair]) -> Iterator[Case]:
         differing = {d.issue_id for pair in pairs for d in pair.disagreements}
@@ -346,7 +342,10 @@ class _Builder:
                 yield self._case(issue, self.proposals.get(issue_id))
 
     def _told(self, scored: ScoredCode) -> ScoredCode:
-        return scored.model_copy(update={"confidence": self.confidence(scored)})
+        told = self.confidence(scored)
+        return (
+            scored if told == scored.confidence else scored.model_copy(update={"confidence": told})
+        )
 
     def _case(self, issue: Issue, proposal: Proposal | None) -> Case:
         if proposal is not None:
@@ -383,10 +382,12 @@ def _majority(reference: Iterable[Codes]) -> Majority | None:
 
 def _same_labels(people: Iterable[Rater]) -> Iterator[SameLabels]:
     for left, right in combinations(people, 2):
-        ours = {i: own_answer(label.codes) for i, label in left.labels.items()}
-        theirs = {i: own_answer(label.codes) for i, label in right.labels.items()}
+        ours, theirs = left.labels, right.labels
         # One label in common is no sign of anything.
-        identical = len(ours) > 1 and ours == theirs
+        identical = len(ours) > 1 and ours.keys() == theirs.keys()
+        identical = identical and all(
+            own_answer(label.codes) == own_answer(theirs[i].codes) for i, label in ours.items()
+        )
         sources = _sources(left) & _sources(right)
         if identical or sources:
             yield SameLabels(
@@ -447,7 +448,7 @@ def _any(decisions: Mapping[str, Decision], mode: Mode) -> bool:
 
 
 def _excerpt(issue: Issue) -> str:
-    text = issue.text.removeprefix(issue.title).strip()
+    text = issue.read().removeprefix(issue.title).strip()
     return text if len(text) <= EXCERPT else text[:EXCERPT].rstrip() + " …"
 
 

@@ -43,7 +43,7 @@ def corrected(
     labelled = np.array([i in usable for i in issues])
     human = levels.member(level, (usable.get(i) for i in issues))
     known = _probabilities(issues, labelled, records)
-    alone = labels_alone(human[labelled])
+    alone = labels_alone(human[labelled], len(issues))
     if labelled.all():
         sampling, note = "all", ""
         shares = tuple(_exact(share, len(issues)) for share in human.mean(0))

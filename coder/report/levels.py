@@ -37,23 +37,26 @@ class Levels:
 
     def told(self, level: Level, answers: Mapping[str, Codes]) -> dict[str, Codes]:
         """``answers`` by that level's codes, without those that name a category alone."""
-        return {
-            issue_id: self.at(level, answer)
-            for issue_id, answer in answers.items()
+        known = {
+            answer: self.at(level, answer)
+            for answer in set(answers.values())
             if level == "category" or self._above.isdisjoint(answer)
         }
+        return {i: known[answer] for i, answer in answers.items() if answer in known}
 
     def member(self, level: Level, answers: Iterable[Codes | None]) -> Floats:
         """Which answers hold which code, (answers, codes + 1) of 0 and 1; the last column is "no
         code fits". An answer that is ``None`` holds nothing."""
         column = {code: i for i, code in enumerate((*self.codes(level), NONE_CODE))}
         rows = list(answers)
-        found = np.zeros((len(rows), len(column)))
-        for row, answer in enumerate(rows):
+        distinct = {answer: row for row, answer in enumerate(dict.fromkeys(rows))}
+        holds = np.zeros((len(distinct), len(column)))
+        for answer, row in distinct.items():
             if answer is not None:
                 for code in self.at(level, answer) or (NONE_CODE,):
                     if code in column:
-                        found[row, column[code]] = 1
+                        holds[row, column[code]] = 1
+        found: Floats = holds[[distinct[answer] for answer in rows]]
         return found
 
 

@@ -46,6 +46,10 @@ class Resolution:
         )
 
 
+UNRESOLVED = Resolution(Side(RESOLVED, {}, {}, Why.NO_LABEL), {}, {})
+"""Of a run in which nothing was adjudicated, when nobody asks what was agreed on."""
+
+
 def answers(raters: Iterable[Rater], issue_id: str, assisted: bool = False) -> tuple[Answer, ...]:
     """Each rater's usable blind label of the issue, by name; ``assisted`` takes the answer of who
     has none from their decision."""

@@ -57,6 +57,8 @@ class Rater:
     decisions: Mapping[str, Decision]
     memos: Sequence[Decision]
     """The notes beside decisions that stand, in the order they were made."""
+    memos_on: Mapping[str, Sequence[Decision]]
+    """The same by issue."""
     blind: Side
     decided: Side
     """What stands after the suggestion was shown, in whatever mode; :meth:`after` takes one."""
@@ -74,9 +76,11 @@ class Rater:
 
     def notes(self, issue_id: str) -> list[Decision]:
         """The memos on an issue, without those that its blind label carries."""
+        found = self.memos_on.get(issue_id)
+        if not found:
+            return []
         label = self.labels.get(issue_id)
         carried = label.memo.split("\n") if label and label.source == REVIEW else []
-        found = (memo for memo in self.memos if memo.issue_id == issue_id)
         return [memo for memo in found if memo.seen or memo.memo not in carried]
 
 
@@ -117,6 +121,8 @@ def leaked(proposal: Proposal, learnt: Iterable[str]) -> bool:
 
 def comparable(codes: Codes, book: Codebook) -> Codes | Why:
     """``codes`` as they are compared (no code fits is ``()``), or why they cannot be."""
+    if len(codes) == 1 and codes[0] in book.by_id:
+        return codes
     distinct = tuple(dict.fromkeys(codes))
     if distinct == (NONE_CODE,):
         return ()
@@ -167,11 +173,16 @@ def _rater(run: Run, stem: str, proposals: Mapping[str, Proposal]) -> Rater:
         issue_id: _decided(decision, proposals.get(decision.proposal_id), versions)
         for issue_id, decision in decisions.items()
     }
+    memos = _memos(log)
+    memos_on: dict[str, list[Decision]] = {}
+    for memo in memos:
+        memos_on.setdefault(memo.issue_id, []).append(memo)
     return Rater(
         name=stem,
         labels=labels,
         decisions=decisions,
-        memos=_memos(log),
+        memos=memos,
+        memos_on=memos_on,
         blind=_side(stem, said, Why.NO_LABEL),
         decided=_side(stem, done, Why.NO_DECISION),
         log=[*(label for _, label in given), *log],

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from coder.errors import UsageError
 from coder.passes import people
 from coder.records import NONE_CODE, Estimate, Mode, Proposal
@@ -199,27 +201,24 @@ def _acceptance(a: Acceptance) -> str:
 
 
 def _figure(name: str, *parts: tuple[str, list[int]]) -> TracedFigure:
-    found: dict[str, set[int]] = {}
+    found: dict[str, list[int]] = {}
     for file, lines in parts:
-        found.setdefault(file, set()).update(lines)
+        found.setdefault(file, []).extend(lines)
     spelled = {file: ranges(lines) for file, lines in found.items() if lines}
     return TracedFigure(name=name, lines=spelled)
 
 
 def ranges(lines: Iterable[int]) -> str:
     """``1-160,165``; see :func:`numbers`."""
-    parts: list[str] = []
-    start = last = 0
-    for line in sorted(lines):
-        if line == last + 1 and start:
-            last = line
-            continue
-        if start:
-            parts.append(f"{start}-{last}" if last > start else f"{start}")
-        start = last = line
-    if start:
-        parts.append(f"{start}-{last}" if last > start else f"{start}")
-    return ",".join(parts)
+    there = np.unique(np.fromiter(lines, dtype=np.int64))
+    if not len(there):
+        return ""
+    gaps = np.flatnonzero(np.diff(there) > 1)
+    starts, ends = there[np.append(0, gaps + 1)], there[np.append(gaps, -1)]
+    return ",".join(
+        f"{first}-{last}" if last > first else f"{first}"
+        for first, last in zip(starts.tolist(), ends.tolist(), strict=True)
+    )
 
 
 def numbers(spelled: str) -> set[int]:

@@ -304,8 +304,8 @@ def interval_note(report: Report) -> str:
         else "resampling issues (there is one repository, or none is named)"
     )
     return (
-        f"In brackets: {how.confidence:.0%} bootstrap intervals, {over}, {how.draws:,} draws, "
-        f"seed {how.seed}."
+        f"In brackets: {how.confidence:.0%} bootstrap intervals (expanded percentile), {over}, "
+        f"{how.draws:,} draws, seed {how.seed}."
     )
 
 

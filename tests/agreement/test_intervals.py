@@ -7,6 +7,7 @@ import pytest
 
 from coder.agreement import Statistic, agree, bootstrap, cohen_kappa
 from coder.agreement.arrays import Floats
+from coder.agreement.intervals import even_units, tail_of
 from coder.records import Estimate
 
 CODES = ("a", "b", "c")
@@ -38,7 +39,8 @@ def test_resampling_cells_is_resampling_issues() -> None:
     naive = np.zeros((4000, 9))
     for draw, pick in enumerate(picks):
         naive[draw] = np.bincount(left[pick] * 3 + right[pick], minlength=9)
-    expected = np.quantile(cohen_kappa(naive.reshape(-1, 3, 3)), [0.025, 0.975])
+    tail = tail_of(150)
+    expected = np.quantile(cohen_kappa(naive.reshape(-1, 3, 3)), [tail, 1 - tail])
     assert [ours.low, ours.high] == pytest.approx(expected, abs=0.01)
 
 
@@ -52,10 +54,44 @@ def test_resampling_groups_is_resampling_groups_one_by_one() -> None:
     naive = [
         np.concatenate([members[g] for g in rng.integers(30, size=30)]).mean() for _ in range(4000)
     ]
-    assert [ours.low, ours.high] == pytest.approx(np.quantile(naive, [0.025, 0.975]), abs=0.015)
+    tail = tail_of(even_units(np.bincount(group)))
+    expected = np.quantile(naive, [tail, 1 - tail])
+    assert [ours.low, ours.high] == pytest.approx(expected, abs=0.015)
     issues = only(bootstrap(mean_of([0, 1]), cell, draws=4000, seed=1))
     assert ours.high - ours.low > 1.5 * (issues.high - issues.low)
     assert ours.value == issues.value == pytest.approx(cell.mean())
+
+
+def test_of_a_mean_of_few_units_the_interval_is_that_of_student() -> None:
+    """And a plain percentile interval would be a seventh narrower."""
+    values = list(np.linspace(-3, 3, 12))
+    half = 2.200985 * np.std(values, ddof=1) / 12**0.5
+    for group in (None, np.arange(12)):
+        found = only(bootstrap(mean_of(values), np.arange(12), group, draws=20_000))
+        assert [found.low, found.high] == pytest.approx([-half, half], rel=0.05)
+
+
+def test_uneven_groups_count_for_fewer() -> None:
+    assert even_units([7, 7, 7, 7]) == 4
+    assert even_units([30, 1, 1, 1]) == pytest.approx(33**2 / 903)
+    assert tail_of(4) < tail_of(40) < tail_of(4000) == pytest.approx(0.025, abs=1e-3)
+    assert tail_of(1.2) == tail_of(2) < 1e-6
+
+
+def test_uneven_repositories_are_covered() -> None:
+    """20 repositories of log-normal sizes. A plain percentile interval covers 176 of 200 times."""
+    rng = np.random.default_rng(21)
+    covered = 0
+    for study in range(200):
+        sizes = np.maximum(1, rng.lognormal(1.8, 1, 20)).astype(int)
+        group = np.repeat(np.arange(20), sizes)
+        share = rng.choice([0.1, 0.5], 20)
+        cell = (rng.random(len(group)) < share[group]).astype(np.int64)
+        found = only(bootstrap(mean_of([0, 1]), cell, group, draws=300, seed=study))
+        assert found.low is not None
+        assert found.high is not None
+        covered += found.low <= 0.3 <= found.high
+    assert 184 <= covered <= 199
 
 
 def test_a_group_for_every_issue_is_no_grouping() -> None:
@@ -76,8 +112,10 @@ def test_few_groups_are_said() -> None:
     cell = np.random.default_rng(0).integers(2, size=60)
     few = only(bootstrap(mean_of([0, 1]), cell, np.arange(60) % 7))
     enough = only(bootstrap(mean_of([0, 1]), cell, np.arange(60) % 10))
-    assert few.note.startswith("only 7 groups to resample")
+    assert few.note == "only 7 groups to resample: the interval may be too narrow"
     assert enough.note == ""
+    uneven = only(bootstrap(mean_of([0, 1]), cell, np.minimum(np.arange(60), 10)))
+    assert uneven.note.startswith("only 11 groups to resample, so uneven that they count for 1:")
 
 
 def test_the_seed_decides_and_the_chunk_size_does_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,3 +57,23 @@ def test_what_cannot_be_reached_and_what_is_not_known_yet_are_said():
     (empty,) = for_prevalence([], [], 0.1, 100, 0.2)
     assert empty.needed is None
     assert "label" in empty.note
+
+
+def test_of_few_issues_fewer_labels_are_enough():
+    """And as exact as the plan says: the interval of a share is one of these issues too."""
+    rng = np.random.default_rng(4)
+    truth = (rng.random(400) < 0.4).astype(float)
+    said = np.where(rng.random(400) < 0.1, 1 - truth, truth)
+    needed = {}
+    for issues in (400, 40_000):
+        plans = for_prevalence(truth[:100], said[:100], 0.06, issues, said.mean())
+        needed[issues] = {plan.sampling: plan.needed for plan in plans}
+    for way, few in needed[400].items():
+        endless = needed[40_000][way] / (1 - needed[40_000][way] / 40_000)
+        assert few == pytest.approx(endless / (1 + endless / 400), abs=12), way
+    alone, helped = (needed[400][w] for w in ("random, labels alone",
+                                              "random, with the model's counts"))  # fmt: skip
+    (plain,) = labels_alone(truth[:alone], 400)
+    (corrected,) = ppi(truth[:helped], said[:helped], said[helped:])
+    assert plain.high - plain.low == pytest.approx(0.06, rel=0.1)
+    assert corrected.high - corrected.low == pytest.approx(0.06, rel=0.3)

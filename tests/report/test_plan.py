@@ -31,7 +31,8 @@ def test_a_share_by_labels_alone_is_the_textbook_size(maker: Maker):
     found = plan(run, 0.1, draws=200)
     ones = sum(c == "a" for c in [*truth.values()][:200])
     p = ones / 200
-    textbook = math.ceil(p * (1 - p) * 200 / 199 * (2 * Z / 0.1) ** 2)
+    of_endless_many = p * (1 - p) * 200 / 199 * (2 * Z / 0.1) ** 2
+    textbook = math.ceil(of_endless_many / (1 + of_endless_many / 5000))
     ways = {one.sampling: one.needed for one in figure(found, "prevalence", "a").plans}
     assert ways["random, labels alone"] == pytest.approx(textbook, abs=1)
     assert ways["random, with the model's counts"] < ways["random, labels alone"]
@@ -51,6 +52,19 @@ def test_no_more_than_all_issues_are_asked_for(maker: Maker):
     run, _ = half_right(maker, 300, 100)
     found = plan(run, 0.001, draws=100)
     assert set(by_sampling([f for f in found.figures if f.code]).values()) == {300}
+    assert figure(found, "kappa").plans[0].needed == 300
+
+
+def test_when_all_is_labelled_nothing_is_left_to_label(maker: Maker):
+    run, _ = half_right(maker, 60, 60)
+    found = plan(run, 0.001, draws=100)
+    assert all(one.more == 0 for f in found.figures for one in f.plans)
+    share = figure(found, "prevalence", "a")
+    assert share.now.low == share.now.high
+    assert {one.note for one in share.plans} == {"all issues are labelled: the share is known"}
+    kappa = figure(found, "kappa")
+    assert kappa.now.low < kappa.now.high
+    assert "only more issues" in kappa.plans[0].note
 
 
 def test_codes_that_nobody_used_are_not_planned(maker: Maker):
