@@ -13,8 +13,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from coder.agreement.arrays import Bools, Floats, Ints, ratio
-from coder.agreement.intervals import Statistic, bootstrap, even_units, student, wilson
+from coder.agreement.arrays import Bools, Floats, Ints
+from coder.agreement.intervals import even_units, student, wilson
 from coder.records import Estimate, Record
 
 BINS = 10
@@ -34,7 +34,9 @@ class Bin(Record):
 
 class Reliability(Record):
     """``ece`` is the mean distance of ``confidence`` and ``right`` over bins, by their numbers;
-    its interval resamples proposals by bin. ``brier`` is the mean squared distance."""
+    it has no interval, as chance alone makes distances larger, in the labels and again in whatever
+    is resampled from them. Its note tells what chance alone would make of a calibrated confidence.
+    ``brier`` is the mean squared distance."""
 
     n: int
     ece: Estimate
@@ -70,34 +72,18 @@ def reliability(
     confidence: npt.ArrayLike,
     right: npt.ArrayLike,
     groups: Ints | None = None,
-    *,
-    draws: int = 2000,
-    seed: int = 0,
 ) -> Reliability:
     """How far confidences (n,) in [0, 1] are from how often the proposals were ``right`` (n,).
 
-    ``groups`` (n,) are numbers of repositories, resampled whole where there are several.
+    ``groups`` (n,) are numbers of repositories, which the Brier score's interval takes whole.
     """
     x, y = _pairs(confidence, right)
     number = np.clip(np.ceil(x * BINS).astype(np.int64) - 1, 0, BINS - 1)
     used, place = np.unique(number, return_inverse=True)
-    cells, cell = np.unique(place * 2 + y, return_inverse=True)
-    sure = ratio(np.bincount(cell, x, len(cells)), np.bincount(cell, minlength=len(cells)))
-    gap = sure - (cells % 2)
-    within = np.zeros((len(cells), len(used)))
-    within[np.arange(len(cells)), cells // 2] = 1
-
-    def ece(weights: Floats) -> Floats:
-        return ratio(np.abs((weights * gap) @ within).sum(-1), weights.sum(-1))
-
     nothing = "no proposal has both a confidence and a label"
-    found = bootstrap(
-        {"ece": Statistic(ece, "")},
-        cell.astype(np.int64), groups, draws=draws, seed=seed, nothing=nothing,
-    )  # fmt: skip
     return Reliability(
         n=len(x),
-        ece=found["ece"][0],
+        ece=_ece(x, y, place) if len(x) else Estimate(value=None, note=nothing),
         brier=_mean((x - y) ** 2, groups, nothing),
         bins=tuple(
             Bin(
@@ -109,6 +95,20 @@ def reliability(
             for b in used
         ),
     )
+
+
+def _ece(x: Floats, y: Bools, place: Ints) -> Estimate:
+    """Of confidences ``x`` and whether they were right ``y``, in the bins ``place``, all (n,).
+
+    Were every confidence calibrated, the sum of ``y - x`` in a bin would be nearly normal around 0
+    with variance ``sum(x (1 - x))``, so its distance from 0 is expected to be sqrt(2/pi) times the
+    root of that.
+    """
+    n = len(x)
+    apart = float(np.abs(np.bincount(place, y - x)).sum() / n)
+    chance = float(np.sqrt(np.bincount(place, x * (1 - x)) * 2 / np.pi).sum() / n)
+    note = f"chance alone would make it about {chance:.2f} with {n:,} labels".replace("0.", ".")
+    return Estimate(value=apart, n=n, note=note)
 
 
 def workload(confidence: npt.ArrayLike, right: npt.ArrayLike) -> tuple[Point, ...]:

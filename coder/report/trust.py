@@ -59,8 +59,8 @@ def trust(
     return Trust(
         rater=rater,
         n=len(ids),
-        stated=reliability(stated, right, group, draws=draws, seed=seed),
-        calibrated=reliability(seen, right, group, draws=draws, seed=seed) if calibrated else None,
+        stated=reliability(stated, right, group),
+        calibrated=reliability(seen, right, group) if calibrated else None,
         workload=workload(told, true),
         certificates=(
             CodeCertificate(
