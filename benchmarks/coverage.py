@@ -147,7 +147,7 @@ def cases() -> Iterator[tuple[str, Draw]]:
             yield agreement(figure, n, noise)
     for figure in ("cohen_kappa", "krippendorff_alpha"):
         yield clustered(figure, 40, even, "of 10")
-    for groups in (20, 10, 5):
+    for groups in (20, 10, 5, 3):
         yield clustered("cohen_kappa", groups, even, "of 10")
     for groups in (40, 20, 10):
         yield clustered("cohen_kappa", groups, uneven, "of uneven size")

@@ -277,6 +277,12 @@ def _metrics(report: Report) -> Entries:
     for line in baseline_notes(report):
         yield "Not above the baseline", line
     yield "Intervals", interval_note(report)
+    if report.corrected:
+        yield (
+            "Intervals of corrected counts",
+            "score intervals of the share of these very issues; the chance in them is which issues "
+            "were labelled, so repositories are not resampled",
+        )
     for found in report.corrected:
         yield "Corrected counts", " ".join(conclusions.corrected(report, found))
     yield "Confidence", " ".join(conclusions.confidence(report))
