@@ -92,7 +92,7 @@ class Findings:
         carried = {i: self._versions.shown(self.proposals[i])[0] for i in self.model.answers}
         return trust(
             self.run.codebook, carried, self.model.answers, rater.blind.answers, rater.name,
-            self.confidence, self.calibrated, self.groups, draws=self.draws, seed=self.seed,
+            self.confidence, self.calibrated, self.groups, seed=self.seed,
         )  # fmt: skip
 
     def sway(self) -> tuple[Sway, ...]:

@@ -27,7 +27,6 @@ def trust(
     calibrated: bool,
     groups: Mapping[str, str],
     *,
-    draws: int,
     seed: int,
 ) -> Trust | None:
     """The confidence of each proposed code against whether the label holds the code.
