@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -179,6 +180,23 @@ def _journals(run: Run) -> Iterator[Checked]:
     def label(record: Label | Adjudication) -> Iterator[str]:
         yield from unknown(record.issue_id)
 
+    def labeller(rater: str) -> Callable[[Label], Iterator[str]]:
+        looks: dict[str, datetime] = {}
+        for decision in _whole(Journal(run.path / "decisions" / f"{rater}.jsonl", Decision)):
+            if decision.seen:
+                looks.setdefault(decision.issue_id, decision.at)
+        labels = _whole(Journal(run.path / "labels" / f"{rater}.jsonl", Label))
+        last = {record.issue_id: record for record in labels}
+
+        def labelled(record: Label) -> Iterator[str]:
+            yield from label(record)
+            look = looks.get(record.issue_id, record.at)
+            stands = not record.withdrawn and record == last.get(record.issue_id)
+            if stands and record.at > look:
+                yield f"is not blind: {rater!r} had seen the suggestion for {record.issue_id!r}"
+
+        return labelled
+
     def assignment(record: Assignment) -> Iterator[str]:
         for issue_id in record.issue_ids:
             yield from unknown(issue_id)
@@ -236,7 +254,7 @@ def _journals(run: Run) -> Iterator[Checked]:
     if run.assignments.path.exists():
         yield _journal(run, run.assignments, assignment)
     for path in sorted(run.path.glob("labels/*.jsonl")):
-        yield _journal(run, Journal(path, Label), _by(path.stem, label))
+        yield _journal(run, Journal(path, Label), _by(path.stem, labeller(path.stem)))
     suggested: dict[str, dict[str, str]] = {}
     fits: dict[str, dict[str, Answers]] = {}
     for path in sorted(run.path.glob("refits/*.jsonl")):

@@ -113,8 +113,8 @@ def confidence(report: Report) -> list[str]:
 
 def _reliability(found: Reliability) -> str:
     return (
-        f"{figure(found.ece)} apart on average (expected calibration error); the Brier score is "
-        f"{figure(found.brier)}"
+        f"{figure(found.ece)} apart on average (expected calibration error; {found.ece.note}); "
+        f"the Brier score is {figure(found.brier)}"
     )
 
 

@@ -191,3 +191,21 @@ def test_adjudications_are_checked_and_another_copys_file_is_no_part(classified,
     assert code == 4
     assert "adjudications.jsonl:2: does not follow" in text
     assert "adjudications.jsonl:3: is about 'gone', which is not an issue" in text
+
+
+def test_a_label_given_after_the_suggestion_was_seen_is_named(classified, printed):
+    run = Run(classified)
+    proposals = {proposal.issue_id: proposal.id for proposal in run.proposals}
+    ann = {"rater": "ann", "issue_id": "own", "proposal_id": proposals["own"]}
+    journal = run.decision_journal("ann")
+    journal.append([Decision(id="d-1", action=Action.SKIP, seen=False, **ann)])
+    assert printed("audit", "log", "first")[0] == 0, "what was skipped unseen is still blind"
+    journal.append([Decision(id="d-2", action=Action.LEAVE, **ann)])
+    assert printed("audit", "log", "first")[0] == 0, "the label is older"
+    labels = run.label_journal("ann")
+    labels.append([Label(issue_id="own", rater="ann", codes=("dog",))])
+    code, output = printed("audit", "log", "first")
+    assert code == 4
+    assert "labels/ann.jsonl:4: is not blind: 'ann' had seen the suggestion for 'own'" in output
+    labels.append([Label(issue_id="own", rater="ann", codes=(), withdrawn=True)])
+    assert printed("audit", "log", "first")[0] == 0, "it is counted no more"
