@@ -18,6 +18,7 @@ from coder.changes import Stale
 from coder.confidence import Confidence, calibrated, calibrations
 from coder.errors import RunError, UsageError
 from coder.journal import Journal
+from coder.passes import people, same_person
 from coder.records import (
     NONE_CODE,
     Action,
@@ -338,8 +339,8 @@ def _flagged(run: Run, rater: str, who: Literal["me", "anyone"]) -> set[str]:
 def _raters_apart(run: Run, rater: str) -> dict[str, int]:
     """How far the answers of the others are apart, by issue."""
     said: dict[str, list[tuple[str, ...]]] = {}
-    for other in run.raters():
-        if other == rater:
+    for other in people(run.raters()):
+        if same_person(other, rater):
             continue
         answers = {i: carry(run, decision) for i, decision in run.decisions(other).items()}
         answers |= {i: carry(run, label) for i, label in run.labels(other).items()}

@@ -229,6 +229,9 @@ def test_what_the_other_raters_disagree_on_comes_first_by_category_before_code(
                             (1, "taste.sour", "taste.sour")):  # fmt: skip
         decide(run, "bea", issue, bea)
         decide(run, "cem", issue, cem)
+    # Who disagrees with themselves is not two raters, nor is one's own first pass another's.
+    decide(run, "bea.2", 1, "looks.green")
+    decide(run, "ann.2", 1, "looks.green")
     session = session_of(run, order=Order.DISAGREEMENT)
     assert shown(session)[:2] == ["i4", "i2"]
     assert {(d.queue, d.chance) for d in told(run)} == {("disagreement", 1.0)}
