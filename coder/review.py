@@ -570,10 +570,10 @@ class ReviewSession:
         self.journal.append([decision])
         self._today.add(decision.id)
         self._history.add_decision(decision)
-        if decision.action is not Action.MEMO:
+        if decision.action not in (Action.MEMO, Action.LEAVE):
             self._tell(decision.issue_id)
         self._since = self._clock()
-        if decision.action is not Action.UNDO:
+        if decision.action not in (Action.UNDO, Action.LEAVE):
             self._kept.clear()
         return decision
 

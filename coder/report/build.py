@@ -10,6 +10,7 @@ from itertools import combinations
 from coder.agreement import agree, agree_many
 from coder.agreement.intervals import LEVEL
 from coder.confidence import calibrated, calibrations
+from coder.history import REVIEW
 from coder.injection import suspicious
 from coder.passes import people, same_person
 from coder.proposers.prices import Price
@@ -400,7 +401,8 @@ def _same_labels(people: Iterable[Rater]) -> Iterator[SameLabels]:
 
 
 def _sources(rater: Rater) -> set[str]:
-    return {label.source for label in rater.labels.values()} - {""}
+    """The files that labels came from; two people's reviews are not one."""
+    return {label.source for label in rater.labels.values()} - {"", REVIEW}
 
 
 def _changes(raters: Iterable[Rater]) -> Iterator[ProposedChange]:

@@ -15,6 +15,9 @@ from coder.report.model import Acceptance, Level, Pair, Report, Spending, Why
 TENTATIVE, RELIABLE = 0.667, 0.8
 """Where the readings of alpha begin (guidelines for SE studies, arXiv 2508.15503)."""
 
+FEW = 30
+"""With fewer issues an alpha is no more than a hint, whatever its interval says."""
+
 READING = {
     "too low": "too low to draw conclusions from (below .667)",
     "tentative": "enough for tentative conclusions only (.667 to .8)",
@@ -185,6 +188,9 @@ def reading(estimate: Estimate) -> str:
         return "undefined"
     word = band(estimate.value)
     sentence = READING[word]
+    if word != "too low" and estimate.n < FEW:
+        # Where all of them are alike, the interval is a point and warns of nothing.
+        sentence += f", but {plural(estimate.n, 'issue')} cannot carry that"
     if estimate.low is None or estimate.high is None:
         return f"{sentence} (no interval)"
     others = [w for w in dict.fromkeys((band(estimate.low), band(estimate.high))) if w != word]

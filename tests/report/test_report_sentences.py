@@ -92,6 +92,13 @@ def test_raters_with_the_same_labels_are_pointed_out(maker: Maker) -> None:
     assert "anna and bert agree with each other" not in headline_sentence(report)
 
 
+def test_two_peoples_own_reviews_are_no_common_file(maker: Maker) -> None:
+    run = maker.run(dict.fromkeys("123", "a"))
+    label(run, "anna", {"1": "a", "2": "b"}, source="review")
+    label(run, "bert", {"1": "a", "2": "a"}, source="review")
+    assert report_of(run).coverage.same_labels == ()
+
+
 def test_the_headline_is_of_the_rater_with_most_and_adds_what_people_reach(maker: Maker) -> None:
     run = maker.run(dict.fromkeys("1234", "a"))
     label(run, "cleo", dict.fromkeys("123", "a"))
@@ -168,7 +175,12 @@ def test_an_uncalibrated_confidence_is_called_so(maker: Maker) -> None:
     ],
 )
 def test_alpha_is_read_in_words(value: float, low: float, high: float, said: str) -> None:
-    assert reading(Estimate(value=value, low=low, high=high)).endswith(said)
+    assert reading(Estimate(value=value, low=low, high=high, n=100)).endswith(said)
+
+
+def test_two_issues_are_not_called_reliable() -> None:
+    said = reading(Estimate(value=1, low=1, high=1, n=2))
+    assert said == "reliable (.8 and above), but 2 issues cannot carry that"
 
 
 def test_notes_stand_on_paper(maker: Maker) -> None:
