@@ -71,6 +71,8 @@ CONTEXT = 8192
 OUTPUT = 260
 CPU = Path("cpu")
 """Holds, for each run, the processor seconds from one proposal to the next."""
+RATERS = {"rater1": "rater1", "rater2": "rater2", "together": "resolved"}
+"""The column of each rater's labels among the questions."""
 LEARN = 300
 """Labelled issues of NLBSE's training part."""
 BINS = 10
@@ -139,8 +141,8 @@ def questions(folder: Path) -> Data:
         rows = {str(row["row"]): row for row in map(json.loads, file)}
     known = codebooks.resolver(codebooks.load(BOOK))
     labels = {
-        rater: {i: known(row[rater]) for i, row in rows.items() if row[rater]}
-        for rater in ("rater1", "rater2", "resolved")
+        rater: {i: known(row[column]) for i, row in rows.items() if row[column]}
+        for rater, column in RATERS.items()
     }
     rated = [one for one in load_issues(Path("questions.jsonl")) if one.id in labels["rater1"]]
     examples = [Example(issue=one, codes=(labels["rater1"][one.id],)) for one in rated]
