@@ -99,12 +99,14 @@ def confidence(report: Report) -> list[str]:
     found = report.trust
     if found is None:
         return [NO_TRUST]
+    names = Names(report)
+    right = "right" if names.flat else f"right by {names.level('code')}"
     told = _reliability(found.stated)
     if found.calibrated is None:
-        said = f"The model's confidence and how often it was right lie {told}."
+        said = f"The model's confidence, not calibrated, and how often it was {right} lie {told}."
     else:
         said = (
-            f"The model's own confidence and how often it was right lie {told}. Calibrated: "
+            f"The model's own confidence and how often it was {right} lie {told}. Calibrated: "
             f"{_reliability(found.calibrated)}; for the labels it was calibrated by that is a "
             "little too good."
         )
