@@ -30,6 +30,7 @@ The map, from the ground up; imports run downwards only:
     review        the state machine of a review
     merge         takes another copy of a run into this one
     learning      suggestions that learn from a rater's answers; refit is the process behind it
+    taught        which labelled issues a run's model can have learnt from
     audit/        what a run's files prove, and what its model says when asked again
     report/       run -> tables, figures, Markdown, JSON, HTML, LaTeX, CSV
     adjudication  the state machine of resolving disagreements

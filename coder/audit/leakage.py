@@ -16,6 +16,7 @@ from coder.records import Call, Codebook, Example, Issue, Proposal
 from coder.redact import Redactor, known_in, unnumbered
 from coder.retrieval.duplicates import Duplicates
 from coder.store import Run
+from coder.taught import fitted
 from coder.versions import book_at
 
 FEW_WORDS = 4
@@ -61,7 +62,7 @@ def check_leakage(run: Run) -> Leakage:
     examples = {example.issue.id: example for example in run.examples}
     twins = _twins(run.issues.values(), examples)
     away = {issue_id: set(ids) for issue_id, ids in twins.items()}
-    must = _learnt_from(run, examples)
+    must = fitted(run)
     proposed: set[str] = set()
     kept: set[str] = set()
     shown: dict[str, set[str]] = {}
@@ -111,14 +112,6 @@ def _twins(issues: Iterable[Issue], examples: Mapping[str, Example]) -> dict[str
     index = Duplicates([example.issue for example in examples.values()])
     found = {issue.id: tuple(twin.id for twin in index.of(issue)) for issue in issues}
     return {issue_id: twins for issue_id, twins in found.items() if twins}
-
-
-def _learnt_from(run: Run, examples: Mapping[str, Example]) -> set[str]:
-    """Examples that reach the model unless the proposal excludes them: a classifier is fitted to
-    all it can hold, a chat model only ever sees what a request shows."""
-    if run.manifest.model.get("kind") == "llm":
-        return set()
-    return {i for i, example in examples.items() if can_hold(run.first_codebook, example.codes)}
 
 
 def _in_proposal(proposal: Proposal, twins: Iterable[str], must: set[str]) -> Iterator[Leak]:

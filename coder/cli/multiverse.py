@@ -77,7 +77,7 @@ def _runs(found: Multiverse, letter: Mapping[str, str]) -> Table:
 
     shown = table(
         f"{found.shared:,} issues in all runs; days to resolution by Kruskal-Wallis",
-        "run", "answered", "no code", "closed", "open", "stale", "H", "p", "epsilon²",
+        "run", "counted", "no code", "tested", "open", "stale", "H", "p", "epsilon²",
     )  # fmt: skip
     for universe in found.universes:
         time = universe.time

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from coder.records import Codebook
+    from coder.report.model import Level
     from coder.report.plan import Planned, PlannedFigure
 
 BY_MODEL = "by what the model says"
@@ -58,8 +59,15 @@ def command(name: str, width: float) -> None:
 def _next(name: str, found: Planned) -> Iterator[str]:
     from coder.report.plan import cheapest
 
-    if _complete(found):
-        yield f"Next: coder report {name}"
+    if _complete(found, "category"):
+        if _complete(found, "code") or "code" not in found.told:
+            yield f"Next: coder report {name}"
+            return
+        yield f"Next, for categories: coder report {name}"
+        yield (
+            f"Next, for subcategories: coder label import FILE --rater {found.rater} --run {name}, "
+            "with labels that name one"
+        )
         return
     review = f"coder review {name} --rater {found.rater or 'YOU'}"
     categories = [figure for figure in found.figures if figure.level == "category"]
@@ -70,8 +78,8 @@ def _next(name: str, found: Planned) -> Iterator[str]:
         yield f"Next: {review} --order random --blind"
 
 
-def _complete(found: Planned) -> bool:
-    return 0 < found.issues <= found.labels
+def _complete(found: Planned, level: Level) -> bool:
+    return 0 < found.issues <= found.told.get(level, 0)
 
 
 def _show(found: Planned, book: Codebook) -> None:
@@ -82,12 +90,13 @@ def _show(found: Planned, book: Codebook) -> None:
         f"Labels in all for an interval {found.width:g} wide:"
     )
     nested = any(code.parent is not None for code in book.codes)
-    for level in ("category", "code"):
+    levels: tuple[Level, ...] = ("category", "code")
+    for level in levels:
         figures = [figure for figure in found.figures if figure.level == level]
         if figures:
             noun = "code" if not nested else "category" if level == "category" else "subcategory"
             console.print(_table(figures, f"By {noun}", book))
-            for line in _sentences(figures, found):
+            for line in _sentences(figures, found, level):
                 console.print(safe(line))
     console.print()
     for line in _notes(found):
@@ -119,9 +128,15 @@ def _table(figures: Sequence[PlannedFigure], title: str, book: Codebook) -> Tabl
     return shown
 
 
-def _sentences(figures: Sequence[PlannedFigure], found: Planned) -> Iterator[str]:
+def _sentences(figures: Sequence[PlannedFigure], found: Planned, level: Level) -> Iterator[str]:
     from coder.report.plan import by_sampling
 
+    have = found.told[level]
+    if above := found.labels - have:
+        yield (
+            f"{above:,} of the {found.labels:,} labels name a category alone: those issues are not "
+            "labelled by subcategory."
+        )
     for one in figures:
         if one.figure == "kappa":
             made = one.plans[0]
@@ -133,18 +148,18 @@ def _sentences(figures: Sequence[PlannedFigure], found: Planned) -> Iterator[str
                 yield f"Kappa: {more:,} more{note}."
             else:
                 yield f"Kappa: none{note}." if note else "Kappa is as exact as that already."
-    if _complete(found):
+    if _complete(found, level):
         yield "Every share is known: all issues are labelled, so there is nothing to estimate."
         return
     ways = by_sampling([one for one in figures if one.figure == "prevalence"])
     if not ways:
         return
     least = min(ways, key=lambda way: ways[way])
-    more = max(0, ways[least] - found.labels)
+    more = max(0, ways[least] - have)
     if ways[least] >= found.issues and more:
         yield f"Every share: {more:,} more, which is every issue."
     elif more:
-        others = "; ".join(f"{way}: {max(0, n - found.labels):,}" for way, n in ways.items())
+        others = "; ".join(f"{way}: {max(0, n - have):,}" for way, n in ways.items())
         yield f"Every share: cheapest is {least}, {more:,} more ({others})."
     else:
         yield "Every share is as exact as that already."

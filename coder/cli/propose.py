@@ -158,6 +158,7 @@ def command(
         study, name, codebook_path, loaded, learnt, caps,
         sampled_from=sampled_from, reserved=kept,
     )  # fmt: skip
+    _say_what_teaches_nothing(run)
     try:
         propose_with_progress(run, proposer)
     finally:
@@ -213,6 +214,24 @@ def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
     if counts[Status.FAILED]:
         console.print("The same command asks again for those that failed.")
     return counts
+
+
+def _say_what_teaches_nothing(run: Run) -> None:
+    from coder.cli.terminal import console
+    from coder.taught import taught
+
+    above = run.first_codebook.children
+    used = {example.issue.id for example in taught(run)}
+    unused = sum(
+        example.issue.id not in used and any(code in above for code in example.codes)
+        for example in run.examples
+    )
+    if unused:
+        console.print(
+            f"The model cannot learn from {unused:,} of {len(run.examples):,} labels: they name a "
+            "category alone.",
+            soft_wrap=True,
+        )
 
 
 def _say_what_it_took(study: Study, run: Run) -> None:

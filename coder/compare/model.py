@@ -137,7 +137,8 @@ class CategoryCount(Record):
 
 
 class Universe(Record):
-    """What one run says of the shared issues; ``answered`` of them have an answer."""
+    """What one run says of the shared issues; ``answered`` of them have an answer. Leaked ones
+    count, unlike in :class:`Member`: this is what the model says, not how well."""
 
     run: str
     answered: int

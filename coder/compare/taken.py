@@ -17,6 +17,7 @@ from coder.report.sides import Codes, Rater, Side, model_side, own_answer, rater
 from coder.report.spending import spending
 from coder.report.wording import describe_model
 from coder.store import Run
+from coder.taught import taught
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def member(one: Taken, issues: Sequence[str], price: Price | None) -> Member:
         shared=len(issues),
         answered=reasons[None],
         left_out={why: reasons[why] for why in Why if reasons[why]},
-        learnt_from=len(one.run.examples),
+        learnt_from=len(taught(one.run)),
         codebook_hash=one.run.codebook.hash,
         usage=spending(one.run, list(one.people.values()), price),
     )
@@ -130,7 +131,7 @@ def learnt(one: Taken, labels: Mapping[str, Codes]) -> int:
     return sum(
         example.issue.id in labels
         and own_answer(labels[example.issue.id]) == own_answer(example.codes)
-        for example in one.run.examples
+        for example in taught(one.run)
     )
 
 

@@ -235,7 +235,9 @@ def _counts(found: Multiverse, names: Names) -> str:
             shares = (figure(one.corrected) if one.corrected else "–" for one in of)
             rows.append((f"– share corrected by {text(found.rater)}'s labels", *shares))
     rows.append(("No code fits", *(f"{universe.none:,}" for universe in found.universes)))
-    rows.append(("answered", *(f"{universe.answered:,}" for universe in found.universes)))
+    rows.append(
+        ("Counted, leaked ones too", *(f"{universe.answered:,}" for universe in found.universes))
+    )
     return _table(("category", *(text(universe.run) for universe in found.universes)), rows)
 
 
@@ -251,7 +253,7 @@ def _times(found: Multiverse) -> str:
         ))  # fmt: skip
     return (
         _table(
-            ("run", "closed", "still open", "closed as stale", "H", "p", "epsilon²", "rare codes",
+            ("run", "tested", "still open", "closed as stale", "H", "p", "epsilon²", "rare codes",
              "several codes", "undated", "note"),
             rows,
         )

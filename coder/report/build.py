@@ -64,6 +64,7 @@ from coder.report.sides import (
 from coder.report.spending import spending
 from coder.report.trace import PROPOSALS, trace
 from coder.store import Run
+from coder.taught import taught
 from coder.versions import Versions
 
 SHOWN: dict[Kind, Mode] = {"assisted": Mode.ASSISTED, "revised": Mode.BLIND_FIRST}
@@ -93,6 +94,7 @@ class _Builder:
         self.run, self.draws, self.seed = run, draws, seed
         self.book = run.codebook
         self.versions = Versions(run)
+        self.taught = taught(run)
         self.confidence = calibrated(run)
         by_id: dict[str, Proposal] = {}
         latest: dict[str, Proposal] = {}
@@ -283,7 +285,7 @@ class _Builder:
             addressed_issue_ids=tuple(
                 i for i, issue in self.run.issues.items() if suspicious(issue.read(), self.book)
             ),
-            learnt_from=len(self.run.examples),
+            learnt_from=len(self.taught),
             raters=tuple(self._rater_coverage(rater) for rater in self.raters),
             same_labels=tuple(_same_labels(self.raters)),
         )
@@ -303,7 +305,7 @@ class _Builder:
             shared_with_examples=sum(
                 example.issue.id in rater.labels
                 and own_answer(rater.labels[example.issue.id].codes) == own_answer(example.codes)
-                for example in self.run.examples
+                for example in self.taught
             ),
         )
 

@@ -30,12 +30,14 @@ class PlannedFigure(Record):
 class Planned(Record):
     """What ``labels`` of ``rater`` say about a run of ``issues``; ``rater`` is empty without any.
 
+    ``told`` is how many of the labels tell a code of each level: not those of a category alone.
     ``uneven`` labels were not drawn with one probability: plans take them for a random sample.
     """
 
     run: str
     rater: str
     labels: int
+    told: dict[Level, int]
     issues: int
     width: float
     uneven: bool
@@ -64,6 +66,7 @@ def plan(run: Run, width: float, *, draws: int = 2000, seed: int = 0) -> Planned
         run=run.name,
         rater=best.name if best else "",
         labels=len(found.labels) if found else 0,
+        told=found.told if found else {},
         issues=len(run.issues),
         width=width,
         uneven=found.uneven if found else False,
@@ -81,6 +84,9 @@ class _Planner:
         self.levels = Levels(run.codebook)
         leaked = {i for i, why in model.left_out.items() if why is Why.LEAKED}
         self.labels = {i: c for i, c in rater.blind.answers.items() if i not in leaked}
+        self.told: dict[Level, int] = {
+            level: len(self.levels.told(level, self.labels)) for level in self.levels.all
+        }
         records = sorted(rater.log, key=lambda record: record.at)
         self.now = {
             level: corrected(

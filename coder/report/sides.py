@@ -21,6 +21,7 @@ from coder.records import (
 )
 from coder.report.model import MODEL, Why
 from coder.store import Run, standing
+from coder.taught import fitted
 from coder.versions import Versions
 
 Codes = tuple[str, ...]
@@ -91,7 +92,7 @@ def raters(run: Run, proposals: Mapping[str, Proposal]) -> list[Rater]:
 
 def model_side(run: Run, proposals: Mapping[str, Proposal]) -> Side:
     """The model's answers, from one proposal for each issue."""
-    learnt = {example.issue.id for example in run.examples}
+    learnt = fitted(run)
     versions = Versions(run)
     answers: dict[str, Codes] = {}
     left_out: dict[str, Why] = {}
@@ -112,7 +113,7 @@ def model_side(run: Run, proposals: Mapping[str, Proposal]) -> Side:
 def leaked(proposal: Proposal, learnt: Iterable[str]) -> bool:
     """Whether the model may have learnt from the issue's own label, judged from the log alone.
 
-    It was shown to the model for itself, or it is among the examples (``learnt``) and the proposal
+    It was shown to the model for itself, or the model is fitted to it (``learnt``) and the proposal
     does not say that it was kept away.
     """
     shown = any(neighbour.issue_id == proposal.issue_id for neighbour in proposal.retrieved)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from coder.records import Example, Issue, Neighbour
+from coder.report import build_report
 from coder.store import Run, labels_hash
 
 
@@ -60,9 +61,13 @@ def test_a_label_the_codebook_cannot_hold_teaches_the_classifier_nothing(study, 
     )
     (study / "labels.csv").write_text("id,code\nown,bird\ndog,dog\n")
     arguments = ["--labels", "labels.csv", "--run", "first"]
-    assert printed("propose", "issues.jsonl", *arguments)[0] == 0
+    code, output = printed("propose", "issues.jsonl", *arguments)
+    assert code == 0
+    assert "cannot learn from 1 of 2 labels: they name a category alone" in output
     code, output = printed("audit", "leakage", "first")
     assert (code, count(output, "labelled examples")) == (0, 2)
+    cover = build_report(Run(study / "runs" / "first"), draws=0).coverage
+    assert (cover.leaked, cover.learnt_from) == (0, 1)
 
 
 @pytest.mark.parametrize("issue_id", ["own", "twin", "short"])

@@ -7,7 +7,7 @@ import unicodedata
 from types import SimpleNamespace
 
 import pytest
-from run_maker import Maker, issue, label
+from run_maker import TREE, Maker, issue, label
 
 from coder.__main__ import run as coder
 from coder.cli.tables import folder_of
@@ -93,6 +93,22 @@ def test_a_plan_ends_with_the_next_command(study, capsys):
     text = printed(capsys, "plan", LONG)
     assert f"coder review {LONG} --rater a-rater-with-a-long-name --order random --blind" in text
     assert "a random pilot" in printed(capsys, "plan", "other")
+
+
+def test_a_label_of_a_category_alone_is_none_by_subcategory(study, capsys):
+    study.book = TREE
+    run = study.run({f"{n:02}": ("call", "speed")[n % 2] for n in range(40)}, "tree")
+    label(run, "bea", {f"{n:02}": ("use", "speed")[n % 2] for n in range(40)})
+    by_category, by_code = printed(capsys, "plan", "tree").split("By subcategory")
+    known = "Every share is known: all issues are labelled"
+    assert known in by_category and known not in by_code
+    assert "20 of the 40 labels name a category alone" in by_code
+    assert " 6 more (" in by_code and "Next: " not in by_code
+    assert "Next, for categories: coder report tree" in by_code
+    assert "Next, for subcategories: coder label import FILE --rater bea --run tree" in by_code
+    label(run, "bea", {f"{n:02}": "call" for n in range(0, 40, 2)})
+    text = printed(capsys, "plan", "tree")
+    assert text.count(known) == 2 and "alone" not in text and "Next: coder report tree" in text
 
 
 def test_a_figure_lists_issues_until_all_are_asked_for(study, capsys):

@@ -6,8 +6,9 @@ import json
 from datetime import timedelta
 
 import pytest
-from run_maker import AT, Maker, issue, label
+from run_maker import AT, Maker, issue, label, proposal
 
+from coder.__main__ import run as coder
 from coder.compare import multiverse, write_multiverse
 from coder.records import Status
 
@@ -99,3 +100,25 @@ def test_the_files_say_the_same(runs, tmp_path):
     text = (tmp_path / "multiverse.md").read_text()
     assert "1 of 3 runs against the majority; 2 of 3 pairs of runs disagree" in text
     assert "may still be wrong in all of them" in text
+
+
+def test_issues_counted_and_tested_are_not_called_answered_and_closed(
+    runs, tmp_path, monkeypatch, capsys
+):
+    """The only issue of ``c`` is closed and not tested; the first is leaked and yet counted."""
+    runs[0].proposals.append([proposal("00", "a", shown=("00",), number=2)])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("coder.cli.terminal.console.width", 100, raising=False)
+    (tmp_path / "study.toml").touch()
+    assert coder(["multiverse", "one", "two", "-o", "out"]) == 0
+    lines = capsys.readouterr().out.split("\n")
+    at = next(at for at, line in enumerate(lines) if "epsilon²" in line)
+    head, row = lines[at], lines[at + 2]
+    assert head.split()[:4] == ["run", "counted", "no", "code"]
+    told = dict(zip(("letter", "run", "counted", "none", "tested"), row.split(), strict=False))
+    assert (head.split()[4], told["counted"], told["tested"]) == ("tested", "20", "19")
+    text = (tmp_path / "out" / "multiverse.md").read_text()
+    (members,) = json.loads((tmp_path / "out" / "multiverse.json").read_text())["runs"][:1]
+    assert members["answered"] == 19
+    assert "| Counted, leaked ones too | 20 | 20 |" in text
+    assert "| run | tested | still open |" in text

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 from run_maker import MULTIPLE, TREE, Maker, decide, issue, label, proposal
 
+from coder.compare import compare
 from coder.records import Action, Change, Decision, Example, Label, Mode, Status
 from coder.report import Report, build_report
 from coder.report.html import html
@@ -375,3 +376,28 @@ def test_a_memo_that_a_blind_label_carries_is_told_once(maker: Maker) -> None:
     )  # fmt: skip
     (case,) = report_of(run).cases
     assert [(j.kind, j.memo) for j in case.judgements] == [("blind", "odd")]
+
+
+def test_a_label_the_model_could_not_use_is_no_leak_and_taught_it_nothing(maker: Maker) -> None:
+    """A classifier holds no category alone; a chat model may, where it is asked for one."""
+    maker.book = TREE
+    maker.examples = (
+        Example(issue=issue("1"), codes=("use",)),
+        Example(issue=issue("2"), codes=("call",)),
+    )
+    run = maker.run({"1": "call", "2": "call"}, **{"2": {"excluded": ["2"]}})
+    label(run, "anna", {"1": "use", "2": "call"})
+    cover = report_of(run).coverage
+    assert (cover.leaked, cover.learnt_from) == (0, 1)
+    assert cover.raters[0].shared_with_examples == 1
+    other = maker.run({"1": "call", "2": "call"}, "other", **{"2": {"excluded": ["2"]}})
+    found = compare([run, other], draws=0)
+    assert [(one.learnt_from, one.answered) for one in found.runs] == [(1, 2), (1, 2)]
+    assert found.pairs[0].against[0].learnt == {"demo": 1, "other": 1}
+    chat = {"kind": "llm", "name": "m", "neighbours": 4}
+    for how, learnt in (
+        (chat, 1), (chat | {"strategy": "cascade"}, 2), (chat | {"neighbours": 0}, 0)
+    ):  # fmt: skip
+        maker.model = how
+        cover = report_of(maker.run({"1": "call"}, f"chat{learnt}")).coverage
+        assert (cover.leaked, cover.learnt_from) == (0, learnt)

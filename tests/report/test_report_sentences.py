@@ -24,8 +24,7 @@ def report_of(run: Run) -> Report:
 def test_a_model_that_learnt_is_not_called_independent(maker: Maker) -> None:
     codes = {"1": "a", "2": "b", "3": (), "4": "c"}
     maker.examples = tuple(
-        Example(issue=issue(i), codes=(c,) if isinstance(c, str) else ("none",))
-        for i, c in codes.items()
+        Example(issue=issue(i), codes=(c,) if isinstance(c, str) else ()) for i, c in codes.items()
     )
     run = maker.run(dict.fromkeys("1234", "a"), **{i: {"excluded": [i]} for i in "1234"})
     label(run, "anna", codes)
