@@ -23,6 +23,7 @@ The map, from the ground up; imports run downwards only:
     propose       makes or resumes a run
     history       what a rater has done, from both of their files
     passes        one person who codes twice: ann and ann.2
+    plural        counts in words: 1 issue, 2 issues
     modes         whose suggestion is hidden until, or for ever
     keymap        the review's keys
     bump          makes the next version of a codebook

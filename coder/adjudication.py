@@ -96,7 +96,8 @@ class AdjudicationSession:
         if not self._given and self._answering < 2:
             raise UsageError(
                 f"there is nothing to compare in run {run.name!r}: "
-                f"{self._answering} of its raters have {self._what}",
+                f"{self._answering} of its raters {'has' if self._answering == 1 else 'have'} "
+                f"{self._what}",
                 "bring some in with: coder label import"
                 + ("" if assisted else "; --assisted also takes decisions made in a review"),
             )

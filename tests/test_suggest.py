@@ -129,6 +129,7 @@ def test_the_yaml_can_be_pasted_into_the_codebook(study, run, capsys) -> None:
     said = capsys.readouterr().out
     assert "13 issues are not settled: 13 none fits." in said
     assert "2 candidates in new.yaml" in " ".join(said.split())
+    assert "┃" not in said and "│" not in said
     written = (study / "new.yaml").read_text()
     assert len(yaml.safe_load(written)["codes"]) == 2
     rows = written[written.index("codes:\n") + len("codes:\n") :]

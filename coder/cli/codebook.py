@@ -28,20 +28,23 @@ def check(name: str | None) -> None:
     from coder import codebook as codebooks
     from coder.cli.terminal import console, plain, safe
     from coder.errors import CodebookError
+    from coder.plural import plural
 
     path = _find(name)
     book, problems = codebooks.check(path)
     if book is None:
         for problem in problems:
             click.echo(plain(f"{path}:{problem.line}: {problem.message}"), err=True)
-        noun = "problem" if len(problems) == 1 else "problems"
-        raise CodebookError(f"{path} has {len(problems)} {noun}", "correct and check again")
+        raise CodebookError(
+            f"{path} has {plural(len(problems), 'problem')}", "correct and check again"
+        )
     categories = len(book.children[None])
     per_unit = "one code per" if book.cardinality == "single" else "one or more codes per"
     none = "allowed" if book.allow_none else "not allowed"
     console.print(
-        f"{safe(path)}: valid. {safe(book.name)} {safe(book.version)}: {categories} categories, "
-        f"{len(book.codes) - categories} subcategories, {per_unit} {safe(book.unit)}, "
+        f"{safe(path)}: valid. {safe(book.name)} {safe(book.version)}: "
+        f"{plural(categories, 'category')}, "
+        f"{plural(len(book.codes) - categories, 'subcategory')}, {per_unit} {safe(book.unit)}, "
         f"'no code fits' {none}.",
         soft_wrap=True,
     )

@@ -28,6 +28,7 @@ def suggest(name: str, output: Path | None, name_with_model: bool, send_to: str 
     Whether it becomes one, people decide.
     """
     from coder.cli.terminal import console, safe
+    from coder.plural import plural
     from coder.retrieval.embedders import open_embedder
     from coder.store import Run
     from coder.study import Study
@@ -43,8 +44,8 @@ def suggest(name: str, output: Path | None, name_with_model: bool, send_to: str 
     if output and candidates:
         _write(output, run, candidates)
         console.print(
-            f"{len(candidates)} candidates in {safe(output)}: copy what you want into the codebook "
-            "and define it, then: coder codebook bump",
+            f"{plural(len(candidates), 'candidate')} in {safe(output)}: copy what you want into "
+            "the codebook and define it, then: coder codebook bump",
             soft_wrap=True,
         )
 
@@ -82,8 +83,7 @@ def _named(
 def _show(run: Run, found: Suggestions, candidates: list[Candidate]) -> None:
     from collections import Counter
 
-    from rich.table import Table
-
+    from coder.cli.tables import table
     from coder.cli.terminal import console, safe
     from coder.suggest import heading
 
@@ -94,9 +94,10 @@ def _show(run: Run, found: Suggestions, candidates: list[Candidate]) -> None:
     if not candidates:
         console.print("No three of them are alike: there is nothing to suggest.")
         return
-    table = Table(show_lines=True, expand=True)
-    table.add_column("Candidate", ratio=2)
-    table.add_column("For example", ratio=3, no_wrap=True, overflow="ellipsis")
+    shown = table("", "Candidate")
+    shown.show_lines = shown.expand = True
+    shown.columns[0].ratio = 2
+    shown.add_column("For example", ratio=3, no_wrap=True, overflow="ellipsis")
     for one in candidates:
         why = ", ".join(f"{n} {reason}" for reason, n in one.reasons.most_common())
         told = [f"[bold]{safe(one.name)}[/]"]
@@ -107,8 +108,8 @@ def _show(run: Run, found: Suggestions, candidates: list[Candidate]) -> None:
             f"near {safe(run.codebook.path(one.nearest))} [dim]{one.similarity:.2f}[/]",
         ]
         lines = [f"{safe(issue.id)}  {safe(heading(issue))}" for issue in one.examples]
-        table.add_row("\n".join(told), "\n".join(lines))
-    console.print(table)
+        shown.add_row("\n".join(told), "\n".join(lines))
+    console.print(shown)
     console.print(
         f"{found.unlike:,} are like no other. Alike: how near a group's issues are to its middle "
         "(cosine).",

@@ -13,23 +13,20 @@ def command() -> None:
 
     Exits with an error when the model this study is set to cannot run.
     """
-    from rich.table import Table
-
     from coder.cli.terminal import console, safe
     from coder.doctor import examine
     from coder.errors import ModelError
     from coder.study import Study
 
     findings = examine(Study.open())
-    table = Table(box=None, pad_edge=False)
-    for heading in ("", "What", "Found", "What to do"):
-        table.add_column(heading, overflow="fold")
-    marks = {True: "[green]ok[/]", False: "[red]missing[/]", None: "[dim]optional[/]"}
+    marks = {True: "[green]ok[/]      ", False: "[red]missing[/] ", None: "[dim]optional[/]"}
     for finding in findings:
-        table.add_row(
-            marks[finding.ok], safe(finding.what), safe(finding.found), safe(finding.remedy)
+        # Not a table: its columns would break paths, which people copy.
+        console.print(
+            f"{marks[finding.ok]}  {safe(finding.what)}: {safe(finding.found)}", soft_wrap=True
         )
-    console.print(table)
+        if finding.remedy:
+            console.print(f"{'':10}→ {safe(finding.remedy)}", soft_wrap=True)
     broken = [finding for finding in findings if finding.ok is False]
     if broken:
         raise ModelError(f"{broken[0].what}: {broken[0].found}", broken[0].remedy)

@@ -56,7 +56,7 @@ def show_set_aside(report: LabelReport) -> None:
     if not report.set_aside:
         return
     reasons = Counter(row.reason for row in report.set_aside)
-    listed = ", ".join(f"{count:,} {safe(reason)}" for reason, count in reasons.most_common())
+    listed = ", ".join(f"{count:,} × {safe(reason)}" for reason, count in reasons.most_common())
     err_console.print(f"Set aside: {listed}", soft_wrap=True)
     for row in report.set_aside[:SHOWN]:
         err_console.print(f"  [dim]{safe(row)}[/]", soft_wrap=True)

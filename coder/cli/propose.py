@@ -186,6 +186,7 @@ def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
 
     from coder import propose as driver
     from coder.cli.terminal import console, err_console, safe
+    from coder.plural import plural
     from coder.records import Status
 
     total, left = len(run.issues), len(driver.pending(run))
@@ -198,7 +199,7 @@ def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=err_console) as progress:
+    with Progress(*columns, console=err_console, disable=not left) as progress:
         task = progress.add_task("Proposing", total=total, completed=total - left, rate="")
 
         def advance(_: object) -> None:
@@ -206,7 +207,7 @@ def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
             progress.update(task, advance=1, rate=f"{speed:.1f}/s" if speed else "")
 
         counts = driver.propose(run, proposer, advance)
-    done = f"{counts.total()} issues proposed in run {safe(run.name)}"
+    done = f"{plural(counts.total(), 'issue')} proposed in run {safe(run.name)}"
     kinds = ", ".join(f"{counts[s]} {s.value}" for s in Status if counts[s])
     console.print(done + (f": {kinds}." if kinds else "; nothing was left to do."))
     if remark := proposer.remark():

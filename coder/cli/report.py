@@ -153,7 +153,7 @@ def _coverage(report: Report) -> str:
             left.append(f"{wording.plural(r.not_in_run, 'label')} of issues not in this run")
         if r.decisions:
             left.append(wording.decisions(r.by_mode))
-        lines.append(f"{r.rater}: {'; '.join(left)}.")
+        lines.append(f"{r.rater}: {'; '.join(left) or 'nothing answered'}.")
     lines += sentences.warnings(report)
     return safe("\n".join(lines))
 

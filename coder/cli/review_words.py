@@ -222,6 +222,14 @@ def pace(progress: Progress) -> str:
     return f"{duration(progress.pace)} each, {duration(progress.seconds_left)} left"
 
 
+def following(session: ReviewSession) -> str:
+    """What to type next: with issues left, also how to go on with them."""
+    report = f"coder report {session.run.name}"
+    if session.progress.done >= session.progress.total:
+        return report
+    return f"coder review {session.run.name} --rater {session.rater}   or   {report}"
+
+
 def summary(session: ReviewSession) -> str:
     """What stands after the session, where it is, and what to type next."""
     progress, tally = session.progress, session.tally
@@ -233,5 +241,5 @@ def summary(session: ReviewSession) -> str:
     return (
         f"{progress.done} of {progress.total} reviewed: {counts}{alone}{later}\n"
         f"{'stored in ' + stored if stored else 'nothing stored'}\n"
-        f"next: coder report {session.run.name}"
+        f"next: {following(session)}"
     )

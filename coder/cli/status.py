@@ -22,6 +22,7 @@ def command(name: str) -> None:
     and how far their blind labels agree. Figures with intervals are in coder report.
     """
     from coder.cli.terminal import console, safe
+    from coder.plural import plural
     from coder.report.status import run_status
     from coder.store import Run
     from coder.study import Study
@@ -29,7 +30,7 @@ def command(name: str) -> None:
     run = Run.open(Study.open().runs, name)
     found = run_status(run)
     console.print(
-        f"Run {safe(name)}: {_count(found.issues, 'issue')}, {found.met:,} answered by anyone, "
+        f"Run {safe(name)}: {plural(found.issues, 'issue')}, {found.met:,} answered by anyone, "
         f"{found.several:,} by two or more.",
         soft_wrap=True,
     )
@@ -37,7 +38,7 @@ def command(name: str) -> None:
         console.print(_done(found.raters))
         console.print(_left(found.raters))
     if found.pairs:
-        console.print(f"\nBlind labels by two or more: {found.several_blind:,} issues")
+        console.print(f"\nBlind labels by two or more: {plural(found.several_blind, 'issue')}")
         console.print(_agreement(found.pairs))
     if found.alpha is not None:
         alpha = _figure(found.alpha)
@@ -105,12 +106,13 @@ def _next(name: str, found: RunStatus) -> str:
     for one in found.raters:
         if one.stale:
             return f"coder review {name} --rater {one.rater} --stale"
-    behind = [one for one in found.raters if one.left]
-    if not found.raters:
-        return f"coder review {name} --rater YOU"
-    assigned = [one for one in behind if one.assigned is not None]
+    assigned = [one for one in found.raters if one.left and one.assigned is not None]
     if assigned:
         return f"coder review {name} --rater {assigned[0].rater}"
+    if not found.met:
+        return f"coder review {name} --rater YOU"
+    if found.unresolved:
+        return f"coder adjudicate {name} --by YOU"
     return f"coder report {name}"
 
 
@@ -132,7 +134,3 @@ def _row(table: Table, who: str, *cells: str) -> None:
 
 def _figure(figure: Estimate) -> str:
     return "-" if figure.value is None else f"{figure.value:.2f}".replace("0.", ".")
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"

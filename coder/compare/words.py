@@ -108,10 +108,12 @@ def verdict(pair: RunPair, found: Against, names: Names) -> str:
     if not found.n:
         return f"By {found.rater}: no blind label on an issue both models answered."
     test = found.mcnemar
-    said = (
-        f"By {who}, {pair.left} alone is right on {test.only_left:,}, {pair.right} alone on "
-        f"{test.only_right:,} (exact p {_equals(test.p_value)})"
-    )
+    said = f"By {who}, there is no issue on which only one of them is right"
+    if test.only_left or test.only_right:
+        said = (
+            f"By {who}, {pair.left} alone is right on {test.only_left:,}, {pair.right} alone on "
+            f"{test.only_right:,} (exact p {_equals(test.p_value)})"
+        )
     if found.kappa.difference.value is None:
         return f"{said}."
     better = _better(pair, found.kappa.difference)

@@ -137,7 +137,7 @@ def _coverage(report: Report) -> Iterator[str]:
             ("labels the model learnt from", f"{cover.learnt_from:,}"),
         ],
     )
-    if cover.raters:
+    if answered := [r for r in cover.raters if r.answered]:
         yield _table(
             ("rater", "blind labels", "usable", "set aside", "not in this run", "decisions",
              "same as learnt from"),
@@ -147,7 +147,7 @@ def _coverage(report: Report) -> Iterator[str]:
                     reasons(r.set_aside) or "–", f"{r.not_in_run:,}", decisions(r.by_mode) or "–",
                     f"{r.shared_with_examples:,}",
                 )
-                for r in cover.raters
+                for r in answered
             ],
         )  # fmt: skip
     if found := warnings(report):

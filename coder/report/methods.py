@@ -234,7 +234,7 @@ def _prompts(report: Report) -> Entries:
 
 
 def _people(report: Report, log: Logged) -> Entries:
-    for r in report.coverage.raters:
+    for r in (r for r in report.coverage.raters if r.answered):
         said = f"{plural(r.blind_labels, 'blind label')}, {r.usable:,} usable"
         if r.set_aside:
             said += f" ({reasons(r.set_aside)})"
@@ -334,7 +334,7 @@ def _limits(report: Report, log: Logged) -> Entries:
     if log.shortened:
         yield "Long issues", f"of {plural(log.shortened, 'issue')} the model saw a part only"
     for line in warnings(report):
-        yield "Warning", line
+        yield "Warning", line.removeprefix("Warning: ")
     if report.run.model.get("kind") == "llm":
         yield "Known to the model", f"{BLANK}may issues or codebook be in its training data?"
         yield "Repeating it", f"{BLANK}does it answer alike when asked again (coder audit order)?"

@@ -101,6 +101,11 @@ class RaterCoverage(Record):
     by_mode: dict[Mode, int]
     shared_with_examples: int
 
+    @property
+    def answered(self) -> bool:
+        """Whether there is anything to tell: who only opened the review has answered nothing."""
+        return bool(self.blind_labels or self.set_aside or self.not_in_run or self.decisions)
+
 
 class SameLabels(Record):
     """Two raters whose labels may not be two judgements.

@@ -12,7 +12,8 @@ from coder.passes import people, person, same_person
 from coder.queues import part_of, stale_issues
 from coder.records import Action, Codebook, Decision, Estimate, Label, Mode, Record
 from coder.report.model import Why
-from coder.report.sides import Codes, judged
+from coder.report.resolved import resolve
+from coder.report.sides import Codes, judged, raters
 from coder.store import Run, standing
 from coder.versions import Versions
 
@@ -57,14 +58,16 @@ class PairStatus(Record):
 
 class RunStatus(Record):
     """``met`` counts the issues anybody has answered, ``several`` those that two or more have, and
-    ``several_blind`` those with blind labels by two or more. ``alpha`` is over all raters' blind
-    labels of their first pass, ``None`` for fewer than three people. Two passes of one person are
-    one who answered."""
+    ``several_blind`` those with blind labels by two or more. On ``unresolved`` ones these differ,
+    and nothing usable has been adjudicated. ``alpha`` is over all raters' blind labels of their
+    first pass, ``None`` for fewer than three people. Two passes of one person are one who
+    answered."""
 
     issues: int
     met: int
     several: int
     several_blind: int
+    unresolved: int
     raters: tuple[RaterStatus, ...]
     pairs: tuple[PairStatus, ...]
     alpha: Estimate | None
@@ -89,11 +92,13 @@ def run_status(run: Run) -> RunStatus:
     times = Counter(issue_id for theirs in met.values() for issue_id in theirs)
     first = people(with_labels, names)
     coded = Counter(issue_id for name in first for issue_id in blind[name])
+    resolution = resolve(run, raters(run, {}))
     return RunStatus(
         issues=run.manifest.issues,
         met=len(times),
         several=sum(count > 1 for count in times.values()),
         several_blind=sum(count > 1 for count in coded.values()),
+        unresolved=sum(why is not Why.ONE_LABEL for why in resolution.side.left_out.values()),
         raters=tuple(found),
         pairs=tuple(pairs),
         alpha=_together({name: blind[name] for name in first}, book),

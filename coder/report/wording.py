@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
+from coder.plural import plural as plural
 from coder.proposers.prices import money
 from coder.proposers.spending import Spent, in_words
 from coder.records import NONE_CODE, Change, Estimate, Mode, Usage
@@ -169,11 +170,6 @@ def figure(estimate: Estimate) -> str:
 def share(count: int, of: int) -> str:
     """``12 (24%)``."""
     return f"{count:,} ({count / of:.0%})" if of else f"{count:,}"
-
-
-def plural(count: int, noun: str) -> str:
-    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{count:,} {noun if count == 1 else many}"
 
 
 def band(value: float) -> str:

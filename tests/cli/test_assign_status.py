@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from support.runs import make_issue, make_proposal, make_run
 
+from coder.adjudication import AdjudicationSession
 from coder.audit.log import check_log
 from coder.cli.main import cli
 from coder.errors import CoderError
@@ -203,7 +204,17 @@ def test_status_tells_overlap_and_agreement_of_blind_labels(run: Run) -> None:
     assert ["ann", "and", "cem", "1", "100%", "-", "-"] in rows(output)
     assert "ann and cem, kappa: undefined, only one code was used" in output
     assert "4 answered by anyone, 4 by two or more" in output
-    assert "Next: coder report trial" in output
+    assert "Next: coder adjudicate trial --by YOU" in output
+    AdjudicationSession(run, "dan").resolve(["looks.green"])
+    assert "Next: coder report trial" in coder("status", "trial").output
+
+
+def test_status_of_a_run_that_was_only_opened_says_how_to_begin(run: Run) -> None:
+    run.decision_journal("ann").path.parent.mkdir(exist_ok=True)
+    run.decision_journal("ann").path.touch()
+    output = coder("status", "trial").output
+    assert ["ann", *["0"] * 8] in rows(output)
+    assert "Next: coder review trial --rater YOU" in output
 
 
 def test_status_is_the_same_through_a_pipe_and_at_eighty_columns(tmp_path: Path) -> None:

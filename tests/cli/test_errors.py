@@ -103,6 +103,17 @@ def test_a_wrong_setting_is_named(study, capsys):
     assert "not valid TOML" in fails(capsys, "doctor")[1]
 
 
+def test_doctor_prints_paths_whole_and_what_to_do_below(study, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("CODER_RETRIEVAL__EMBEDDER", "none")
+    (study / "study.toml").unlink()
+    run(["doctor"])
+    lines = capsys.readouterr().out.split("\n")
+    place = next(n for n, line in enumerate(lines) if line.startswith("optional  study: "))
+    assert lines[place].endswith(str(study))
+    assert lines[place + 1].split() == ["→", "coder", "init", "DIR"]
+
+
 def test_a_study_is_never_made_over_another(study, capsys):
     before = (study / "study.toml").read_bytes()
     assert "already is a study" in fails(capsys, "init", ".")[1]

@@ -201,3 +201,11 @@ def test_a_report_without_a_price_says_unknown_and_without_calls_nothing(folder,
     coder(["report", "e"])
     report = json.loads((folder / "runs" / "e" / "report" / "report.json").read_text())
     assert report["usage"] is None
+
+
+def test_no_bar_is_drawn_where_nothing_is_left_to_do(folder, server, capsys):
+    assert propose() == 0
+    assert "6/6" in capsys.readouterr().err
+    assert propose() == 0
+    out, err = capsys.readouterr()
+    assert "nothing was left to do" in out and "6/6" not in err

@@ -77,7 +77,7 @@ def test_a_script_reviews_without_a_terminal(tmp_path: Path) -> None:
     )
     assert summed in result.stdout
     assert "stored in " in result.stdout
-    assert "next: coder report trial" in result.stdout
+    assert "next: coder review trial --rater ann   or   coder report trial" in result.stdout
 
 
 def test_it_says_what_the_screen_shows(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score, f1_score
 
 from coder.compare import compare, write_comparison
+from coder.compare.words import Names, verdict
 from coder.errors import UsageError
 from coder.records import Action, Decision, Label, Status
 
@@ -143,3 +144,13 @@ def test_what_cannot_be_compared_is_refused(maker: Maker):
     same_codes = Maker(maker.runs, book=worded).run({"1": "a"}, "worded")
     found = compare([left, same_codes], draws=0)
     assert len({run.codebook_hash for run in found.runs}) == 2
+
+
+def test_no_test_is_told_where_the_models_are_right_on_the_same_issues(maker: Maker) -> None:
+    left, right = maker.run({"1": "a", "2": "b"}, "left"), maker.run({"1": "a", "2": "c"}, "right")
+    label(left, "ann", {"1": "a", "2": "a"})
+    found = compare([left, right], draws=50)
+    (pair,) = found.pairs
+    said = verdict(pair, pair.against[0], Names(found.codebook))
+    assert "there is no issue on which only one of them is right" in said
+    assert "exact p" not in said

@@ -195,3 +195,11 @@ def test_the_schema_describes_the_json(maker: Maker, monkeypatch, rich: bool) ->
     jsonschema.Draft202012Validator(schema).validate(found)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.Draft202012Validator(schema).validate({**found, "unknown": 1})
+
+
+def test_a_warning_is_called_one_once(maker: Maker) -> None:
+    run = maker.run({"1": "a", "2": "b"})
+    for rater in ("anna", "bert"):
+        label(run, rater, {"1": "a", "2": "b"})
+    text = appendix_markdown(report_of(run), logged(run, []))
+    assert "| Warning | the labels of anna and bert are identical" in text

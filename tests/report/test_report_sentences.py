@@ -7,6 +7,7 @@ import json
 import pytest
 from run_maker import AT, MULTIPLE, TREE, Maker, decide, issue, label
 
+from coder.cli.report import show
 from coder.records import Action, Estimate, Example, Label
 from coder.report import Report, build_report
 from coder.report.html import html
@@ -197,3 +198,15 @@ def test_the_page_holds_the_codebook_and_what_made_the_run(maker: Maker) -> None
     page = html(report_of(maker.run({"1": "a"})))
     for expected in ("The second.", "mini-lm", "seed 0", "version 1"):
         assert expected in page
+
+
+def test_who_only_opened_the_review_has_answered_nothing(maker: Maker, capsys) -> None:
+    run = maker.run({"1": "a"})
+    label(run, "anna", {"1": "a"})
+    run.decision_journal("zoe").path.parent.mkdir(exist_ok=True)
+    run.decision_journal("zoe").path.touch()
+    report = report_of(run)
+    assert "anna" in markdown(report) and "zoe" not in markdown(report)
+    assert "<b>anna</b>" in html(report) and "<b>zoe</b>" not in html(report)
+    show(report)
+    assert "zoe: nothing answered." in capsys.readouterr().out

@@ -14,6 +14,7 @@ from coder.cli.review_words import (
     Key,
     addressed,
     compared,
+    following,
     keys,
     learnt,
     memo_of,
@@ -351,5 +352,5 @@ def closing(session: ReviewSession) -> Content:
     parts += ["\n", (plain(str(session.journal.path)), FAINT), "\n\n"]
     undo, leave = session.key("undo"), session.key("quit")
     parts.append(f"{undo} takes back the last answer, {leave} ends. ")
-    parts.append(f"Next: coder report {session.run.name}")
+    parts.append(f"Next: {following(session)}")
     return Content.assemble(*parts)
