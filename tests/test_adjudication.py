@@ -239,7 +239,7 @@ def test_a_changed_answer_brings_the_issue_up_again_and_a_new_rater_does_not(
 def test_one_rater_cannot_disagree(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     label(run, "ann", {"i1": ["looks"]})
-    with pytest.raises(UsageError, match="1 of its raters"):
+    with pytest.raises(UsageError, match="1 of its raters has blind labels"):
         open_session(run)
     with pytest.raises(UsageError, match="no rater can be called"):
         open_session(run, "Resolved")
