@@ -213,10 +213,13 @@ def sway(report: Report, found: Sway) -> list[str]:
             f"{figure(arms.difference)}, {_swayed(arms.difference)}."
         ]
     if found.blind_first:
+        revised = "none was revised"
+        if found.revised:
+            verb = "was" if found.revised == 1 else "were"
+            revised = f"{found.revised:,} {verb} revised, {found.toward:,} to the model's answer"
         said.append(
             f"Of {plural(found.blind_first, 'label')} given blind first and then shown the "
-            f"suggestion, {found.revised:,} {'was' if found.revised == 1 else 'were'} revised, "
-            f"{found.toward:,} of them to the model's answer."
+            f"suggestion, {revised}."
         )
     return said
 

@@ -127,7 +127,12 @@ def test_sway_is_told_with_its_interval_and_where_revisions_went(maker: Maker) -
     text = " ".join(sway(report, report.sway[0]))
     assert "cannot be told: no issue was answered with a suggestion" in text
     assert "Of 3 labels given blind first" in text
-    assert "2 were revised, 1 of them to the model's answer" in text
+    assert "2 were revised, 1 to the model's answer" in text
+    kept = maker.run(dict.fromkeys("12", "a"), "kept")
+    reviewed(kept, "ann", [(i, "b", {"mode": Mode.BLIND_FIRST}) for i in "12"])
+    decided(kept, "ann", [("1", "b"), ("2", "b")], Mode.BLIND_FIRST)
+    report = report_of(kept)
+    assert "the suggestion, none was revised." in " ".join(sway(report, report.sway[0]))
 
 
 def test_the_test_of_the_model_gives_its_verdict_or_says_that_it_has_none(maker: Maker) -> None:
