@@ -184,7 +184,8 @@ def _journals(run: Run) -> Iterator[Checked]:
         looks: dict[str, datetime] = {}
         for decision in _whole(Journal(run.path / "decisions" / f"{rater}.jsonl", Decision)):
             if decision.seen:
-                looks.setdefault(decision.issue_id, decision.at)
+                first = looks.get(decision.issue_id, decision.at)
+                looks[decision.issue_id] = min(first, decision.at)
         labels = _whole(Journal(run.path / "labels" / f"{rater}.jsonl", Label))
         last = {record.issue_id: record for record in labels}
 
