@@ -331,7 +331,7 @@ def _flagged(run: Run, rater: str, who: Literal["me", "anyone"]) -> set[str]:
             found |= {
                 i
                 for i, decision in run.decisions(other).items()
-                if decision.action is Action.FLAG and (i not in own or own[i].at < decision.at)
+                if decision.action is Action.FLAG and (i not in own or own[i].at <= decision.at)
             }
     return found
 
