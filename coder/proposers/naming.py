@@ -12,12 +12,13 @@ from coder.journal import Journal
 from coder.prompts import nonce
 from coder.proposers.answer import find_object
 from coder.proposers.budget import open_counter
-from coder.proposers.chat import Chat, read_raw, stop_message
+from coder.proposers.chat import Chat, stop_message
 from coder.proposers.compose import hash_of
 from coder.proposers.condense import condense
 from coder.proposers.failures import Failure, Fatal
 from coder.proposers.providers import endpoint
 from coder.proposers.question import Question
+from coder.proposers.reply import read_raw
 from coder.proposers.spending import NO_CAPS, Meter
 from coder.records import Call, Codebook, Issue, Usage, content_hash
 from coder.redact import Redactor, known_in

@@ -9,10 +9,10 @@ from coder import evidence
 from coder.codebook import UnknownCode
 from coder.proposers import likelihood
 from coder.proposers.answer import Answer, Reader, Unusable, answer_schema
-from coder.proposers.chat import read_raw
 from coder.proposers.compose import Composed, Composer
 from coder.proposers.failures import clean
 from coder.proposers.question import Question, Talk
+from coder.proposers.reply import read_raw
 from coder.proposers.scheme import Scheme
 from coder.records import Call, Evidence, Issue, ScoredCode, Status
 from coder.retrieval.base import Found
