@@ -1,15 +1,15 @@
 """The one door to chat models, with retries and honest failures.
 
-The only importer of langchain's chat models. A server that speaks OpenAI's protocol is asked
-through openai's client, which hands over the body as it came: reading it into objects costs
-milliseconds, and raises on a truncated answer or an odd usage block, so that what was paid for
-would be lost. Every other provider is asked through langchain.
+A server that speaks OpenAI's protocol is asked through openai's client, which hands over the body
+as it came: reading it into objects costs milliseconds, and raises on a truncated answer or an odd
+usage block, so that what was paid for would be lost. Every other provider is asked through
+langchain (:mod:`coder.proposers.langchain_client`).
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,21 +17,19 @@ from typing import TYPE_CHECKING, Any
 import tenacity
 
 from coder.errors import LimitReached, ModelError
-from coder.proposers.failures import Failure, Fatal, Gone, Rejected, Transient, clean, failure
+from coder.proposers import langchain_client
+from coder.proposers.failures import Failure, Fatal, Gone, Rejected, Transient, failure
 from coder.proposers.gate import CURRENT, Gate, Outdated
 from coder.proposers.pace import Pace
 from coder.proposers.providers import Endpoint, endpoint
 from coder.proposers.question import Question
-from coder.proposers.reply import Reply, read_completion, read_message
+from coder.proposers.reply import Reply, Send, read_completion
 from coder.proposers.spending import Account
 from coder.records import Usage
 from coder.study import ModelSettings, Study
 
 if TYPE_CHECKING:
     import openai
-    from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages import AIMessage
-    from langchain_core.runnables import Runnable
 
 FORMATS = ("tool", "json_schema", "json_object", "text")
 """How an answer is asked for, the strictest first; the prompt states the contract in any case."""
@@ -45,18 +43,13 @@ IN_A_ROW = 5
 _BACKOFF = tenacity.wait_random_exponential(multiplier=0.5, max=30.0)
 
 
-Send = Callable[[Question, str, Mapping[str, Any]], Awaitable[Reply]]
-"""Makes one request in one of ``FORMATS`` with these parameters, through the current gate; raises
-what its client does."""
-
-
 def check_model(study: Study) -> str:
     """What the study's chat model is, in words. Contacts nobody.
 
     Raises ``ModelError`` when a package or a key is missing.
     """
     to = endpoint(study)
-    (_client if to.speaks_openai else _langchain)(to, study.settings.model)
+    (_client if to.speaks_openai else langchain_client.open_model)(to, study.settings.model)
     where = to.public_url or f"the {to.provider} service"
     return f"{to.model} at {where} (not contacted)"
 
@@ -89,21 +82,9 @@ class Chat:
         before, self._pace = self._pace, self._new_pace()
         self._pace.slots.lowest = before.slots.lowest
         if not self.endpoint.speaks_openai:
-            model = _langchain(self.endpoint, self._settings)
-
-            async def through_langchain(question: Question, form: str, _: object) -> Reply:
-                asked: Runnable[Any, AIMessage] = model
-                if form == "tool" and question.schema is not None:
-                    try:
-                        asked = model.bind_tools([_tool(question.schema)], tool_choice="answer")
-                    except NotImplementedError:
-                        raise Rejected("the model takes no tools", about_the_text=False) from None
-                async with CURRENT.get().passing():
-                    message = await asked.ainvoke(list(question.messages))
-                return read_message(message)
-
-            self._send = through_langchain
-            yield self
+            async with langchain_client.connected(self.endpoint, self._settings) as send:
+                self._send = send
+                yield self
             return
         async with _client(self.endpoint, self._settings) as client:
 
@@ -263,12 +244,6 @@ def stop_message(to: Endpoint, error: Fatal) -> ModelError:
     return ModelError(f"{to.setting} at {where}: {error}", hint)
 
 
-def _tool(schema: Mapping[str, Any]) -> dict[str, Any]:
-    described = "Gives the answer about the issue."
-    function = {"name": "answer", "description": described, "parameters": schema}
-    return {"type": "function", "function": function}
-
-
 def _response_format(form: str, schema: Mapping[str, Any] | None) -> dict[str, Any]:
     if form == "text" or schema is None:
         return {}
@@ -319,28 +294,3 @@ def _client(to: Endpoint, settings: ModelSettings) -> openai.AsyncOpenAI:
     from coder.proposers.transport import open_client
 
     return open_client(to, settings)
-
-
-def _langchain(to: Endpoint, settings: ModelSettings) -> BaseChatModel:
-    """The langchain model for an endpoint. Raises ``ModelError`` with what is missing."""
-    from langchain.chat_models import init_chat_model
-
-    options: dict[str, Any] = {
-        "max_retries": 0,
-        "timeout": settings.timeout,
-        "temperature": settings.temperature,
-        "max_tokens": settings.max_output_tokens,
-    }
-    if to.key is not None:
-        options["api_key"] = to.key.get_secret_value()
-    if to.base_url:
-        options["base_url"] = to.base_url
-    try:
-        model: BaseChatModel = init_chat_model(to.model, model_provider=to.provider, **options)
-    except Exception as error:
-        secret = to.key.get_secret_value() if to.key else ""
-        raise ModelError(
-            f"{to.setting} cannot be set up: {clean(str(error), secret)}",
-            "check the model's name and settings in study.toml, and its keys in .env",
-        ) from None
-    return model

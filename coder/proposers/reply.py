@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from coder.proposers.question import Question
 from coder.records import Usage, canonical_json
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ class Reply:
     usage: Usage | None = None
     format: str = "text"
     parameters: dict[str, Any] | None = None
+
+
+Send = Callable[[Question, str, Mapping[str, Any]], Awaitable[Reply]]
+"""Makes one request in a format with these parameters, through the current gate; raises what its
+client does."""
 
 
 def read_completion(body: str) -> Reply | None:
