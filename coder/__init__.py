@@ -14,6 +14,7 @@ The map, from the ground up; imports run downwards only:
     agreement/    the statistics, pure functions
     durations     how long issues stayed open, and whether that differs between codes
     journal       append-only JSON Lines, chained by hash
+    permissions   what a study may do on this machine, kept outside the study
     prompts       versioned templates
     retrieval/    embedders and the index of labelled issues
     sources/      other people's files -> issues and labels

@@ -472,6 +472,16 @@ class Adjudication(Record):
 # --- a run --------------------------------------------------------------------------------------
 
 
+class Permission(Record):
+    """Somebody on this machine allowed the study in a folder something."""
+
+    study: str
+    """The folder's absolute path."""
+    subject: str
+    """What was allowed, in the words in which it was asked for."""
+    at: datetime = Field(default_factory=now)
+
+
 class Consent(Record):
     """Somebody agreed that the issue texts of this study go to a server."""
 

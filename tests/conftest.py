@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 from hypothesis import HealthCheck, settings
+
+# Nothing a test allows is allowed to whoever runs the tests.
+os.environ["CODER_CONFIG_DIR"] = tempfile.mkdtemp(prefix="coder-tests-")
 
 # A console keeps the width that COLUMNS gives when it is made: were it made inside a test that sets
 # one, all tests after it would print at that width.
