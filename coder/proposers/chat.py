@@ -21,6 +21,7 @@ from coder.proposers import langchain_client
 from coder.proposers.failures import Failure, Fatal, Gone, Rejected, Transient, failure
 from coder.proposers.gate import CURRENT, Gate, Outdated
 from coder.proposers.pace import Pace
+from coder.proposers.pilot import Pilot
 from coder.proposers.providers import Endpoint, endpoint
 from coder.proposers.question import Question
 from coder.proposers.reply import Reply, Send, read_completion
@@ -75,12 +76,16 @@ class Chat:
         self._unanswered = 0
         self._send: Send | None = None
         self._pace = self._new_pace()
+        self._pilot = Pilot()
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[Chat]:
         """Opens connections for as long as the context lasts; ``ask`` works only inside it."""
         before, self._pace = self._pace, self._new_pace()
         self._pace.slots.lowest = before.slots.lowest
+        self._pilot = Pilot()
+        if self._read:
+            self._pilot.let_everyone_go()
         if not self.endpoint.speaks_openai:
             async with langchain_client.connected(self.endpoint, self._settings) as send:
                 self._send = send
@@ -120,7 +125,8 @@ class Chat:
         ``LimitReached``.
         """
         try:
-            reply = await self._in_some_format(question, account)
+            async with self._pilot.turn():
+                reply = await self._in_some_format(question, account)
         except Transient as error:
             self._unanswered += 1
             if self._unanswered >= IN_A_ROW:
@@ -199,6 +205,9 @@ class Chat:
                 used = Usage()
             if isinstance(error, Transient) and gate.cuts is not None:
                 self._pace.slots.failed(error.overloaded, gate.cuts)
+                if error.overloaded:
+                    # It says when to ask, not how: that is for the pace to learn.
+                    self._pilot.let_everyone_go()
             raise
         else:
             self._pace.slots.succeeded()

@@ -182,6 +182,29 @@ def test_the_strictest_format_a_server_takes_is_used_and_remembered(refused, for
     assert len(server.requests) == 4 + asked_in_vain
 
 
+def test_what_one_request_teaches_is_learnt_by_one_request(tmp_path):
+    server = FaultServer(rejects("temperature"))
+    issues = [issue(n, title=f"Cat {n}") for n in range(9)]
+    proposals, _ = ask(tmp_path, server, issues, concurrency=8)
+    assert {p.status for p in proposals} == {Status.OK} and len(server.requests) == 10
+
+
+def test_a_slow_first_answer_does_not_hold_the_others_up(tmp_path):
+    others = threading.Event()
+
+    def script(_body, number):
+        if number:
+            others.set()
+        else:
+            assert others.wait(30)
+        return completion()
+
+    server = FaultServer(script)
+    issues = [issue(n, title=f"Cat {n}") for n in range(3)]
+    proposals, _ = ask(tmp_path, server, issues, timeout=60)
+    assert {p.status for p in proposals} == {Status.OK} and len(server.requests) == 3
+
+
 def test_a_parameter_that_a_model_does_not_take_is_left_out(tmp_path):
     server = FaultServer(rejects("temperature"))
     proposals, calls = ask(tmp_path, server, [issue(n) for n in range(9)])
