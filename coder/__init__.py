@@ -2,6 +2,7 @@
 
 The map, from the ground up; imports run downwards only:
 
+    telemetry     every switch that keeps dependencies from calling home
     errors        what a user can act on: a message, a hint, an exit code
     records       every data type; canonical JSON; content hashes
     resources     finds prompts and codebooks: path given > study folder > shipped
@@ -40,3 +41,7 @@ The map, from the ground up; imports run downwards only:
     doctor        what is present and what is missing
     cli/          one file per verb, and all that touches a terminal
 """
+
+from coder.telemetry import switch_off
+
+switch_off()

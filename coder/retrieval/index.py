@@ -80,13 +80,19 @@ class _Collection:
         return [(self._ids[row], round(cosine, 6)) for row, cosine in scored]
 
 
+def _settings() -> Settings:
+    """chromadb's defaults. By itself it reads the environment and the .env of the folder one is in:
+    a study's .env could name a server to send texts to, and code to run."""
+    return Settings.model_construct(anonymized_telemetry=False)
+
+
 def _open(folder: Path, name: str, function: CoderEmbeddings, texts: list[str]) -> Chroma:
     """The collection called ``name``, made when it is not there or not whole."""
     folder.mkdir(parents=True, exist_ok=True)
     # Processes that make one database or collection at the same time fail or lose rows: one makes,
     # the others wait.
     with FileLock(folder / "chroma.lock"):
-        client = chromadb.PersistentClient(str(folder), Settings(anonymized_telemetry=False))
+        client = chromadb.PersistentClient(str(folder), _settings())
         there = name in {collection.name for collection in client.list_collections()}
         if there and client.get_collection(name, function).count() != len(texts):
             client.delete_collection(name)

@@ -201,6 +201,19 @@ def test_an_index_that_was_cut_short_is_made_again(tmp_path):
     assert index(tmp_path).search(own.text, 1, 0)[0][0][0] == own.id
 
 
+def test_a_studys_env_file_neither_runs_code_nor_names_a_server(tmp_path, monkeypatch):
+    """chromadb reads a .env of the folder one is in, and imports the classes that it names."""
+    (tmp_path / ".env").write_text(
+        "CHROMA_PRODUCT_TELEMETRY_IMPL=stranger.Class\nCHROMA_SERVER_HOST=192.0.2.1\n"
+    )
+    (tmp_path / "stranger.py").write_text("raise SystemExit('code of the study ran')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("CHROMA_API_IMPL", "stranger.Class")
+    own = labelled()[0].issue
+    assert index(tmp_path / "cache").search(own.text, 1, 0)[0][0][0] == own.id
+
+
 MAKE = """
 import sys
 sys.path[:0] = [{here!r}]
