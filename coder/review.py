@@ -20,9 +20,11 @@ from typing import Any, Protocol
 from coder.changes import Stale
 from coder.confidence import calibrated, calibrations
 from coder.errors import UsageError
+from coder.exposure import Exposure
 from coder.history import REVIEW, History, Step
 from coder.keymap import KEYS, spelled
 from coder.modes import Shares
+from coder.passes import person
 from coder.queues import EVERYTHING, Entry, Only, Order, Pile, Queue
 from coder.records import (
     Action,
@@ -195,6 +197,8 @@ class ReviewSession:
         """Seconds spent on the item before its suggestion was shown."""
         self._since = clock()
         self._history = History(self.label_journal, self.journal)
+        self._looks = run.exposures(rater).get(person(rater), Exposure()).looks
+        """What the rater had seen when the session began, in any run and as any of their passes."""
         for issue_id in self._history.answers:
             self._tell(issue_id)
         self.queue = Queue(run, rater, self._pile, self._history.met, order, only, against)
@@ -297,6 +301,19 @@ class ReviewSession:
             ),
             None,
         )
+
+    @property
+    def seen_elsewhere(self) -> Counter[tuple[str, str]]:
+        """How many issues of the queue are not coded blind because the rater saw their suggestion
+        in another run or as another of their passes: by that run and name."""
+        looks = (
+            self._looks[issue_id]
+            for issue_id in self._queued & self._looks.keys()
+            if issue_id not in self._history.labels
+            and self._shares.mode(self.rater, issue_id) is not Mode.ASSISTED
+        )
+        here = self.run.name, self.rater
+        return Counter(key for look in looks if (key := (look.run, look.rater)) != here)
 
     @property
     def memos(self) -> tuple[Decision, ...]:
@@ -680,7 +697,8 @@ class ReviewSession:
             revealed = label.mode is Mode.BLIND_FIRST and not stands
             return Mode.ASSISTED if revealed else label.mode
         drawn = self._shares.mode(self.rater, issue_id)
-        if issue_id in self._history.seen and not (stands and drawn is Mode.BLIND_FIRST):
+        seen = issue_id in self._history.seen or issue_id in self._looks
+        if seen and not (stands and drawn is Mode.BLIND_FIRST):
             return Mode.ASSISTED
         return drawn
 

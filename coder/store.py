@@ -34,7 +34,9 @@ from pydantic import ValidationError
 
 from coder import codebook as codebooks
 from coder.errors import RunError, UsageError
+from coder.exposure import Exposure, Look, exposures
 from coder.journal import Journal, write_atomically
+from coder.passes import person
 from coder.records import (
     NONE_CODE,
     Action,
@@ -49,7 +51,6 @@ from coder.records import (
     Label,
     Manifest,
     Migration,
-    Mode,
     Proposal,
     Record,
     Refit,
@@ -82,12 +83,13 @@ def reserved_hash(reserved: Iterable[Reserved]) -> str:
 
 @dataclass(frozen=True)
 class AddedLabels:
-    """What became of labels that were to be added; ``changed`` of the added ones replace others."""
+    """What became of labels that were to be added; ``changed`` of the added ones replace others,
+    and ``not_blind`` names for each refused issue where its suggestion had been seen."""
 
     added: tuple[Label, ...]
     changed: int
     unchanged: tuple[Label, ...]
-    not_blind: tuple[Label, ...]
+    not_blind: Mapping[str, Look]
 
 
 INPUTS = {
@@ -283,30 +285,35 @@ class Run:
         """Append a rater's blind labels, and say what became of each.
 
         A label that already stands is not written again. A label on an issue whose suggestion this
-        rater has already seen is not blind, whatever its file says: it is refused. After a blind
-        label of a review the suggestion comes at once, so it counts as seen.
+        person has already seen, in whichever run, is not blind, whatever its file says: it is
+        refused. Unless they had given the same codes in another run before they saw it: then the
+        label is as old as that one.
         """
         journal = self.label_journal(rater)
         # Held from the first look on: a review that writes meanwhile may show a suggestion.
         with journal.writing("coder label import"):
             standing_labels = self.labels(rater)
-            seen = {decision.issue_id for decision in self.decision_journal(rater) if decision.seen}
-            seen |= {label.issue_id for label in journal if label.mode is Mode.BLIND_FIRST}
+            exposure = self.exposures(rater).get(person(rater), Exposure())
             added: list[Label] = []
             unchanged: list[Label] = []
-            not_blind: list[Label] = []
+            not_blind: dict[str, Look] = {}
             changed = 0
             for label in labels:
                 before = standing_labels.get(label.issue_id)
-                if label.issue_id in seen:
-                    not_blind.append(label)
-                elif before and (before.codes, before.memo) == (label.codes, label.memo):
+                look, since = exposure.looks.get(label.issue_id), exposure.blind_since(label)
+                if before and (before.codes, before.memo) == (label.codes, label.memo):
                     unchanged.append(label)
+                elif look and since is None:
+                    not_blind[label.issue_id] = look
                 else:
                     changed += before is not None
-                    added.append(label)
+                    added.append(label.model_copy(update={"at": since}) if look else label)
             journal.append(added)
-        return AddedLabels(tuple(added), changed, tuple(unchanged), tuple(not_blind))
+        return AddedLabels(tuple(added), changed, tuple(unchanged), not_blind)
+
+    def exposures(self, rater: str = "") -> dict[str, Exposure]:
+        """What each person saw of this run's issues, in any run of the study; of one, if named."""
+        return exposures(self.path, lambda: self.issues, rater)
 
     def labels(self, rater: str) -> dict[str, Label]:
         """The rater's last blind label of each issue, withdrawn ones taken back."""

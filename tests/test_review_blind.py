@@ -238,7 +238,7 @@ def test_a_suggestion_that_was_left_on_the_screen_was_seen(tmp_path: Path) -> No
     assert shown(again) == "i2"
     assert again.item is not None and again.item.mode is Mode.ASSISTED
     refused = run.add_labels("ann", [imported("i2", "taste.sour"), imported("i3", "taste.sour")])
-    assert [label.issue_id for label in refused.not_blind] == ["i2"]
+    assert [*refused.not_blind] == ["i2"]
 
 
 def test_what_was_not_shown_when_the_rater_left_stays_blind(tmp_path: Path) -> None:
@@ -380,7 +380,7 @@ def test_no_label_is_imported_over_one_whose_suggestion_was_shown(tmp_path: Path
     session = open_session(run)
     give(session, "looks.green")
     done = run.add_labels("ann", [imported("i1", "taste.sour"), imported("i2", "taste.sour")])
-    assert [label.issue_id for label in done.not_blind] == ["i1"]
+    assert [*done.not_blind] == ["i1"]
     assert [label.issue_id for label in done.added] == ["i2"]
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -12,8 +13,11 @@ from typing import TypeVar
 
 from coder import codebook as codebooks
 from coder.errors import CoderError, RunError
+from coder.exposure import Exposure
 from coder.journal import Journal
 from coder.learning import Answers, Teaching
+from coder.passes import person
+from coder.plural import plural
 from coder.records import (
     Adjudication,
     Assignment,
@@ -254,8 +258,11 @@ def _journals(run: Run) -> Iterator[Checked]:
         yield from _versions(run)
     if run.assignments.path.exists():
         yield _journal(run, run.assignments, assignment)
+    seen = _exposures(run)
     for path in sorted(run.path.glob("labels/*.jsonl")):
-        yield _journal(run, Journal(path, Label), _by(path.stem, labeller(path.stem)))
+        checked = _journal(run, Journal(path, Label), _by(path.stem, labeller(path.stem)))
+        elsewhere = _seen_elsewhere(run, path.stem, seen)
+        yield replace(checked, note="; ".join(filter(None, (checked.note, elsewhere))))
     suggested: dict[str, dict[str, str]] = {}
     fits: dict[str, dict[str, Answers]] = {}
     for path in sorted(run.path.glob("refits/*.jsonl")):
@@ -283,6 +290,31 @@ def _journals(run: Run) -> Iterator[Checked]:
             yield _journal(run, calls, call)
         for path in sorted({*folder.glob("*.jsonl")} - {masked.path, calls.path}):
             yield _journal(run, Journal(path, Proposal), proposal)
+
+
+def _exposures(run: Run) -> dict[str, Exposure]:
+    """What everybody saw in the study; nothing where that cannot be read: it is named already."""
+    try:
+        return run.exposures()
+    except RunError:
+        return {}
+
+
+def _seen_elsewhere(run: Run, rater: str, seen: dict[str, Exposure]) -> str:
+    """A word on labels given after their suggestion was seen in another run, or as another pass."""
+    theirs = seen.get(person(rater), Exposure())
+    labels = _whole(Journal(run.path / "labels" / f"{rater}.jsonl", Label))
+    last = {label.issue_id: label for label in labels}
+    looks = [theirs.not_blind(label) for label in last.values() if not label.withdrawn]
+    where = Counter(
+        f"in run {look.run} as {look.rater}"
+        for look in looks
+        if look and (look.run, look.rater) != (run.name, rater)
+    )
+    return "; ".join(
+        f"{plural(count, 'label')} not counted as blind: the suggestion had been seen {place}"
+        for place, count in sorted(where.items())
+    )
 
 
 def _versions(run: Run) -> Iterator[Checked]:

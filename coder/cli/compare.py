@@ -34,6 +34,7 @@ def command(runs: tuple[str, ...], output: Path | None) -> None:
     Each pair: how far they agree, who agrees better with blind labels, and the issues that flipped.
     Writes compare.md, compare.json and flips.csv.
     """
+    from coder.cli.blind_view import warn_raters
     from coder.cli.tables import folder_of, open_runs, wrote
     from coder.compare import compare, write_comparison
     from coder.study import Study
@@ -42,9 +43,13 @@ def command(runs: tuple[str, ...], output: Path | None) -> None:
     opened, prices = open_runs(study, runs)
     settings = study.settings
     found = compare(opened, prices=prices, draws=settings.report.draws, seed=settings.seed)
-    files = write_comparison(found, output or folder_of(opened))
+    folder = output or folder_of(opened)
+    first = not folder.exists()
+    files = write_comparison(found, folder)
     _show(found)
     wrote(files)
+    if first:
+        warn_raters(opened[0])
 
 
 def _show(comparison: Comparison) -> None:

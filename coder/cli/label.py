@@ -24,7 +24,7 @@ def import_labels(file: Path, rater: str, name: str, maps: tuple[str, ...]) -> N
     stand in several rows. A code is understood by id, name or full path; "none" means that no code
     fits. Importing the same file again changes nothing.
     """
-    from coder.cli.labels import read_label_file, show_set_aside
+    from coder.cli.labels import SHOWN, read_label_file, show_set_aside
     from coder.cli.terminal import console, err_console, safe
     from coder.errors import InputError
     from coder.store import Run
@@ -35,10 +35,11 @@ def import_labels(file: Path, rater: str, name: str, maps: tuple[str, ...]) -> N
     outcome = run.add_labels(rater, report.labels)
     show_set_aside(report)
     if outcome.not_blind:
-        ids = ", ".join(label.issue_id for label in outcome.not_blind[:5])
+        where = {f"in run {look.run} as {look.rater}" for look in outcome.not_blind.values()}
         err_console.print(
-            f"Not blind, set aside: {len(outcome.not_blind)} on issues whose suggestion "
-            f"{safe(rater)} has already answered ({safe(ids)})",
+            f"Not blind, set aside: {len(outcome.not_blind):,} on issues whose suggestion "
+            f"{safe(rater)} had already seen, {safe(' and '.join(sorted(where)))} "
+            f"({safe(', '.join([*outcome.not_blind][:SHOWN]))})",
             soft_wrap=True,
         )
     if not report.labels:

@@ -41,19 +41,27 @@ def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> N
     "--appendix", is_flag=True, help="Also write the methods appendix of a paper, with its blanks."
 )
 @click.option(
+    "--for-raters",
+    is_flag=True,
+    help="Leave out what was said of single issues, for people who still label blind.",
+)
+@click.option(
     "--schema", is_flag=True, is_eager=True, expose_value=False, callback=_print_schema,
     help="Print the JSON Schema of report.json and leave.",
 )  # fmt: skip
-def command(name: str, figures: bool, appendix: bool) -> None:
+def command(name: str, figures: bool, appendix: bool, for_raters: bool) -> None:
     """Report how far model and raters agree, and what follows.
 
     Shows the main figures of run NAME and writes runs/NAME/report/ as HTML, Markdown, JSON, CSV and
     LaTeX.
     """
     from coder.cli import report_appendix
+    from coder.cli.blind_view import warn_raters
     from coder.cli.terminal import console, safe
     from coder.proposers.prices import find_price
     from coder.report import build_report, write_report
+    from coder.report.blind_view import without_single_issues
+    from coder.report.write import PAGE
     from coder.store import Run
     from coder.study import Study
 
@@ -63,8 +71,15 @@ def command(name: str, figures: bool, appendix: bool) -> None:
     price = find_price(study.root, str(model.get("name", "")), str(model.get("base_url", "")))
     settings = study.settings
     report = build_report(run, draws=settings.report.draws, seed=settings.seed, price=price)
-    files = write_report(report, run.path / "report")
+    folder = run.path / "report"
+    first = not (folder / PAGE).exists()
+    if for_raters:
+        folder /= "for-raters"
+        report = without_single_issues(report)
+    files = write_report(report, folder)
     show(report)
+    if first and not for_raters:
+        warn_raters(run)
     console.print(f"\nReport: {safe(files[0])}", soft_wrap=True)
     beside = [file.name for file in files[1:] if file.parent == files[0].parent]
     console.print(f"Beside it: {safe(', '.join(beside))}, and tables/ as CSV")

@@ -63,7 +63,7 @@ def command(
     Every answer is on disk before the next issue shows; the same command goes on where you
     stopped. Without a terminal to draw on, --plain is used by itself.
     """
-    from coder.cli.review_words import summary
+    from coder.cli.review_words import not_blind, summary
     from coder.cli.terminal import plain as plain_text
     from coder.codebook import resolver
     from coder.errors import UsageError
@@ -99,6 +99,8 @@ def command(
             run, rater, Order(order), only, other, shares=shares, keys=keys, suggester=learner
         )
         held.callback(session.leave)
+        for line in not_blind(session):
+            click.echo(line, err=True)
         if plain or not can_draw():
             from coder.cli.review_plain import review_plain
 

@@ -230,6 +230,17 @@ def following(session: ReviewSession) -> str:
     return f"coder review {session.run.name} --rater {session.rater}   or   {report}"
 
 
+def not_blind(session: ReviewSession) -> list[str]:
+    """One line for each other run, or pass, whose looks keep issues from being coded blind here."""
+    return [
+        plain(
+            f"not blind: {count:,} of these issues, whose suggestion {session.rater} "
+            f"saw in run {run} as {rater}"
+        )
+        for (run, rater), count in sorted(session.seen_elsewhere.items())
+    ]
+
+
 def summary(session: ReviewSession) -> str:
     """What stands after the session, where it is, and what to type next."""
     progress, tally = session.progress, session.tally

@@ -66,7 +66,7 @@ def multiverse(
 def _labels(taken: Sequence[Taken], issues: Sequence[str]) -> tuple[str, Labels | None]:
     """The rater with most labels that hold for all runs, the first by name on a tie."""
     names = first_passes(taken)
-    found = {name: pooled(name, taken, issues, taken) for name in names}
+    found = {name: pooled(name, taken, issues) for name in names}
     best = max(found, key=lambda name: len(found[name].answers), default="")
     if not best or not found[best].answers:
         return "", None

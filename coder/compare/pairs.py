@@ -72,7 +72,7 @@ class _Pair:
         self.ours = {i: c for i, c in left.model.answers.items() if i in inside}
         self.theirs = {i: c for i, c in right.model.answers.items() if i in inside}
         names = [n for n in first_passes(every) if n in left.people or n in right.people]
-        found = {name: pooled(name, (left, right), self.issues, every) for name in names}
+        found = {name: pooled(name, (left, right), self.issues) for name in names}
         self.labels = {name: labels for name, labels in found.items() if labels.from_runs}
 
     def compared(self) -> RunPair:

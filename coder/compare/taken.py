@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from coder.compare.model import Member
 from coder.errors import UsageError
-from coder.passes import people, person
+from coder.passes import people
 from coder.proposers.prices import Price
-from coder.records import Codebook, Decision, Mode, Proposal
+from coder.records import Codebook, Proposal
 from coder.report.model import Why
 from coder.report.sides import Codes, Rater, Side, model_side, own_answer, raters
 from coder.report.spending import spending
@@ -22,13 +21,12 @@ from coder.taught import taught
 
 @dataclass(frozen=True)
 class Taken:
-    """One run, read. ``seen`` is when each person was first shown a suggestion, by issue."""
+    """One run, read."""
 
     run: Run
     proposals: Mapping[str, Proposal]
     model: Side
     people: Mapping[str, Rater]
-    seen: Mapping[str, Mapping[str, datetime]]
 
     @property
     def name(self) -> str:
@@ -90,34 +88,25 @@ def member(one: Taken, issues: Sequence[str], price: Price | None) -> Member:
     )
 
 
-def pooled(
-    rater: str, among: Sequence[Taken], issues: Sequence[str], every: Sequence[Taken]
-) -> Labels:
+def pooled(rater: str, among: Sequence[Taken], issues: Sequence[str]) -> Labels:
     """The blind labels that ``rater`` left in the runs ``among``, on ``issues``.
 
     A label speaks about the issue, so it holds for every run. Not where two runs hold different
-    ones, nor where the rater had been shown a suggestion in any of the runs of ``every`` before.
+    ones, nor where the rater had been shown a suggestion in any run of the study before.
     """
-    holders = [one for one in among if rater in one.people and one.people[rater].blind.answers]
+    sides = [one.people[rater].blind for one in among if rater in one.people]
     answers: dict[str, Codes] = {}
     differing = swayed = 0
     for issue_id in issues:
-        found = [
-            (one.people[rater].labels[issue_id].at, one.people[rater].blind.answers[issue_id])
-            for one in holders
-            if issue_id in one.people[rater].blind.answers
-        ]
+        found = [side.answers[issue_id] for side in sides if issue_id in side.answers]
         if not found:
-            continue
-        since = min(at for at, _ in found)
-        shown = (one.seen.get(person(rater), {}).get(issue_id) for one in every)
-        if len({frozenset(codes) for _, codes in found}) > 1:
+            swayed += any(side.why_not(issue_id) is Why.SEEN for side in sides)
+        elif len({frozenset(codes) for codes in found}) > 1:
             differing += 1
-        elif any(at is not None and at < since for at in shown):
-            swayed += 1
         else:
-            answers[issue_id] = found[0][1]
-    return Labels(answers, tuple(one.name for one in holders), differing, swayed)
+            answers[issue_id] = found[0]
+    holders = (o.name for o in among if rater in o.people and o.people[rater].blind.answers)
+    return Labels(answers, tuple(holders), differing, swayed)
 
 
 def first_passes(taken: Sequence[Taken]) -> list[str]:
@@ -147,20 +136,7 @@ def _taken(run: Run) -> Taken:
         proposals,
         model_side(run, proposals),
         found,
-        _seen(found.values()),
     )
-
-
-def _seen(raters: Iterable[Rater]) -> dict[str, dict[str, datetime]]:
-    """Decisions that were taken back count too: what has been seen stays seen, by every pass of a
-    person. After a blind label of a review the suggestion comes at once."""
-    found: dict[str, dict[str, datetime]] = {}
-    for rater in raters:
-        theirs = found.setdefault(person(rater.name), {})
-        for record in rater.log:
-            if record.seen if isinstance(record, Decision) else record.mode is Mode.BLIND_FIRST:
-                theirs[record.issue_id] = min(record.at, theirs.get(record.issue_id, record.at))
-    return found
 
 
 def _codes(book: Codebook) -> object:

@@ -46,6 +46,8 @@ class Why(StrEnum):
     """Why an issue is not in a comparison. Each is counted once, under the first that applies."""
 
     NO_LABEL = "no_label"
+    SEEN = "seen"
+    """The rater, or an earlier pass of theirs, had seen a suggestion for it in some run."""
     NO_DECISION = "no_decision"
     SKIPPED = "skipped"
     FLAGGED = "flagged"
@@ -464,4 +466,7 @@ class Report(Record):
     stand_in: tuple[StandIn, ...] = ()
     trends: tuple[Trend, ...] = ()
     trace: Trace = Trace()
+    single_issues: bool = True
+    """Whether it holds what was said of single issues; not where it is for people who still label
+    blind: see :mod:`coder.report.blind_view`."""
     cases: tuple[Case, ...]

@@ -177,6 +177,11 @@ def warnings(report: Report) -> list[str]:
     """What speaks against two raters' labels being two judgements, and texts that speak to a
     model."""
     found = []
+    if not report.single_issues:
+        found.append(
+            "what the model and the raters said of single issues is left out, for people who still "
+            "label blind."
+        )
     for same in report.coverage.same_labels:
         who = f"the labels of {same.left} and {same.right}"
         if same_person(same.left, same.right):

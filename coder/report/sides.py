@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from coder.changes import Stale
+from coder.exposure import Exposure
 from coder.history import REVIEW
+from coder.passes import person
 from coder.records import (
     NONE_CODE,
     Action,
@@ -87,7 +89,10 @@ class Rater:
 
 def raters(run: Run, proposals: Mapping[str, Proposal]) -> list[Rater]:
     """Everyone with labels or decisions; ``proposals`` holds every proposal by its own id."""
-    return [_rater(run, name, proposals) for name in run.raters()]
+    known = run.exposures()
+    return [
+        _rater(run, name, proposals, known.get(person(name), Exposure())) for name in run.raters()
+    ]
 
 
 def model_side(run: Run, proposals: Mapping[str, Proposal]) -> Side:
@@ -156,7 +161,7 @@ def judged(
     return Why.STALE if isinstance(carried, Stale) else comparable(carried, versions.codebook)
 
 
-def _rater(run: Run, stem: str, proposals: Mapping[str, Proposal]) -> Rater:
+def _rater(run: Run, stem: str, proposals: Mapping[str, Proposal], exposure: Exposure) -> Rater:
     versions = Versions(run)
     given = list(run.label_journal(stem).numbered())
     last = {label.issue_id: (line, label) for line, label in given}
@@ -166,7 +171,7 @@ def _rater(run: Run, stem: str, proposals: Mapping[str, Proposal]) -> Rater:
     decisions = {i: decision for i, decision in standing(log).items() if i in run.issues}
     line_of = {decision.id: line for line, decision in made}
     said = {
-        issue_id: judged(label, label.codes, versions)
+        issue_id: Why.SEEN if exposure.not_blind(label) else judged(label, label.codes, versions)
         for issue_id, label in labels.items()
         if issue_id in run.issues
     }

@@ -38,6 +38,7 @@ BASELINE = (
 
 WHY = {
     Why.NO_LABEL: "without a blind label",
+    Why.SEEN: "labelled after the suggestion was seen",
     Why.NO_DECISION: "without a decision",
     Why.SKIPPED: "skipped by the rater",
     Why.FLAGGED: "flagged by the rater",

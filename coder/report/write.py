@@ -14,6 +14,8 @@ from coder.report.markdown import markdown
 from coder.report.model import Report
 from coder.report.table import disagreements_csv
 
+PAGE = "report.html"
+
 
 def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
     """Write the report into ``folder`` in every format, and return the paths, the page first.
@@ -21,7 +23,7 @@ def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
     The same report gives the same bytes. Raises ``StorageError`` when the disk is full.
     """
     texts = {
-        "report.html": html(report),
+        PAGE: html(report),
         "report.md": markdown(report),
         "report.json": to_json(report),
         "disagreements.csv": disagreements_csv(report),
