@@ -23,7 +23,6 @@ def warn_raters(run: Run) -> None:
         else ("is to label blind")
     )
     err_console.print(
-        f"It shows what the model said of single issues: not for whoever {safe(whom)}. "
-        f"For them: coder report {safe(run.name)} --for-raters",
-        soft_wrap=True,
+        f"What the model said of single issues is in it: not for whoever {safe(whom)}."
     )
+    err_console.print(f"For them: coder report {safe(run.name)} --for-raters", soft_wrap=True)
