@@ -150,7 +150,7 @@ def test_the_first_report_says_who_should_not_read_it_and_has_a_view_for_them(ru
     run = make_run(runs, name="first")
     session = review(run, "ann", HOLDOUT)
     session.pick("looks.green")
-    first = coder("report", "first").stderr
+    first = " ".join(coder("report", "first").stderr.split())
     assert f"still labels blind (ann {len(run.issues) - 1}" in first
     assert "coder report first --for-raters" in first
     assert "labels blind" not in coder("report", "first").stderr, "once is enough"
