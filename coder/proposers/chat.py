@@ -9,16 +9,28 @@ langchain (:mod:`coder.proposers.langchain_client`).
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import tenacity
 
 from coder.errors import LimitReached, ModelError
 from coder.proposers import langchain_client
-from coder.proposers.failures import Failure, Fatal, Gone, Rejected, Transient, failure
+from coder.proposers.dialect import FORMATS, Dialect, response_format, without_system
+from coder.proposers.failures import (
+    Failure,
+    Fatal,
+    Filtered,
+    Gone,
+    Misplaced,
+    NotACompletion,
+    Rejected,
+    Transient,
+    failure,
+)
 from coder.proposers.gate import CURRENT, Gate, Outdated
 from coder.proposers.pace import Pace
 from coder.proposers.pilot import Pilot
@@ -32,14 +44,17 @@ from coder.study import ModelSettings, Study
 if TYPE_CHECKING:
     import openai
 
-FORMATS = ("tool", "json_schema", "json_object", "text")
-"""How an answer is asked for, the strictest first; the prompt states the contract in any case."""
-
-HOSTED_LOGPROBS = 20
-"""So many likely tokens are told by OpenAI and by vLLM as it comes; llama.cpp tells any number."""
-
 IN_A_ROW = 5
 """So many issues one after the other without an answer mean that the server is gone."""
+
+ALIKE = 3
+"""So many issues one after the other refused in the same words mean that all will be."""
+
+MISPLACED = 3
+"""So many web pages before any answer mean that there is no API at the address."""
+
+SUSPICIOUS = 2
+"""So often a server may break down over a format that has not worked yet; then another is tried."""
 
 _BACKOFF = tenacity.wait_random_exponential(multiplier=0.5, max=30.0)
 
@@ -69,11 +84,13 @@ class Chat:
             "temperature": settings.temperature,
             limit: settings.max_output_tokens,
         }
-        self._format = FORMATS[1] if self.endpoint.speaks_openai else FORMATS[0]
-        self._refused: dict[str, str | int | None] = {}
+        by_tool = [form for form in FORMATS if not form.startswith("json")]
+        self._dialect = Dialect(FORMATS[1:] if to.speaks_openai else by_tool)
         self._reached = False
         self._read = False
-        self._unanswered = 0
+        self._misplaced = 0
+        self._unanswered = Streak()
+        self._stopped: Fatal | None = None
         self._send: Send | None = None
         self._pace = self._new_pace()
         self._pilot = Pilot()
@@ -96,13 +113,13 @@ class Chat:
             async def through_openai(
                 question: Question, form: str, parameters: Mapping[str, Any]
             ) -> Reply:
-                options = {**parameters, **_response_format(form, question.schema)}
+                options = {**parameters, **response_format(form, question.schema)}
                 messages = [{"role": role, "content": text} for role, text in question.messages]
                 body = {"model": self.endpoint.model, "messages": messages, **options}
                 answer = await client.post("/chat/completions", cast_to=str, body=body)
                 reply = read_completion(answer)
-                if reply is None:
-                    raise ValueError("it is not a chat completion")
+                if reply is None or reply.finish_reason == "error":
+                    raise NotACompletion(answer)
                 return reply
 
             self._send = through_openai
@@ -118,90 +135,129 @@ class Chat:
         """To how many requests at a time an overloaded server has brought it down."""
         return self._pace.slots.lowest
 
-    async def ask(self, question: Question, account: Account) -> Reply:
-        """The model's answer; every request for it goes through ``account``.
+    async def ask(self, question: Question, account: Account, about: str) -> Reply:
+        """The model's answer; every request for it goes through ``account``. ``about`` is the
+        issue's id.
 
         Raises ``Failure``, of which ``Fatal`` means that there is no use in asking on, and
         ``LimitReached``.
         """
         try:
             async with self._pilot.turn():
+                self._go_on()
                 reply = await self._in_some_format(question, account)
-        except Transient as error:
-            self._unanswered += 1
-            if self._unanswered >= IN_A_ROW:
-                raise Gone(f"{IN_A_ROW} issues in a row got no answer: {error}") from error
+            self._unanswered.end()
+            return reply
+        except Fatal as error:
+            self._stopped = error
             raise
-        except Failure:
-            self._unanswered = 0
+        except Filtered:
+            self._unanswered.end()
             raise
-        self._unanswered = 0
-        return reply
+        except (Transient, Rejected) as error:
+            if stop := self._in_a_row(error, about):
+                self._stopped = stop
+                raise stop from error
+            raise
+
+    def _go_on(self) -> None:
+        """Raises ``Fatal`` if it has turned out that there is no use in asking on."""
+        if self._stopped is not None:
+            raise self._stopped
+
+    def _in_a_row(self, error: Transient | Rejected, about: str) -> Fatal | None:
+        """What ``error`` means after those of the issues before."""
+        if isinstance(error, Transient):
+            if self._unanswered.add(about) < IN_A_ROW:
+                return None
+            return Gone(f"{IN_A_ROW} issues in a row got no answer: {error}")
+        enough = IN_A_ROW if error.about_the_text else ALIKE
+        if self._unanswered.add(about, str(error)) < enough:
+            return None
+        if error.about_the_text and self._read:
+            # Long issues may follow one another. Only if none has been short enough, none will be.
+            return None
+        return Fatal(f"{enough} issues in a row were refused alike: {error}", error.hint)
 
     async def _in_some_format(self, question: Question, account: Account) -> Reply:
-        if question.schema is None:
-            return await self._with_parameters(question, FORMATS[-1], account)
-        refused: Rejected | None = None
-        for form in FORMATS[FORMATS.index(self._format) :]:
-            if form.startswith("json") and not self.endpoint.speaks_openai:
-                continue
+        tries = self._retries + 1
+        refused: Failure | None = None
+        for form in (forms := self._dialect.formats(question)):
+            is_last = form == forms[-1]
+            may_break = SUSPICIOUS if not (is_last or self._dialect.has_worked(form)) else tries
             try:
-                reply = await self._with_parameters(question, form, account)
+                return await self._with_parameters(question, form, account, tries, may_break)
             except Outdated:
                 continue
             except Rejected as error:
                 if error.about_the_text:
                     raise
-                refused = refused or error
-                continue
-            # Remembered once it has worked, so that one odd issue does not change the others.
-            self._format = max(form, self._format, key=FORMATS.index)
-            return reply
+                refused = error
+            except Transient as error:
+                # One breakdown may happen to any request.
+                if is_last or not error.broke_down or tries < SUSPICIOUS:
+                    raise
+                refused = error
+                tries = max(1, tries - may_break)
         assert refused is not None
         raise refused
 
-    async def _with_parameters(self, question: Question, form: str, account: Account) -> Reply:
+    async def _with_parameters(
+        self, question: Question, form: str, account: Account, tries: int, may_break: int
+    ) -> Reply:
         wanted = {**self.parameters, **question.changes}
+        in_user = self._dialect.system_in_user
         while True:
-            sent = _accepted(wanted, self._refused)
+            put = Put(question, form, self._dialect.accepted(wanted), in_user)
             try:
-                return await self._retrying(question, form, sent, account)
+                reply = await self._retrying(put, account, tries, may_break)
             except Outdated:
-                if sent == _accepted(wanted, self._refused):
+                in_user = in_user or self._dialect.system_in_user
+                if (put.parameters, put.system_in_user) == (
+                    self._dialect.accepted(wanted),
+                    in_user,
+                ):
                     raise
             except Rejected as error:
-                complaint = _complaint(sent, str(error))
-                if complaint is None:
+                if error.about_the_system_role and question.has_system and not in_user:
+                    in_user = True
+                    continue
+                if in_user and not error.about_the_system_role:
+                    self._dialect.system_in_user = True
+                if error.about_the_text or not self._dialect.learn(put.parameters, error):
                     raise
-                self._refused |= complaint
+            else:
+                self._dialect.worked(question, form, in_user)
+                return reply
 
-    async def _retrying(
-        self, question: Question, form: str, parameters: dict[str, Any], account: Account
-    ) -> Reply:
+    async def _retrying(self, put: Put, account: Account, tries: int, may_break: int) -> Reply:
+        def enough(state: tenacity.RetryCallState) -> bool:
+            error = state.outcome.exception() if state.outcome else None
+            broke_down = isinstance(error, Transient) and error.broke_down
+            return state.attempt_number >= (min(tries, may_break) if broke_down else tries)
+
         attempts = tenacity.AsyncRetrying(
-            stop=tenacity.stop_after_attempt(self._retries + 1),
+            stop=enough,
             wait=_wait,
             retry=tenacity.retry_if_exception_type(Transient),
             reraise=True,
         )
-        return await attempts(self._accounted, question, form, parameters, account)
+        return await attempts(self._accounted, put, account)
 
-    async def _accounted(
-        self, question: Question, form: str, parameters: dict[str, Any], account: Account
-    ) -> Reply:
+    async def _accounted(self, put: Put, account: Account) -> Reply:
         def outdated() -> bool:
-            stricter = FORMATS.index(form) < FORMATS.index(self._format)
-            return stricter or parameters != _accepted(parameters, self._refused)
+            self._go_on()
+            return self._dialect.is_outdated(put.form, put.parameters, put.system_in_user)
 
         # What the first answers say decides how to ask, and how many tokens were used, when.
         next_first = self._read and not self._settings.tokens_per_minute
         gate = Gate(self._pace, account, self._timeout, outdated, next_first)
         used: Usage | None = None
         try:
-            reply = await self._once(gate, question, form, parameters)
+            reply = await self._once(gate, put)
             used = reply.usage
         except Failure as error:
-            if not (isinstance(error, Transient) and error.lost):
+            if not error.lost:
                 used = Usage()
             if isinstance(error, Transient) and gate.cuts is not None:
                 self._pace.slots.failed(error.overloaded, gate.cuts)
@@ -217,13 +273,12 @@ class Chat:
                 self._pace.used(account.worst, used)
         return reply
 
-    async def _once(
-        self, gate: Gate, question: Question, form: str, parameters: dict[str, Any]
-    ) -> Reply:
+    async def _once(self, gate: Gate, put: Put) -> Reply:
         assert self._send is not None
         here = CURRENT.set(gate)
+        question = without_system(put.question) if put.system_in_user else put.question
         try:
-            reply = await self._send(question, form, parameters)
+            reply = await self._send(question, put.form, put.parameters)
         except (LimitReached, Outdated):
             raise
         except Exception as error:
@@ -231,7 +286,12 @@ class Chat:
         finally:
             CURRENT.reset(here)
         self._reached = self._read = True
-        return replace(reply, format=form, parameters=parameters)
+        return replace(
+            reply,
+            format=put.form,
+            parameters=put.parameters,
+            system_in_user=put.system_in_user,
+        )
 
     def _mapped(self, error: Exception) -> Failure:
         key = self.endpoint.key.get_secret_value() if self.endpoint.key else ""
@@ -239,56 +299,53 @@ class Chat:
         if isinstance(mapped, Transient) and mapped.unreachable and not self._reached:
             return Fatal(f"there is no connection: {mapped}")
         self._reached = self._reached or not (isinstance(mapped, Transient) and mapped.unreachable)
+        if isinstance(mapped, Misplaced) and not self._read:
+            self._misplaced += 1
+            if self._misplaced >= MISPLACED:
+                return mapped.everywhere()
         return mapped
+
+
+@dataclass(frozen=True)
+class Put:
+    """How a question is put to the server."""
+
+    question: Question
+    form: str
+    parameters: dict[str, Any]
+    system_in_user: bool
+
+
+class Streak:
+    """The issues that, one after the other, ended without an answer and for the same reason."""
+
+    def __init__(self) -> None:
+        self._why = ""
+        self._issues: set[str] = set()
+
+    def add(self, issue_id: str, why: str = "") -> int:
+        """One more, and how many it is by now. Numbers in ``why`` make no other reason of it."""
+        alike = re.sub(r"\w*\d[\w-]*", "#", why)
+        if alike != self._why:
+            self._why, self._issues = alike, set()
+        self._issues.add(issue_id)
+        return len(self._issues)
+
+    def end(self) -> None:
+        """One was answered."""
+        self._issues.clear()
 
 
 def stop_message(to: Endpoint, error: Fatal) -> ModelError:
     """The one line with which a run stops."""
     where = to.public_url or to.provider
-    hint = "check the key and the model's name; the same command goes on where it stopped"
+    hint = error.hint or "check the key and the model's name"
     if isinstance(error, Gone):
-        hint = "wait until it answers again; the same command goes on where it stopped"
-    elif to.compatible:
+        hint = "wait until it answers again"
+    elif to.compatible and not error.hint:
         hint = f"is a server running there, does its address end in /v1? {hint}"
-    return ModelError(f"{to.setting} at {where}: {error}", hint)
-
-
-def _response_format(form: str, schema: Mapping[str, Any] | None) -> dict[str, Any]:
-    if form == "text" or schema is None:
-        return {}
-    if form == "json_object":
-        return {"response_format": {"type": form}}
-    named = {"name": "answer", "strict": True, "schema": schema}
-    return {"response_format": {"type": form, "json_schema": named}}
-
-
-def _accepted(
-    parameters: Mapping[str, Any], refused: Mapping[str, str | int | None]
-) -> dict[str, Any]:
-    """``parameters`` as the server takes them; see :func:`_complaint`."""
-    kept: dict[str, Any] = {}
-    for name, value in parameters.items():
-        instead = refused.get(name, name)
-        if isinstance(instead, int):
-            kept[name] = min(value, instead)
-        elif instead is not None:
-            kept[instead] = value
-    return kept
-
-
-def _complaint(parameters: Mapping[str, Any], complaint: str) -> dict[str, str | int | None] | None:
-    """Which parameters a server's complaint asks to change: to another name, to at most a number,
-    or, for ``None``, to be left out. ``None`` if it is not about them."""
-    old, new = "max_tokens", "max_completion_tokens"
-    if f"'{old}'" in complaint and new in complaint and old in parameters:
-        return {old: new}
-    if "logprobs" in complaint and "logprobs" in parameters:
-        if parameters.get("top_logprobs", 0) > HOSTED_LOGPROBS:
-            return {"top_logprobs": HOSTED_LOGPROBS}
-        return {"logprobs": None, "top_logprobs": None}
-    if "temperature" in complaint and "temperature" in parameters:
-        return {"temperature": None}
-    return None
+    again = "the same command goes on where it stopped"
+    return ModelError(f"{to.setting} at {where}: {error}", f"{hint}; {again}")
 
 
 def _wait(state: tenacity.RetryCallState) -> float:

@@ -1,34 +1,54 @@
 """What can go wrong between here and a chat model, and what follows from it.
 
-Vendors' exceptions are told apart by what they carry (a status, a response, a cause), so that one
+Vendors' exceptions are told apart by what they carry (a status, a body, a cause), so that one
 mapping serves every provider and an exception nobody foresaw still gets a definite end.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from coder.proposers.error_body import ErrorBody, is_page, read_error
+from coder.proposers.error_meaning import Meaning, meaning
+
 MAX_RETRY_AFTER = 60.0
 """Seconds; a server may ask for more, but then it is asked again at this interval."""
 
-_RETRIED = {408, 409, 425, 429}
 _OVERLOADED = {429, 503, 529}
-_FATAL = {401: "the key is refused", 402: "the account has no credit",
-          403: "access is denied", 404: "no such model or address"}  # fmt: skip
-_TOO_LONG = ("context length", "context_length", "context size", "maximum context",
-             "too many tokens", "too long")  # fmt: skip
-_FILTERED = ("content_filter", "content management policy", "content policy", "responsibleai")
+_STOPPING = {
+    Meaning.KEY: ("the key is refused", "check the key"),
+    Meaning.CREDIT: ("the account has no credit", "add credit, or raise its limit"),
+    Meaning.QUOTA: ("the quota is used up", "wait until it is renewed, or raise it"),
+    Meaning.MODEL: ("the model cannot be used", "check the model's name"),
+    Meaning.NOT_FOUND: ("no such model or address", ""),
+    Meaning.ACCESS: ("access is denied", ""),
+    Meaning.POLICY: ("the account's data policy forbids it", "see what it allows, and to whom"),
+    Meaning.NO_API: ("this is not an API address", "does it end in /v1?"),
+}
+"""What every other request would meet as well: what to say of it, and what may help."""
+TOO_LARGE = "lower model.context_tokens or model.max_output_tokens"
 _BROKEN = ("Connect", "Transport", "Protocol", "Payload")
 _UNREACHED = {"ConnectError", "ConnectTimeout", "ConnectionRefusedError",
               "ClientConnectorError", "ConnectionTimeoutError"}  # fmt: skip
-_KEYLIKE = re.compile(r"\b(?:sk|pk|key)-[\w*.-]{4,}")
+_MASK = "[key]"
+_KEYLIKE = re.compile(
+    r"\b(?:(?:sk|pk|key|xai)-|gsk_|hf_|AIza)(?=[\w.-]*[\d*])[\w*.-]{3,}[\w*-]"
+    r"|[\w-]*\*{3,}[\w*-]*|\b(?=\S*\d)[\w-]{2,}(?:\.{3}|…)[\w-]{2,}"
+)
+"""Keys as providers write them, also where they have left out their middle."""
+_LONG_KEY, _WORD = 12, 8
+"""Characters: from so many on a key is masked wherever it stands; fewer letters are a word."""
 
 
 class Failure(Exception):
     """A request without an answer. ``str()`` is one line and holds no key."""
+
+    lost = False
+    """It arrived, but its answer did not: it may have to be paid for."""
 
 
 class Transient(Failure):
@@ -41,19 +61,26 @@ class Transient(Failure):
         unreachable: bool = False,
         lost: bool = False,
         overloaded: bool = False,
+        broke_down: bool = False,
     ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.unreachable = unreachable
         """No connection was made at all."""
         self.lost = lost
-        """It arrived, but its answer did not: it may have to be paid for."""
         self.overloaded = overloaded
         """The server has more to do than it can: fewer requests at a time may help."""
+        self.broke_down = broke_down
+        """The server broke down, perhaps over how it was asked."""
 
 
 class Fatal(Failure):
     """Every other request would fail the same way: the run must stop."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+        """What may help, where that is known."""
 
 
 class Gone(Fatal):
@@ -63,56 +90,145 @@ class Gone(Fatal):
 class Rejected(Failure):
     """The server does not take this request as it is."""
 
-    def __init__(self, message: str, about_the_text: bool) -> None:
+    def __init__(
+        self,
+        message: str,
+        about_the_text: bool,
+        about_the_system_role: bool = False,
+        parameter: str = "",
+    ) -> None:
         super().__init__(message)
+        self.hint = TOO_LARGE if about_the_text else ""
         self.about_the_text = about_the_text
         """The issue itself is the reason (too long), not how the request is put."""
+        self.about_the_system_role = about_the_system_role
+        """The model takes no system message."""
+        self.parameter = parameter
+        """The part of the request that the server names as the reason, if it does."""
+
+
+class Misplaced(Transient):
+    """A web page where an answer should be: something in between may have put it there, once."""
+
+    def everywhere(self) -> Fatal:
+        """What it means when nothing else ever comes."""
+        summary, hint = _STOPPING[Meaning.NO_API]
+        return Fatal(f"{summary}: {self}", hint)
 
 
 class Filtered(Failure):
     """The provider's content filter does not let the issue through."""
 
 
+class NotACompletion(Exception):
+    """What came with a status of success is no answer of a chat model."""
+
+    def __init__(self, body: str) -> None:
+        super().__init__("it is not a chat completion")
+        self.body = body
+
+
 def failure(error: BaseException, secret: str = "") -> Failure:
     """What ``error``, raised by any provider's client, means for the request and the run."""
     if isinstance(error, Failure):
         return error
+    if isinstance(error, NotACompletion):
+        return _no_completion(error.body, secret)
     status = _status(error)
+    if status is not None:
+        said = read_error(_body(error)) or ErrorBody("")
+        return _refusal(status, said, secret, _retry_after(error))
     message = clean(str(error), secret) or type(error).__name__
     names = {kind.__name__ for e in _telling(error) for kind in type(e).__mro__}
-    if status is None:
-        timed_out = any("Timeout" in name for name in names)
-        why = f"the answer cannot be read ({type(error).__name__}: {message})"
-        if timed_out:
-            why = "no answer within the time limit (model.timeout)"
-        elif any(part in name for name in names for part in _BROKEN):
-            why = f"the connection failed: {_root(error, secret)}"
-        unreachable = _refused(names)
-        return Transient(why, unreachable=unreachable, lost=not unreachable, overloaded=timed_out)
-    if status == 429 and "insufficient_quota" in message:
-        return Fatal("the account has no credit (429)")
-    if status < 400:
+    timed_out = any("Timeout" in name for name in names)
+    why = f"the answer cannot be read ({type(error).__name__}: {message})"
+    if timed_out:
+        why = "no answer within the time limit (model.timeout)"
+    elif any(part in name for name in names for part in _BROKEN):
+        why = f"the connection failed: {_root(error, secret)}"
+    unreachable = _refused(names)
+    return Transient(why, unreachable=unreachable, lost=not unreachable, overloaded=timed_out)
+
+
+def _refusal(
+    status: int | None, said: ErrorBody, secret: str, retry_after: float | None = None
+) -> Failure:
+    """What a refusal means; ``status`` is ``None`` where it came as if it were an answer."""
+    words = clean(said.message, secret)
+    told = f": {words}" if words else ""
+    if status is not None and status < 400:
         # Not followed: nobody has agreed that texts go there.
         return Fatal(f"the server points to another address ({status})")
-    if status in _FATAL:
-        # Not the server's own words: they may repeat part of the key.
-        return Fatal(f"{_FATAL[status]} ({status})")
-    if status in _RETRIED or status >= 500:
-        why = f"the server answered {status}: {message}"
-        return Transient(why, _retry_after(error), overloaded=status in _OVERLOADED)
-    lower = message.casefold()
-    if any(word in lower for word in _FILTERED):
-        return Filtered(f"the provider's content filter refused it: {message}")
-    too_long = status == 413 or any(word in lower for word in _TOO_LONG)
-    return Rejected(f"the server answered {status}: {message}", about_the_text=too_long)
+    number = "" if status is None else f" {status}"
+    why = f"the server answered{number or ' with an error'}{told}"
+    about = meaning(status, said)
+    if about in _STOPPING:
+        summary, hint = _STOPPING[about]
+        return Fatal(f"{summary}{f' ({status})' if status else ''}{told}", hint)
+    if about is Meaning.FILTERED:
+        return Filtered(f"the provider's content filter refused it{told}")
+    if about in (Meaning.BUSY, Meaning.ERROR):
+        overloaded = status in _OVERLOADED
+        return Transient(why, retry_after, overloaded=overloaded, broke_down=about is Meaning.ERROR)
+    if about is Meaning.TOO_LARGE:
+        why += f"; {TOO_LARGE}"
+    return Rejected(
+        why,
+        about_the_text=about is Meaning.TOO_LARGE,
+        about_the_system_role=about is Meaning.SYSTEM_ROLE,
+        parameter=said.parameter,
+    )
+
+
+def _no_completion(body: str, secret: str) -> Failure:
+    """What a body is that came as an answer and is none."""
+    unread = "the answer cannot be read: it"
+    start = body.lstrip()
+    if start.startswith(("data:", "event:", ":")):
+        summary, hint = _STOPPING[Meaning.NO_API]
+        stream = Fatal(f"{summary}: it answers with a stream of events, which was not asked", hint)
+        stream.lost = True
+        return stream
+    if is_page(body):
+        title = (read_error(body) or ErrorBody("")).message
+        return Misplaced(f"{unread} is a web page ({clean(title, secret, 80)})")
+    try:
+        payload = json.loads(body)
+    except (ValueError, RecursionError):
+        if start.startswith(("{", "[")) or not start:
+            return Transient(f"{unread} was cut off", lost=True)
+        return Misplaced(f"{unread} is plain text ({clean(body, secret, 80)})")
+    said = read_error(body)
+    if isinstance(payload, dict | list) and said is not None:
+        return _refusal(said.status, said, secret)
+    if isinstance(payload, dict) and "choices" in payload:
+        return Transient(f"{unread} holds no message", lost=True)
+    return Misplaced(f"{unread} is no chat completion")
 
 
 def clean(message: str, secret: str = "", limit: int = 300) -> str:
     """``message`` on one line, cut to ``limit`` characters, with nothing that looks like a key."""
-    if secret:
-        message = message.replace(secret, "[key]")
-    message = " ".join(_KEYLIKE.sub("[key]", message).split())
+    message = " ".join(_KEYLIKE.sub(_MASK, masked(message, secret)).split())
     return message if len(message) <= limit else message[: limit - 1] + "…"
+
+
+def masked(text: str, secret: str) -> str:
+    """``text`` without ``secret``. A short one counts only where it stands alone, and an ordinary
+    word ("key", "ollama"), set for a server that wants any key at all, is none."""
+    if len(secret) >= _LONG_KEY:
+        return text.replace(secret, _MASK)
+    if not secret or (secret.isalpha() and len(secret) < _WORD):
+        return text
+    return re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", _MASK, text)
+
+
+def _body(error: BaseException) -> str:
+    """The body that ``error`` came with, as it came; else its own words."""
+    try:
+        text = error.response.text  # type: ignore[attr-defined]
+    except Exception:
+        text = None
+    return text if isinstance(text, str) and text else str(error)
 
 
 def _status(error: BaseException) -> int | None:

@@ -330,8 +330,8 @@ class LLMProposer(Proposer):
         sent = _sent(step)
         answered: dict[str, Any]
         try:
-            reply = await self._chat.ask(step.question, account)
-            sent |= {"format": reply.format, "parameters": reply.parameters}
+            reply = await self._chat.ask(step.question, account, step.issue.id)
+            sent |= reply.asked_how
             answered = {
                 "raw_response": reply.raw,
                 "finish_reason": reply.finish_reason,

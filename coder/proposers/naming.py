@@ -106,8 +106,8 @@ async def _ask(
             began = perf_counter()
             fields: dict[str, Any]
             try:
-                reply = await chat.ask(question, account)
-                sent |= {"format": reply.format, "parameters": reply.parameters}
+                reply = await chat.ask(question, account, issues[0].id)
+                sent |= reply.asked_how
                 fields = {
                     "raw_response": reply.raw,
                     "finish_reason": reply.finish_reason,

@@ -26,6 +26,11 @@ class Question:
     sample: int = 0
     """Which of several answers to the same question this is."""
 
+    @property
+    def has_system(self) -> bool:
+        """Whether the first message is the system's."""
+        return bool(self.messages) and self.messages[0][0] == "system"
+
 
 Talk = Generator[Question, Call, T]
 """Asks about one issue: yields questions, is sent the call that holds each answer, and returns what

@@ -25,6 +25,14 @@ class Reply:
     usage: Usage | None = None
     format: str = "text"
     parameters: dict[str, Any] | None = None
+    system_in_user: bool = False
+    """It was asked with the system message at the head of the user's."""
+
+    @property
+    def asked_how(self) -> dict[str, Any]:
+        """What a saved call says of how it was asked."""
+        how: dict[str, Any] = {"format": self.format, "parameters": self.parameters}
+        return how | {"system_in_user": True} if self.system_in_user else how
 
 
 Send = Callable[[Question, str, Mapping[str, Any]], Awaitable[Reply]]

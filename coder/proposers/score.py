@@ -16,8 +16,8 @@ from typing import Any
 from coder.errors import UsageError
 from coder.proposers import likelihood
 from coder.proposers.answer import MAX_RUNNERS_UP, Answer
-from coder.proposers.chat import HOSTED_LOGPROBS
 from coder.proposers.compose import Composed, Composer
+from coder.proposers.dialect import HOSTED_LOGPROBS
 from coder.proposers.question import Messages, Question, Talk
 from coder.proposers.scheme import Scheme, below, categories, everything
 from coder.proposers.stage import Reading, unanswered

@@ -48,7 +48,9 @@ def test_requests_are_made_while_every_place_at_the_server_is_taken(tmp_path):
         chat, meter = Chat(endpoint(setting), setting.settings.model), Meter(NO_CAPS, None, "m")
         async with chat.connected():
             asked = [Question(messages, None) for messages in (plain, plain, slow)]
-            await asyncio.gather(*(chat.ask(q, meter.account(Usage())) for q in asked))
+            await asyncio.gather(
+                *(chat.ask(q, meter.account(Usage()), str(n)) for n, q in enumerate(asked))
+            )
 
     with server.running():
         asyncio.run(story())
