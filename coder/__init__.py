@@ -16,7 +16,8 @@ The map, from the ground up; imports run downwards only:
     durations     how long issues stayed open, and whether that differs between codes
     journal       append-only JSON Lines, chained by hash
     permissions   what a study may do on this machine, kept outside the study
-    prompts       versioned templates
+    templates     the language of prompt templates: data and no code, bounded in work
+    prompts       versioned templates, rendered into messages
     retrieval/    embedders and the index of labelled issues
     sources/      other people's files -> issues and labels
     store         the run folder

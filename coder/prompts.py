@@ -8,16 +8,16 @@ enters as the value of a variable, so nothing in it is ever read as template cod
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import NamedTuple
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
-from jinja2.meta import find_undeclared_variables
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import Template, TemplateError, TemplateSyntaxError
 
+from coder import templates
 from coder.errors import InputError
 from coder.records import Code, Codebook, content_hash
 from coder.resources import find
@@ -36,24 +36,44 @@ class Passage(NamedTuple):
     text: str
 
 
-class _Environment(ImmutableSandboxedEnvironment):
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        """As it is done in the sandbox; without its dear checks for what each line is asked for."""
-        if type(obj) is Passage and attribute in ("number", "text"):
-            return getattr(obj, attribute)
-        return super().getattr(obj, attribute)
-
-
-_ENVIRONMENT = _Environment(undefined=StrictUndefined, keep_trailing_newline=True)
-
-
-@dataclass(frozen=True)
-class Shown:
+class Shown(NamedTuple):
     """A labelled issue as the model reads it."""
 
     text: str
     codes: tuple[str, ...]
     memo: str = ""
+
+
+class ShownCode(NamedTuple):
+    """A code as a template reads it; ``path`` is its category and its name."""
+
+    id: str
+    name: str
+    definition: str
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    examples: tuple[str, ...]
+    parent: str | None
+    source: str
+    path: str
+
+
+class ShownCodebook(NamedTuple):
+    """A codebook as a template reads it: fields and no methods, unlike
+    :class:`coder.records.Codebook`."""
+
+    id: str
+    name: str
+    version: str
+    unit: str
+    cardinality: str
+    allow_none: bool
+    instructions: str
+    source: str
+    codes: tuple[ShownCode, ...]
+    leaves: tuple[ShownCode, ...]
+    by_id: Mapping[str, ShownCode]
+    children: Mapping[str | None, tuple[ShownCode, ...]]
 
 
 @dataclass(frozen=True)
@@ -83,25 +103,59 @@ class Prompt:
     ) -> str:
         """The message that holds one issue. ``nonce`` must occur in no text it delimits."""
         return self._render(
-            "user", passages=passages, nonce=nonce, definitions=definitions, examples=examples
+            "user",
+            passages=tuple(passages),
+            nonce=nonce,
+            definitions=tuple(self._shown.by_id[code.id] for code in definitions),
+            examples=tuple(examples),
         )
 
     def repair(self, problem: str) -> str:
         """The message that says what was wrong with an answer."""
         return self._render("repair", problem=problem)
 
-    def _render(self, message: str, **values: Any) -> str:
-        bound = {"codebook": self.codebook, "detailed": self.detailed, "quotes": self.quotes}
-        variables = {**_ENVIRONMENT.globals, **bound, **values}
+    @cached_property
+    def _shown(self) -> ShownCodebook:
+        return as_shown(self.codebook)
+
+    def _render(self, message: str, **values: object) -> str:
+        bound = {"codebook": self._shown, "detailed": self.detailed, "quotes": self.quotes}
         try:
-            # "Shared", or jinja goes through its chain of globals again for every message.
-            module = self.template.make_module(variables, shared=True)
-            return str(getattr(module, message)()).strip()
+            return templates.render(self.template, message, {**bound, **values}).strip()
         except TemplateError as error:
             raise InputError(
-                f"prompt {self.name!r}, message {message!r}: {error.message}",
+                f"prompt {self.name!r}, message {message!r}: {str(error.message)[:200]}",
                 f"what each message may use is listed at the top of {DEFAULT}",
             ) from None
+
+
+def as_shown(codebook: Codebook) -> ShownCodebook:
+    """``codebook`` as templates read it."""
+    codes = {
+        code.id: ShownCode(
+            code.id, code.name, code.definition, code.include, code.exclude, code.examples,
+            code.parent, code.source, codebook.path(code.id),
+        )
+        for code in codebook.codes
+    }  # fmt: skip
+    children = {
+        parent: tuple(codes[code.id] for code in below)
+        for parent, below in codebook.children.items()
+    }
+    return ShownCodebook(
+        id=codebook.id,
+        name=codebook.name,
+        version=codebook.version,
+        unit=codebook.unit,
+        cardinality=codebook.cardinality.value,
+        allow_none=codebook.allow_none,
+        instructions=codebook.instructions,
+        source=codebook.source,
+        codes=tuple(codes.values()),
+        leaves=tuple(codes[code.id] for code in codebook.leaves),
+        by_id=MappingProxyType(codes),
+        children=MappingProxyType(children),
+    )
 
 
 @dataclass(frozen=True)
@@ -133,23 +187,22 @@ def read(name: str, root: Path) -> Source:
     """
     path, text = read_text(name, root)
     try:
-        template = _ENVIRONMENT.from_string(text)
-        used = find_undeclared_variables(_ENVIRONMENT.parse(text))
+        parsed = templates.parse(text)
     except TemplateSyntaxError as error:
         raise InputError(f"{path}:{error.lineno}: {error.message}", "correct that line") from None
-    if unknown := used - VARIABLES:
+    if unknown := parsed.variables - VARIABLES:
         first = min(unknown)
         near = difflib.get_close_matches(first, VARIABLES, 1)
         known = f"known: {', '.join(sorted(VARIABLES))}"
         raise InputError(
             f"{path}: unknown variable {first!r}", f"did you mean {near[0]!r}?" if near else known
         )
-    missing = [message for message in MESSAGES if f"macro {message}()" not in text]
+    missing = [message for message in MESSAGES if message not in parsed.macros]
     if missing:
         raise InputError(
             f"{path}: there is no macro {missing[0]!r}()", f"a prompt has {', '.join(MESSAGES)}"
         )
-    return Source(name, path, text, template, frozenset(used))
+    return Source(name, path, text, parsed.template, parsed.variables)
 
 
 def read_text(name: str, root: Path) -> tuple[Path, str]:

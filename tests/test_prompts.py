@@ -146,7 +146,10 @@ def test_a_broken_template_is_refused_when_it_is_loaded(text, words, tmp_path):
     [
         (GOOD.replace("codebook.name", "codebook.nmae"), "nmae"),
         (GOOD.replace("codebook.name", "nonce"), "'nonce' is undefined"),
-        (GOOD.replace("codebook.name", "codebook.__class__"), "unsafe"),
+        (GOOD.replace("codebook.name", "codebook.__class__"), "__class__"),
+        (GOOD.replace("codebook.name", "codebook.codes"), "only texts and whole numbers"),
+        (GOOD.replace("codebook.name", "1 // 0"), "division"),
+        (GOOD.replace("codebook.name", "system()"), "each other without end"),
     ],
 )
 def test_a_template_that_uses_what_a_message_has_not_is_refused(text, words, tmp_path):
