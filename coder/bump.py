@@ -18,6 +18,7 @@ from coder import codebook as codebooks
 from coder.changes import Diff, compare
 from coder.errors import CodebookError, InputError, UsageError
 from coder.journal import write_atomically
+from coder.reading import read_text
 from coder.records import NONE_CODE, Action, Change, Codebook, CodeChange, Decision, now
 from coder.resources import find, shipped
 from coder.store import Run
@@ -195,7 +196,7 @@ def _copy(path: Path, codebook_id: str, version: str) -> Path:
 def _keep(path: Path, book: Codebook, beside: Path | None = None) -> None:
     copy = _copy(beside or path, book.id, book.version)
     if not copy.exists():
-        write_atomically(copy, path.read_text(encoding="utf-8-sig"))
+        write_atomically(copy, read_text(path))
 
 
 def _with_version(text: str, version: str, path: Path) -> str:
@@ -225,7 +226,7 @@ def _entry(version: str, diff: Diff, note: str) -> str:
 
 def _with_entry(changelog: Path, book: Codebook, entry: str) -> str:
     """The changelog with ``entry`` before the earlier ones."""
-    text = changelog.read_text(encoding="utf-8") if changelog.exists() else ""
+    text = read_text(changelog) if changelog.exists() else ""
     first = re.search(r"^## ", text, re.MULTILINE)
     if first:
         return f"{text[: first.start()]}{entry}\n{text[first.start() :]}"

@@ -7,11 +7,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from coder.errors import CodebookError, InputError, UsageError
+from coder.errors import CodebookError, UsageError
+from coder.escaping import join_surrogates
+from coder.reading import read_text
 from coder.records import NONE_CODE, Cardinality, Code, Codebook
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -24,6 +27,12 @@ _CODE_KEYS = {
 }  # fmt: skip
 _LISTS = ("include", "exclude", "examples", "replaces")
 _NONE_WORDS = {NONE_CODE, "no code fits", "none fits", "no code"}
+
+
+_DEEPEST = 60
+"""Levels of YAML; each level of codes takes two."""
+_LARGEST = 100_000
+"""Values of YAML; a code takes some ten to twenty."""
 
 
 class UnknownCode(UsageError):
@@ -62,27 +71,24 @@ def load(path: Path) -> Codebook:
 
 def check(path: Path) -> tuple[Codebook | None, list[Problem]]:
     """The codebook, or ``None`` and every problem found. Raises ``InputError`` if unreadable."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}", "check the path") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path} is not UTF-8 text", "save the codebook as UTF-8") from None
-    return parse(text)
+    return parse(read_text(path))
 
 
 def parse(text: str) -> tuple[Codebook | None, list[Problem]]:
     """Like :func:`check`, for YAML text."""
     try:
-        root = yaml.compose(text, yaml.SafeLoader)
+        root = yaml.compose(text, _Loader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         colon = "; put a text that holds a colon in quotes" if "mapping" in str(error) else ""
         return None, [Problem(line, f"not valid YAML: {error.problem}{colon}")]
-    except yaml.YAMLError as error:
-        return None, [Problem(1, f"not valid YAML: {error}")]
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        return None, [Problem(line, f"not valid YAML: it holds the character {error.character:#x}")]
     if not isinstance(root, yaml.MappingNode):
         return None, [Problem(1, "a codebook is a mapping with id, name and codes")]
+    if endless := _endless(root):
+        return None, [endless]
 
     problems: list[Problem] = []
     book = _mapping(root, _BOOK_KEYS, "codebook", problems)
@@ -113,13 +119,53 @@ def parse(text: str) -> tuple[Codebook | None, list[Problem]]:
         return None, [Problem(book.lines.get(key, 1), f"{key}: {first['msg']}")]
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses what is so deep or so large that reading it would end Python, or the memory."""
+
+    _depth = _count = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self._count += 1
+        if self._depth == _DEEPEST or self._count > _LARGEST:
+            problem = f"more than {_LARGEST:,} values or {_DEEPEST} levels"
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, problem, mark)
+        self._depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+
+
+def _endless(root: yaml.Node) -> Problem | None:
+    """What is wrong with aliases that repeat without end, or all but."""
+    open_, met = [(root, 0)], 0
+    while open_:
+        node, depth = open_.pop()
+        met += 1
+        if depth > _DEEPEST or met > _LARGEST:
+            return Problem(
+                node.start_mark.line + 1,
+                "not valid YAML: with aliases (*name) written out, "
+                f"more than {_LARGEST:,} values or {_DEEPEST} levels",
+            )
+        below = node.value if isinstance(node, yaml.CollectionNode) else ()
+        for value in below:
+            open_ += [(one, depth + 1) for one in (value if isinstance(value, tuple) else (value,))]
+    return None
+
+
 def _mapping(
     node: yaml.MappingNode, allowed: set[str], what: str, problems: list[Problem]
 ) -> _Entry:
     fields: dict[str, object] = {}
     lines: dict[str, int] = {}
     for key_node, value in node.value:
-        key, line = str(key_node.value), key_node.start_mark.line + 1
+        line = key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            problems.append(Problem(line, f"a key of this {what} is not a text"))
+            continue
+        key = str(key_node.value)
         if key in fields:
             problems.append(Problem(line, f"{key!r} is given twice in this {what}"))
         elif key not in allowed:
@@ -174,7 +220,15 @@ def _scalar(node: object, key: str, problems: list[Problem]) -> object:
         return node.value.lower() in ("true", "yes", "on")
     if node.tag.endswith(":null"):
         return None if key == "parent" else ""
-    return node.value.strip()
+    return _text(node, problems)
+
+
+def _text(node: yaml.ScalarNode, problems: list[Problem]) -> str:
+    text = join_surrogates(node.value.strip())
+    if text is None:
+        message = "half a character, a surrogate without its pair: write the character itself"
+        problems.append(Problem(node.start_mark.line + 1, message))
+    return node.value if text is None else text
 
 
 def _strings(node: object, key: str, problems: list[Problem]) -> tuple[str, ...]:
@@ -182,7 +236,7 @@ def _strings(node: object, key: str, problems: list[Problem]) -> tuple[str, ...]
     if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null"):
         return ()
     if isinstance(node, yaml.ScalarNode):
-        return (node.value.strip(),)
+        return (_text(node, problems),)
     if isinstance(node, yaml.SequenceNode):
         return tuple(str(_scalar(item, key, problems)) for item in node.value)
     problems.append(Problem(node.start_mark.line + 1, f"{key!r} is a list of texts"))

@@ -20,7 +20,8 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from coder.errors import RunError, StorageError
-from coder.records import Record, canonical_json
+from coder.reading import LineTooLong, lines
+from coder.records import Record, json_line
 
 R = TypeVar("R", bound=Record)
 
@@ -72,13 +73,8 @@ class Journal(Generic[R]):
                     # One set for all: apart they are the larger half of what records take.
                     object.__setattr__(record, "__pydantic_fields_set__", every)
                 yield number, record
-            except (ValueError, AttributeError, ValidationError) as error:
-                raise RunError(
-                    f"{self.path}:{number}: not a {self.kind.__name__.lower()} record "
-                    f"({_first_line(error)})",
-                    "restore the line from a backup or version control; "
-                    "nothing after it was changed",
-                ) from None
+            except (ValueError, RecursionError) as error:
+                raise self._damaged(number, error) from None
 
     def _record(self, line: bytes) -> R:
         """Read at once where the line is as :func:`chained` writes it; else, or to say what is
@@ -86,6 +82,8 @@ class Journal(Generic[R]):
         with contextlib.suppress(ValueError):
             return self.kind.model_validate_json(_PREV.sub(b"", line, count=1))
         fields = json.loads(line)
+        if not isinstance(fields, dict):
+            raise ValueError("not an object")
         fields.pop("prev", None)
         return self.kind.model_validate(fields)
 
@@ -116,7 +114,7 @@ class Journal(Generic[R]):
         for number, line in self._lines():
             try:
                 named = json.loads(line).get("prev")
-            except (ValueError, AttributeError):
+            except (ValueError, AttributeError, RecursionError):
                 return number
             if named != previous:
                 return number
@@ -131,26 +129,38 @@ class Journal(Generic[R]):
         return number, GENESIS if line is None else hashlib.sha256(line).hexdigest()
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
+        for number, line in enumerate(self._read(), start=1):
+            if line.endswith(b"\n"):  # else: torn by a crash, set aside by the next append
+                yield number, line[:-1]
+
+    def _read(self) -> Iterator[bytes]:
         if not self.path.exists():
             return
         with self.path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                if line.endswith(b"\n"):  # else: torn by a crash, set aside by the next append
-                    yield number, line[:-1]
+            try:
+                yield from lines(file)
+            except LineTooLong as error:
+                raise self._damaged(error.number, error) from None
+
+    def _damaged(self, number: int, error: Exception) -> RunError:
+        what = f"not a {self.kind.__name__.lower()} record ({_first_line(error)})"
+        return RunError(
+            f"{self.path}:{number}: {what}",
+            "restore the line from a backup or version control; nothing after it was changed",
+        )
 
     def _recover(self) -> str:
         """Set a torn last line aside and return the hash of the last whole line."""
         if not self.path.exists():
             return GENESIS
         last, whole = GENESIS, 0
-        with self.path.open("rb") as file:
-            for line in file:
-                if not line.endswith(b"\n"):
-                    with self.path.with_name(self.path.name + ".torn").open("ab") as torn:
-                        torn.write(line + b"\n")
-                    break
-                last = hashlib.sha256(line[:-1]).hexdigest()
-                whole += len(line)
+        for line in self._read():
+            if not line.endswith(b"\n"):
+                with self.path.with_name(self.path.name + ".torn").open("ab") as torn:
+                    torn.write(line + b"\n")
+                break
+            last = hashlib.sha256(line[:-1]).hexdigest()
+            whole += len(line)
         if whole < self.path.stat().st_size:
             os.truncate(self.path, whole)
         return last
@@ -161,7 +171,7 @@ def chained(previous: str, records: Iterable[Record]) -> tuple[bytes, str]:
     chunk = bytearray()
     for record in records:
         fields: dict[str, Any] = {**record.model_dump(mode="json"), "prev": previous}
-        line = canonical_json(fields).encode("utf-8")
+        line = json_line(fields).encode("utf-8")
         previous = hashlib.sha256(line).hexdigest()
         chunk += line + b"\n"
     return bytes(chunk), previous

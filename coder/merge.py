@@ -22,6 +22,7 @@ from typing import Any
 from coder import codebook as codebooks
 from coder.errors import RunError, UsageError
 from coder.journal import GENESIS, Journal, chained, write_atomically
+from coder.reading import read_text
 from coder.records import (
     Action,
     Adjudication,
@@ -228,7 +229,7 @@ def _codebooks(plans: Iterable[_Plan], other: Run) -> Iterator[tuple[str, str]]:
                 f"{other.path / file} is not what {other.path / MIGRATIONS} says it is",
                 "nothing was merged; coder audit log names what is wrong in a run",
             )
-        yield file, (other.path / file).read_text(encoding="utf-8-sig")
+        yield file, read_text(other.path / file)
 
 
 def _require_same_run(run: Run, other: Run) -> None:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from jinja2 import Template, TemplateError, TemplateSyntaxError
 
-from coder import templates
+from coder import reading, templates
 from coder.errors import InputError
 from coder.records import Code, Codebook, content_hash
 from coder.resources import find
@@ -208,10 +208,7 @@ def read(name: str, root: Path) -> Source:
 def read_text(name: str, root: Path) -> tuple[Path, str]:
     """A template's file and its text as it is, valid or not."""
     path = find("prompts", name, ".jinja", root)
-    try:
-        return path, path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}: {error}", "check the file") from None
+    return path, reading.read_text(path)
 
 
 def nonce(seed: int, issue_hash: str, texts: Sequence[str]) -> str:

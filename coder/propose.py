@@ -15,6 +15,7 @@ from coder.proposers.base import Proposer
 from coder.proposers.preview import Preview
 from coder.proposers.spending import NO_CAPS, Caps
 from coder.provenance import git_state, versions
+from coder.reading import read_text
 from coder.records import (
     NONE_CODE,
     Codebook,
@@ -58,7 +59,7 @@ def start(
     if known is None:
         made_with["measured"] = proposer.measured()
     manifest = manifest.model_copy(update=made_with)
-    text = codebook_path.read_text(encoding="utf-8-sig")
+    text = read_text(codebook_path)
     run = Run.create_or_resume(
         study.runs, manifest, issues, text, examples, proposer.texts(), reserved
     )

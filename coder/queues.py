@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,6 +20,7 @@ from coder.confidence import Confidence, calibrated, calibrations
 from coder.errors import RunError, UsageError
 from coder.journal import Journal
 from coder.passes import people, same_person
+from coder.reading import LineTooLong, lines
 from coder.records import (
     NONE_CODE,
     Action,
@@ -416,13 +418,13 @@ def _scan(path: Path, kind: type[Issue] | type[Proposal]) -> Iterator[tuple[int,
     try:
         at = 0
         with path.open("rb") as file:
-            for line in file:
+            for line in lines(file):
                 if line.endswith(b"\n"):
-                    yield at, from_json(line)
+                    yield at, _from_json(line)
                 at += len(line)
     except FileNotFoundError:
         return
-    except ValueError:
+    except (ValueError, RecursionError, LineTooLong):
         for _ in Journal(path, kind):  # reads the same lines again to name the bad one
             pass
         raise
@@ -431,6 +433,16 @@ def _scan(path: Path, kind: type[Issue] | type[Proposal]) -> Iterator[tuple[int,
 def _fields(path: Path, at: int) -> dict[str, Any]:
     with path.open("rb") as file:
         file.seek(at)
-        fields: dict[str, Any] = from_json(file.readline())
+        fields = _from_json(file.readline())
     fields.pop("prev", None)
+    return fields
+
+
+def _from_json(line: bytes) -> dict[str, Any]:
+    try:
+        fields: dict[str, Any] = from_json(line)
+    except ValueError:
+        fields = json.loads(line)  # which takes half a character, as a journal does
+    if not isinstance(fields, dict):
+        raise ValueError("not an object")
     return fields

@@ -17,6 +17,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
+from coder.escaping import json_text
+
 NONE_CODE = "none"
 """How "no code fits" is written in label files and tables; never the id of a real code."""
 
@@ -27,13 +29,19 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def to_json(self) -> str:
-        """One line of canonical JSON (sorted keys, UTF-8, no newline)."""
-        return canonical_json(self.model_dump(mode="json"))
+        """The record as a line of a file, without the newline."""
+        return json_line(self.model_dump(mode="json"))
 
 
 def canonical_json(value: Any) -> str:
     """The one spelling of a JSON value: sorted keys, no spaces, non-ASCII kept as it is."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def json_line(value: Any) -> str:
+    """Canonical JSON as it is written to files: any text in it is UTF-8, and none moves a cursor or
+    ends a line. The same value as ``canonical_json``, which is what hashes are over."""
+    return json_text(canonical_json(value))
 
 
 def content_hash(tag: str, value: Any) -> str:

@@ -34,6 +34,7 @@ from pydantic import ValidationError
 
 from coder import codebook as codebooks
 from coder.errors import RunError, UsageError
+from coder.escaping import json_text
 from coder.exposure import Exposure, Look, exposures
 from coder.journal import Journal, write_atomically
 from coder.passes import person
@@ -164,7 +165,9 @@ class Run:
         for name, text in texts.items():
             write_atomically(run.path / name, text)
         # The manifest comes last: a run exists once all it was made of is on disk.
-        summary = json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False)
+        summary = json_text(
+            json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False)
+        )
         write_atomically(run.path / "manifest.json", summary + "\n")
         return run
 

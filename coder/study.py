@@ -5,8 +5,8 @@ Keys are ``SecretStr``: they never show in a repr, a log, a manifest or an error
 
 from __future__ import annotations
 
+import io
 import os
-import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from coder.errors import InputError
+from coder.reading import read_text, read_toml
 from coder.resources import STUDY_FILE, study_root
 
 
@@ -142,7 +143,8 @@ class Study:
 
     def key(self, name: str) -> SecretStr | None:
         """The secret called ``name`` from the environment, else from the study's .env."""
-        value = os.environ.get(name) or dotenv_values(self.root / ".env").get(name)
+        env_file = io.StringIO(_read_env(self.root / ".env"))
+        value = os.environ.get(name) or dotenv_values(stream=env_file).get(name)
         return SecretStr(value) if value else None
 
     @classmethod
@@ -152,12 +154,14 @@ class Study:
         Raises ``InputError`` naming the setting that is wrong and where it can be set.
         """
         root = study_root(start)
-        toml = _read_toml(root / STUDY_FILE)
+        toml = read_toml(root / STUDY_FILE)
+        env_file = root / ".env"
+        _read_env(env_file)  # which names what is wrong with it; the library's reader does not
         try:
             sources = (
                 InitSettingsSource(Settings, _prune(flags)),
                 EnvSettingsSource(Settings),
-                _DotEnv(Settings, env_file=root / ".env"),
+                _DotEnv(Settings, env_file=env_file, env_file_encoding="utf-8-sig"),
                 InitSettingsSource(Settings, toml),
             )
             merged: dict[str, Any] = {}
@@ -182,15 +186,8 @@ class _DotEnv(DotEnvSettingsSource):
         return {key: value for key, value in super().__call__().items() if key in known}
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path} is not valid TOML: {error}", "correct that line") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}: {error}", "check the file") from None
+def _read_env(path: Path) -> str:
+    return read_text(path) if path.is_file() else ""
 
 
 def _prune(values: dict[str, Any]) -> dict[str, Any]:

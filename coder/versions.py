@@ -16,6 +16,7 @@ from coder import codebook as codebooks
 from coder.changes import Codes, Stale, carrier, compare
 from coder.errors import UsageError
 from coder.journal import write_atomically
+from coder.reading import read_text
 from coder.records import (
     Action,
     Adjudication,
@@ -186,7 +187,7 @@ def migrate(run: Run, path: Path, planned: Migration) -> Run:
             "and is called the same",
             f"raise its version first: coder codebook bump {path}",
         )
-    text = path.read_text(encoding="utf-8-sig")
+    text = read_text(path)
     book, _ = codebooks.parse(text)
     with run.migrations.writing("coder codebook migrate"):
         moved_on = Run(run.path).history != run.history

@@ -149,3 +149,64 @@ def test_the_study_s_codebook_has_its_seven_categories():
     ]
     assert 28 <= len(ptm.leaves) <= 36
     assert all(ptm.children.get(category.id) for category in ptm.children[None])
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "name: %s",
+        "codes: [{id: a, name: A, definition: %s}]",
+        "codes: [{id: a, name: A, definition: D, include: [%s]}]",
+    ],
+)
+def test_a_character_in_two_escapes_is_that_character(field):
+    """As json.dumps writes it; half of one is none, and its line is named."""
+    base = {"name": "name: N", "codes": "codes: [{id: a, name: A, definition: D}]"}
+    key = field.split(":")[0]
+    text = "id: b\n" + "\n".join(field if name == key else base[name] for name in base)
+    found, problems = parse(text % r'"Bug \ud83d\udc1b"')
+    assert found is not None, problems
+    assert "Bug 🐛" in found.model_dump_json()
+    found, (problem,) = parse(text % r'"Bug \ud83d"')
+    assert found is None
+    assert problem.line == 2 + (key == "codes")
+    assert "surrogate" in problem.message
+
+
+def tenfold(levels: int) -> str:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, levels)]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("id: b\nname: n\ncodes: &all\n- {id: x, name: X, definition: D, children: *all}", 3),
+        ("&all\nid: b\nname: n\ncodes: []\n? *all\n: *all", 1),
+        (f"id: b\nname: n\ncodes:\n- include: *a9\n  {tenfold(10)}".replace("\na", "\n  a"), None),
+        (f"{tenfold(10)}\nid: b\nname: n\ncodes: [{{id: x, include: *a9}}]", None),
+        ("id: b\nname: n\ncodes: " + "[" * 20_000, 3),
+        ("id: b\nname: n\ncodes: " + "{a: " * 20_000, 3),
+        ("id: b\nname: n\ncodes:\n" + "- " * 20_000, 4),
+        ("id: b\nname: n\ncodes: [" + "a," * 100_000 + "]", 3),
+    ],
+    ids=["cycle", "own key", "bomb below", "bomb", "brackets", "braces", "dashes", "values"],
+)
+def test_yaml_without_end_is_one_problem(text, line):
+    found, (problem,) = parse(text)
+    assert found is None
+    assert "YAML" in problem.message
+    assert line is None or problem.line == line
+
+
+def test_an_alias_is_what_it_stands_for():
+    text = "id: b\nname: N\ncodes:\n- {id: a, name: A, definition: D, include: &rules [one, two]}\n"
+    found, problems = parse(text + "- {id: c, name: C, definition: D, exclude: *rules}\n")
+    assert found is not None, problems
+    assert found.by_id["c"].exclude == ("one", "two")
+
+
+def test_a_character_that_yaml_forbids_is_named_with_its_line():
+    _, (problem,) = parse("id: b\nname: a\x80b\n")
+    assert (problem.line, "0x80" in problem.message) == (2, True)

@@ -21,10 +21,11 @@ from coder.compare.words import (
     same_issues,
     verdict,
 )
+from coder.escaping import csv_cell
 from coder.journal import write_atomically
 from coder.proposers.prices import money
-from coder.report.inert import csv_cell, web_url
 from coder.report.inert import markdown as text
+from coder.report.inert import web_url
 from coder.report.wording import figure, number, reasons
 from coder.report.write import to_json
 

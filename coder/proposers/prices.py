@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import Field, ValidationError
 
 from coder.errors import InputError
 from coder.proposers.providers import LOCAL
+from coder.reading import read_toml
 from coder.records import Record, Usage
 from coder.resources import PACKAGE
 
@@ -66,12 +66,7 @@ def money(amount: Decimal | float | None) -> str:
 
 
 def _read(path: Path) -> dict[str, Price]:
-    if not path.is_file():
-        return {}
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{path} cannot be read: {error}", "correct that line") from None
+    table = read_toml(path, parse_float=Decimal)
     return {model: _price(path, model, entry) for model, entry in table.items()}
 
 

@@ -6,8 +6,8 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 
+from coder.escaping import csv_cell
 from coder.records import NONE_CODE
-from coder.report.inert import csv_cell
 from coder.report.resolved import resolve
 from coder.report.sides import Codes, raters
 from coder.store import Run

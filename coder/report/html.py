@@ -11,9 +11,10 @@ from typing import NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from coder.escaping import inert
 from coder.records import Estimate
 from coder.report import charts, conclusions, figures, grids, listing, sentences, wording
-from coder.report.inert import inert, web_url
+from coder.report.inert import web_url
 from coder.report.model import Pair, Report, StandIn
 
 _TEMPLATES = Path(__file__).parent / "templates"

@@ -5,26 +5,15 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from coder.escaping import inert
 from coder.report.texletters import AS_COMMAND, OTHER, OTHER_LETTER
 
-# Controls, line and paragraph separators, bidirectional marks and overrides, lone surrogates. Tabs
-# and newlines stay, and so do the joiners that emoji and many scripts need.
-_OBEYED = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
-)
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~#$])")
 # The escapes hold no control characters: those stand for what is put around a letter.
 _LATEX = {**AS_COMMAND, "\0": "{}", "\1": OTHER + "{", "\2": "}"}
 # Two in a row would become another character; these in front an argument of what ended the row.
 _LIGATURE = re.compile(r"([-',])(?=\1)")
 _ARGUMENT = re.compile(r"^([\[*])")
-
-
-def inert(text: str) -> str:
-    """``text`` with every character that a reader or a program would obey, not show, as ``·``."""
-    if text.isascii() and text.isprintable():
-        return text
-    return _OBEYED.sub("·", text.replace("\r\n", "\n"))
 
 
 def one_line(text: str, limit: int | None = None) -> str:
@@ -49,12 +38,7 @@ def latex(text: str, limit: int | None = None) -> str:
     return _ARGUMENT.sub(r"{\1}", "".join(_LATEX.get(char, char) for char in line))
 
 
-def csv_cell(text: str) -> str:
-    """A cell that a spreadsheet shows as text: what looks like a formula gets a leading ``'``."""
-    cell = inert(text)
-    return f"'{cell}" if cell.lstrip()[:1] in {"=", "+", "-", "@"} or cell[:1] == "\t" else cell
-
-
 def web_url(url: str) -> str:
     """``url`` when it is a plain http(s) address, else nothing: it may become a link."""
-    return url if re.fullmatch(r"https?://[^\s<>\"'`\\\x00-\x20]+", url) else ""
+    plain = re.fullmatch(r"https?://[^\s<>\"'`\\\x00-\x20]+", url) and inert(url) == url
+    return url if plain else ""

@@ -11,9 +11,10 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from coder.escaping import inert
 from coder.report import wording
 from coder.report.disagreements import Row, rows
-from coder.report.inert import inert, web_url
+from coder.report.inert import web_url
 from coder.report.model import Case, Pair, Report
 
 SHOWN = 6_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 
+from coder.escaping import csv_cell
 from coder.report.disagreements import rows
-from coder.report.inert import csv_cell
 from coder.report.model import Report
 from coder.report.wording import Names, kind
 

@@ -6,8 +6,8 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
 
+from coder.escaping import csv_cell
 from coder.records import Estimate
-from coder.report.inert import csv_cell
 from coder.report.model import Pair, Report
 from coder.report.wording import kind
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from coder.escaping import json_text
 from coder.journal import write_atomically
 from coder.records import Record
 from coder.report import tidy
@@ -44,4 +45,4 @@ def to_json(report: Record) -> str:
         else:
             text = json.dumps(value, ensure_ascii=False)
         parts.append(f'"{key}": {text}')
-    return "{\n" + ",\n".join(parts) + "\n}\n"
+    return json_text("{\n" + ",\n".join(parts) + "\n}\n")

@@ -23,6 +23,9 @@ CONFLICT = "same id, different content"
 
 T = TypeVar("T")
 
+MOST_IN_VAIN = 1_000_000
+"""Rows without an issue among them after which a file is given up: some kilobytes that unpack to
+gigabytes of them would fill the disk with their list."""
 _NAMED = 5
 _PROGRESS_EVERY = 100
 
@@ -41,7 +44,8 @@ def import_issues(
     Beside ``out``, ``<stem>.labels.csv`` (``id,code``) is written when ``mapping`` names a
     ``code``, and ``<stem>.set-aside.jsonl`` when a row was not kept. Each file is replaced at
     once, after everything was read; memory grows by three 8-byte digests an issue. Raises
-    ``InputError`` when a file cannot be read, a mapped column is in no row or no row is an issue,
+    ``InputError`` when a file cannot be read, a mapped column is in no row, no row is an issue or
+    ``MOST_IN_VAIN`` rows together are none,
     ``UsageError`` when an output is also an input, ``StorageError`` when it cannot be written.
     """
     columns = Columns(mapping or {}, ISSUE_FIELDS)
@@ -59,6 +63,12 @@ def import_issues(
             item = tally.judge(found)
             if isinstance(item, SetAside):
                 aside.write(item.to_json() + "\n")
+                if tally.in_vain > MOST_IN_VAIN:
+                    raise InputError(
+                        f"more than {MOST_IN_VAIN:,} rows of {item.file} in a row are no issues; "
+                        f"the last: {item}",
+                        "check that this is the right file, or leave these rows out",
+                    )
                 continue
             issues.write(item.json + "\n")
             if item.code:
@@ -87,6 +97,8 @@ class _Tally:
 
     def __init__(self) -> None:
         self.kept = self.duplicates = 0
+        self.in_vain = 0
+        """Rows since the last issue."""
         self.reasons: Counter[str] = Counter()
         self._labelled = self._bad_dates = self._bad_text = self._same_text = 0
         self._first_set_aside: list[SetAside] = []
@@ -97,8 +109,10 @@ class _Tally:
 
     def judge(self, found: Imported | SetAside) -> Imported | SetAside:
         """The issue if it is to be kept, else why not."""
+        self.in_vain += 1
         if isinstance(found, SetAside):
             return self._set_aside(found)
+        self.in_vain = 0
         issue = found.issue
         content = _digest(f"{found.json}\0{found.code}")
         first = self._content.get(_digest(issue.id))

@@ -8,6 +8,7 @@ late because nobody who labels issues writes it down.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from coder.errors import InputError
+from coder.reading import LineTooLong, lines
 from coder.records import Issue, content_hash
 from coder.sources.columns import ISSUE_FIELDS, Columns
 from coder.sources.files import opened
@@ -66,25 +68,29 @@ def load_issues(path: Path) -> list[Issue]:
     hint = "make this file with: coder import FILE... -o issues.jsonl"
     issues: dict[str, Issue] = {}
     try:
-        lines = path.read_bytes().split(b"\n")
+        with path.open("rb") as file:
+            for number, line in enumerate(lines(file), start=1):
+                issue = _strict(line, f"{path}:{number}", hint)
+                if issue.id in issues:
+                    raise InputError(f"{path}:{number}: the id {issue.id!r} is there twice", hint)
+                issues[issue.id] = issue
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}", hint) from None
-    if lines.pop():
-        raise InputError(f"{path}:{len(lines) + 1}: the last line is cut off", hint)
-    for number, line in enumerate(lines, start=1):
-        try:
-            issue = Issue.model_validate_json(line)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            message = (
-                f"{path}:{number}: not an issue: {where + ': ' if where else ''}{first['msg']}"
-            )
-            raise InputError(message, hint) from None
-        if issue.id in issues:
-            raise InputError(f"{path}:{number}: the id {issue.id!r} is there twice", hint)
-        issues[issue.id] = issue
+    except LineTooLong as error:
+        raise InputError(f"{path}:{error.number}: not an issue: {error}", hint) from None
     return list(issues.values())
+
+
+def _strict(line: bytes, where: str, hint: str) -> Issue:
+    if not line.endswith(b"\n"):
+        raise InputError(f"{where}: the last line is cut off", hint)
+    try:
+        return Issue.model_validate_json(line.removeprefix(codecs.BOM_UTF8))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        what = f"{field}: {first['msg']}" if field else first["msg"]
+        raise InputError(f"{where}: not an issue: {what}", hint) from None
 
 
 def to_issue(row: Row | SetAside, columns: Columns) -> Imported | SetAside:

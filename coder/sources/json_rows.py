@@ -7,14 +7,14 @@ import re
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from coder.sources.rows import Row, SetAside
+from coder.sources.lines import LARGEST_ROW, Lines, RowTooLong
+from coder.sources.rows import TOO_LONG, Row, SetAside
 from coder.sources.values import kind
 
 NOT_JSON = "not valid JSON"
 NOT_OBJECT = "not a JSON object"
 
 _CHUNK = 1 << 18
-_LARGEST_VALUE = 1 << 26
 _BETWEEN = re.compile(r"[ \t\r\n,\[\]]*")
 _LONGEST_TOKEN = 64
 """No JSON token but a string or a number is longer; an error this near the end may be a cut."""
@@ -24,7 +24,17 @@ _DECODER = json.JSONDecoder(strict=False)  # raw tabs inside strings are common 
 
 def read_json_lines(text: TextIO, file: str) -> Iterator[Row | SetAside]:
     """One object a line; lines end at ``\\n`` only. A broken line costs that line alone."""
-    for number, line in enumerate(text, start=1):
+    lines = Lines(text)
+    while True:
+        lines.begin_row()
+        number = lines.number + 1
+        try:
+            line = next(lines)
+        except StopIteration:
+            return
+        except RowTooLong as error:
+            yield SetAside(file=file, line=number, reason=TOO_LONG, detail=str(error))
+            continue
         content = line.strip("\ufeff \t\r\n")
         if not content:
             continue
@@ -84,7 +94,7 @@ def _row(value: Any, file: str, line: int) -> Row | SetAside:
 
 def _maybe_cut(error: Exception, buffer: str, at: int) -> bool:
     """Whether more input could still make sense of what stands at ``at``."""
-    if len(buffer) - at > _LARGEST_VALUE or not isinstance(error, json.JSONDecodeError):
+    if len(buffer) - at > LARGEST_ROW or not isinstance(error, json.JSONDecodeError):
         return False
     return error.msg.startswith("Unterminated string") or error.pos > len(buffer) - _LONGEST_TOKEN
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from coder.errors import CoderError, InputError
+from coder.escaping import from_csv_cell
 from coder.passes import people
 from coder.records import NONE_CODE, Label
 from coder.sources.columns import LABEL_ALIASES, LABEL_FIELDS, Columns
@@ -18,7 +19,7 @@ from coder.sources.report import LabelReport
 from coder.sources.rows import Row, SetAside
 from coder.sources.values import WRONG_TYPE, Values, WrongType
 
-_FORMULA = re.compile(r"^'(?=\s*[=+\-@]|\t)")
+_MOST_SET_ASIDE = 1_000_000
 _SUGGESTED = 20
 """Looking for a similar id is slow in a large study; later unknown ids go without."""
 
@@ -69,6 +70,12 @@ def read_labels(
     with opened(path) as source:
         for row in source.rows():
             read += 1
+            if len(set_aside) > _MOST_SET_ASIDE:
+                raise InputError(
+                    f"more than {_MOST_SET_ASIDE:,} rows of {path} are no labels; "
+                    f"first: {set_aside[0]}",
+                    "check that this is the right file, and leave out rows without a code",
+                )
             if isinstance(row, SetAside):
                 set_aside.append(row)
                 continue
@@ -133,15 +140,15 @@ class _Reader:
         try:
             fields = self._columns.pick(row.values)
             code, memo = values.code(fields["code"]), values.text(fields["memo"], "memo")
-            who = _FORMULA.sub("", values.text(fields["who"], "who").strip())
+            who = from_csv_cell(values.text(fields["who"], "who").strip())
             given = values.text(fields["id"], "id").strip()
         except WrongType as error:
             return row.set_aside(WRONG_TYPE, str(error))
         self.has_code_column = self.has_code_column or bool(code)
         # Files that spreadsheets may open have a quote before what looks like a formula.
-        memo = _FORMULA.sub("", memo)
+        memo = from_csv_cell(memo)
         if not self._knows(given):
-            given = _FORMULA.sub("", given)
+            given = from_csv_cell(given)
         issue_id = self._issue_id(row, given)
         if not issue_id:
             return row.set_aside("no issue id")

@@ -7,6 +7,8 @@ from typing import Any
 
 from coder.records import Record
 
+TOO_LONG = "too long"
+
 
 class SetAside(Record):
     """A row that was not taken, and why.

@@ -7,28 +7,34 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from coder.errors import InputError
-from coder.sources.rows import Row, SetAside
-
-_LARGEST_CELL = 1 << 26
+from coder.sources.lines import LARGEST_ROW, Lines, RowTooLong
+from coder.sources.rows import TOO_LONG, Row, SetAside
 
 
 def read_table(text: TextIO, file: str, delimiter: str) -> Iterator[Row | SetAside]:
     """One row per record under a header line. ``InputError`` when the header cannot be used."""
-    csv.field_size_limit(max(csv.field_size_limit(), _LARGEST_CELL))
+    csv.field_size_limit(max(csv.field_size_limit(), LARGEST_ROW))
+    lines = Lines(text)
     # Strict, because a lenient reader lets one unclosed quote silently swallow the rows after it.
-    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     header: list[str] | None = None
     while True:
-        line = reader.line_num + 1
+        line = lines.number + 1
+        lines.begin_row()
         try:
             cells = next(reader)
         except StopIteration:
             return
-        except csv.Error as error:
-            lines = reader.line_num - line
-            lost = f"; it takes in the {lines} lines after it" if lines > 0 else ""
-            detail = f"{error}{lost}"
-            yield SetAside(file=file, line=line, reason="not valid CSV", detail=detail)
+        except (csv.Error, RowTooLong) as error:
+            if header is None:
+                raise InputError(
+                    f"{file}:{line}: the header cannot be read: {error}",
+                    "the first line of a table names its columns",
+                ) from None
+            after = lines.number - line
+            lost = f"; it takes in the {after} lines after it" if after > 0 else ""
+            reason = TOO_LONG if isinstance(error, RowTooLong) else "not valid CSV"
+            yield SetAside(file=file, line=line, reason=reason, detail=f"{error}{lost}")
             continue
         if not any(cells):
             continue

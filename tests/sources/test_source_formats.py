@@ -90,7 +90,7 @@ def test_a_value_without_end_does_not_take_all_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(json_rows, "_CHUNK", 500)
-    monkeypatch.setattr(json_rows, "_LARGEST_VALUE", 1000)
+    monkeypatch.setattr(json_rows, "LARGEST_ROW", 1000)
     path = tmp_path / "a.json"
     path.write_text('[{"title": "a"}, {"title": "' + "x" * 5000 + '"}]')
     first, second = read_issues([path])
