@@ -98,6 +98,7 @@ def _show_composed(study: Study, run: Run, issue_id: str) -> None:
 def _show_sent(study: Study, run: Run, issue_id: str) -> None:
     from coder.errors import RunError
     from coder.proposers.budget import open_counter
+    from coder.proposers.dialect import system_in_user
 
     calls = [call for call in run.calls if call.issue_id == issue_id]
     if not calls:
@@ -109,6 +110,7 @@ def _show_sent(study: Study, run: Run, issue_id: str) -> None:
     system = _kept_system(run)
     for call in calls:
         _heading(f"Call {call.id}, {call.at:%Y-%m-%d %H:%M:%S} UTC, {call.model}, {call.prompt}")
+        turns: list[tuple[str, str]] = []
         for message in call.request.get("messages", ()):
             text = message.get("content") or system.get(message.get("hash", ""))
             if text is None:
@@ -116,7 +118,11 @@ def _show_sent(study: Study, run: Run, issue_id: str) -> None:
                     f"{run.path / 'system.txt'} is not the message that call {call.id} names",
                     f"restore it; coder audit log {run.name} says what else is broken",
                 )
-            _message(str(message.get("role")), text, counter)
+            turns.append((str(message.get("role")), text))
+        if call.request.get("system_in_user"):
+            turns = system_in_user(turns)
+        for role, text in turns:
+            _message(role, text, counter)
 
 
 def _kept_system(run: Run) -> dict[str, str]:

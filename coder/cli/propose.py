@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Sequence
 
     from coder.proposers.base import Proposer
     from coder.records import Issue, Status
@@ -175,7 +176,10 @@ def draw(issues: list[Issue], size: int, seed: int) -> list[Issue]:
 
 
 def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
-    """Run the driver under a progress bar with rate and time left, then say how it ended."""
+    """Run the driver under a progress bar with rate and time left, then say how it ended.
+
+    Raises ``ModelError`` when not one issue got an answer.
+    """
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -186,8 +190,11 @@ def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
 
     from coder import propose as driver
     from coder.cli.terminal import console, err_console, safe
+    from coder.errors import ModelError
     from coder.plural import plural
-    from coder.records import Status
+    from coder.records import Proposal, Status
+
+    reasons: dict[Status, list[str]] = {status: [] for status in Status}
 
     total, left = len(run.issues), len(driver.pending(run))
     if 0 < left < total:
@@ -202,19 +209,37 @@ def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
     with Progress(*columns, console=err_console, disable=not left) as progress:
         task = progress.add_task("Proposing", total=total, completed=total - left, rate="")
 
-        def advance(_: object) -> None:
+        def advance(proposal: Proposal) -> None:
+            if proposal.error:
+                reasons[proposal.status].append(proposal.error)
             speed = progress.tasks[task].speed
             progress.update(task, advance=1, rate=f"{speed:.1f}/s" if speed else "")
 
         counts = driver.propose(run, proposer, advance)
     done = f"{plural(counts.total(), 'issue')} proposed in run {safe(run.name)}"
-    kinds = ", ".join(f"{counts[s]} {s.value}" for s in Status if counts[s])
-    console.print(done + (f": {kinds}." if kinds else "; nothing was left to do."))
+    kinds = ", ".join(how_many(s, counts[s], reasons[s]) for s in Status if counts[s])
+    console.print(
+        done + (f": {safe(kinds)}." if kinds else "; nothing was left to do."), soft_wrap=True
+    )
     if remark := proposer.remark():
-        console.print(safe(remark))
+        console.print(safe(remark), soft_wrap=True)
     if counts[Status.FAILED]:
-        console.print("The same command asks again for those that failed.")
+        again = "The same command asks again for those that failed."
+        if counts[Status.FAILED] == counts.total():
+            raise ModelError(f"all {plural(counts.total(), 'issue')} failed", again)
+        console.print(again)
     return counts
+
+
+def how_many(status: Status, count: int, reasons: Sequence[str]) -> str:
+    """``3 failed (2 of them: why)``: the reason most of them have is told."""
+    from coder.proposers.failures import commonest
+
+    if not reasons:
+        return f"{count:,} {status.value}"
+    why, alike = commonest(reasons)
+    of_them = "" if count == 1 else "all: " if alike == count else f"{alike:,} of them: "
+    return f"{count:,} {status.value} ({of_them}{why})"
 
 
 def _say_what_teaches_nothing(run: Run) -> None:

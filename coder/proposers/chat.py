@@ -9,7 +9,6 @@ langchain (:mod:`coder.proposers.langchain_client`).
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ import tenacity
 
 from coder.errors import LimitReached, ModelError
 from coder.proposers import langchain_client
-from coder.proposers.dialect import FORMATS, Dialect, response_format, without_system
+from coder.proposers.dialect import FORMATS, Dialect, response_format, system_in_user
 from coder.proposers.failures import (
     Failure,
     Fatal,
@@ -29,6 +28,7 @@ from coder.proposers.failures import (
     NotACompletion,
     Rejected,
     Transient,
+    alike,
     failure,
 )
 from coder.proposers.gate import CURRENT, Gate, Outdated
@@ -269,20 +269,26 @@ class Chat:
             self._pace.slots.succeeded()
         finally:
             if gate.cuts is not None:
-                account.settle(used)
+                if gate.on_the_wire:
+                    account.settle(used)
+                else:
+                    account.release()
+                    used = Usage()
                 self._pace.used(account.worst, used)
         return reply
 
     async def _once(self, gate: Gate, put: Put) -> Reply:
         assert self._send is not None
         here = CURRENT.set(gate)
-        question = without_system(put.question) if put.system_in_user else put.question
+        question = put.question
+        if put.system_in_user:
+            question = replace(question, messages=system_in_user(question.messages))
         try:
             reply = await self._send(question, put.form, put.parameters)
         except (LimitReached, Outdated):
             raise
         except Exception as error:
-            raise self._mapped(error) from error
+            raise self._mapped(error, gate) from error
         finally:
             CURRENT.reset(here)
         self._reached = self._read = True
@@ -293,9 +299,9 @@ class Chat:
             system_in_user=put.system_in_user,
         )
 
-    def _mapped(self, error: Exception) -> Failure:
+    def _mapped(self, error: Exception, gate: Gate) -> Failure:
         key = self.endpoint.key.get_secret_value() if self.endpoint.key else ""
-        mapped = failure(error, key)
+        mapped = failure(error, key, sent=gate.on_the_wire)
         if isinstance(mapped, Transient) and mapped.unreachable and not self._reached:
             return Fatal(f"there is no connection: {mapped}")
         self._reached = self._reached or not (isinstance(mapped, Transient) and mapped.unreachable)
@@ -325,9 +331,8 @@ class Streak:
 
     def add(self, issue_id: str, why: str = "") -> int:
         """One more, and how many it is by now. Numbers in ``why`` make no other reason of it."""
-        alike = re.sub(r"\w*\d[\w-]*", "#", why)
-        if alike != self._why:
-            self._why, self._issues = alike, set()
+        if (kind := alike(why)) != self._why:
+            self._why, self._issues = kind, set()
         self._issues.add(issue_id)
         return len(self._issues)
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from coder.proposers.failures import Rejected
-from coder.proposers.question import Question
+from coder.proposers.question import Messages, Question
 
 FORMATS = ("tool", "json_schema", "json_object", "text")
 """How an answer is asked for, the strictest first; the prompt states the contract in any case."""
@@ -99,10 +98,10 @@ class Dialect:
         return self._formats.index(form) < self._formats.index(other)
 
 
-def without_system(question: Question) -> Question:
-    """``question`` with its system message at the head of the user's first."""
-    (_, system), (role, text), *rest = question.messages
-    return replace(question, messages=((role, f"{system}\n\n{text}"), *rest))
+def system_in_user(messages: Messages) -> list[tuple[str, str]]:
+    """``messages`` with the system's at the head of the user's first."""
+    (_, system), (role, text), *rest = messages
+    return [(role, f"{system}\n\n{text}"), *rest]
 
 
 def response_format(form: str, schema: Mapping[str, Any] | None) -> dict[str, Any]:

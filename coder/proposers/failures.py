@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections import Counter
+from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -128,8 +130,9 @@ class NotACompletion(Exception):
         self.body = body
 
 
-def failure(error: BaseException, secret: str = "") -> Failure:
-    """What ``error``, raised by any provider's client, means for the request and the run."""
+def failure(error: BaseException, secret: str = "", sent: bool = True) -> Failure:
+    """What ``error``, raised by any provider's client, means for the request and the run.
+    ``sent``: anything of the request may have reached the server."""
     if isinstance(error, Failure):
         return error
     if isinstance(error, NotACompletion):
@@ -141,13 +144,23 @@ def failure(error: BaseException, secret: str = "") -> Failure:
     message = clean(str(error), secret) or type(error).__name__
     names = {kind.__name__ for e in _telling(error) for kind in type(e).__mro__}
     timed_out = any("Timeout" in name for name in names)
+    broken = any(part in name for name in names for part in _BROKEN)
+    if not sent and not timed_out and not broken:
+        return Rejected(f"the request cannot be sent: {_root(error, secret)}", False)
+    unreachable = not sent or _refused(names)
     why = f"the answer cannot be read ({type(error).__name__}: {message})"
-    if timed_out:
+    if timed_out and not sent:
+        why = "nothing answers at this address"
+    elif timed_out:
         why = "no answer within the time limit (model.timeout)"
-    elif any(part in name for name in names for part in _BROKEN):
+    elif broken:
         why = f"the connection failed: {_root(error, secret)}"
-    unreachable = _refused(names)
-    return Transient(why, unreachable=unreachable, lost=not unreachable, overloaded=timed_out)
+    return Transient(
+        why,
+        unreachable=unreachable,
+        lost=not unreachable,
+        overloaded=timed_out and not unreachable,
+    )
 
 
 def _refusal(
@@ -220,6 +233,17 @@ def masked(text: str, secret: str) -> str:
     if not secret or (secret.isalpha() and len(secret) < _WORD):
         return text
     return re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", _MASK, text)
+
+
+def alike(why: str) -> str:
+    """The same for reasons that differ in numbers and in names with numbers in them alone."""
+    return re.sub(r"\w*\d[\w-]*", "#", why)
+
+
+def commonest(reasons: Sequence[str]) -> tuple[str, int]:
+    """The reason that most are like, in the words of the first of them, and how many they are."""
+    (kind, count), *_ = Counter(map(alike, reasons)).most_common(1)
+    return next(why for why in reasons if alike(why) == kind), count
 
 
 def _body(error: BaseException) -> str:

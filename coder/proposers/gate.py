@@ -41,6 +41,8 @@ class Gate:
         self.cuts: int | None = None
         """What the slots told when the request left; ``None`` before that, and then it has used
         nothing."""
+        self.on_the_wire = False
+        """Whether anything of the request may have reached the server."""
 
     @asynccontextmanager
     async def passing(self) -> AsyncIterator[None]:
@@ -53,6 +55,7 @@ class Gate:
             async with self._pace.turn(self._account.worst):
                 await self._account.reserve()
             self.cuts = cuts
+            self.on_the_wire = True
             async with asyncio.timeout(self._seconds):
                 yield
 

@@ -148,6 +148,12 @@ class Meter:
         self._settled = asyncio.Event()
         return used
 
+    def release(self, account: Account) -> None:
+        """Drop a reservation: nothing was sent."""
+        self._held.pop(account)
+        self._settled.set()
+        self._settled = asyncio.Event()
+
     def _exceeded(self, worst: Usage) -> str | None:
         """Which cap one more request could break, in words."""
         caps, price = self._caps, self._price
@@ -185,6 +191,11 @@ class Account:
         """To be called before each request. Raises ``LimitReached``."""
         await self._meter.reserve(self)
         self.attempts += 1
+
+    def release(self) -> None:
+        """To be called instead of ``settle`` where nothing was sent: that is no request."""
+        self._meter.release(self)
+        self.attempts -= 1
 
     def settle(self, usage: Usage | None) -> None:
         """To be called after each request; ``None`` if what it used is not known."""

@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import openai
 
 from coder.proposers.gate import CURRENT
@@ -16,17 +17,48 @@ if TYPE_CHECKING:
     import httpx2
 
 
+CONNECT_SECONDS = 15.0
+"""A server that takes longer to be connected to is not there; an answer may take far longer."""
+
+
 class Gated(openai.DefaultAioHttpClient):
     """On aiohttp, which takes a third of the time of a processor that httpx needs for a request."""
+
+    def _init_transport(self, *args: Any, **options: Any) -> Any:
+        return _noticing(super()._init_transport(*args, **options))
+
+    def _init_proxy_transport(self, *args: Any, **options: Any) -> Any:
+        return _noticing(super()._init_proxy_transport(*args, **options))
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         gate = CURRENT.get()
         async with gate.passing():
+            gate.on_the_wire = False
             response = await super().send(request, **options)
             await response.aread()
         if gate.next_first and response.is_success:
             await asyncio.sleep(0)
         return response
+
+
+def _noticing(transport: Any) -> Any:
+    """``transport``, which tells the gate as soon as anything of a request is on the wire."""
+
+    async def headers_sent(*_: object) -> None:
+        CURRENT.get().on_the_wire = True
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(headers_sent)
+    trace.freeze()
+
+    def open_session() -> aiohttp.ClientSession:
+        transport.client = None
+        session: aiohttp.ClientSession = transport.get_client()
+        session.trace_configs.append(trace)
+        return session
+
+    transport.client = open_session
+    return transport
 
 
 def open_client(to: Endpoint, settings: ModelSettings) -> openai.AsyncOpenAI:
@@ -36,8 +68,9 @@ def open_client(to: Endpoint, settings: ModelSettings) -> openai.AsyncOpenAI:
     # Reading certificates takes time that a plain address on this machine has no use for. The
     # context trusts nobody: no redirect is followed, and if one were it would end there.
     plain = to.is_loopback and to.base_url.startswith("http://")
+    connecting = min(CONNECT_SECONDS, settings.timeout)
     http = Gated(
-        timeout=settings.timeout,
+        timeout=openai.Timeout(settings.timeout, connect=connecting, pool=connecting),
         verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else True,
         # A proxy set for the outside world must not stand before a server on this machine.
         trust_env=not to.is_loopback,

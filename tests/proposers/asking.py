@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+import pytest
+
 from coder import codebook
+from coder.__main__ import run as coder
 from coder.proposers.llm import LLMProposer
 from coder.records import Call, Issue, Proposal
+from coder.store import Run
 from coder.study import Study
+
+KEY = "sk-verysecretkey123"
 
 PETS = """\
 id: pets
@@ -45,3 +53,19 @@ def ask(folder, server, issues=None, codes=PETS, **settings) -> tuple[list[Propo
     with server.running():
         proposals = list(proposer.propose(issues or [issue()], calls.extend))
     return proposals, calls
+
+
+def propose(server, *options, key=KEY, model="openai:m"):
+    """The exit code of the command as users type it, in the current folder."""
+    address = () if model.startswith("azure") else ("--base-url", server.base_url)
+    with server.running(), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CODER_API_KEY", key)
+        return coder(
+            ["propose", "issues.jsonl", "--run", "r", "--model", model, *address, *options]
+        )
+
+
+def statuses(folder) -> dict[str, int]:
+    """How many issues of the run ended in each status."""
+    latest = Run.open(folder / "runs", "r").latest_proposals().values()
+    return dict(Counter(proposal.status.value for proposal in latest))

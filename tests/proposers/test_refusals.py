@@ -1,59 +1,21 @@
-"""What a provider refuses, in its own words: a run stops after one request, or asks another way."""
+"""What a provider refuses, in its own words: a run stops after one request, or goes on without."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 
 import pytest
-from support.fault_server import FaultServer, Reply, completion, user_text
-
-from coder.__main__ import run as coder
-from coder.store import Run
-
-PETS = """\
-id: pets
-name: Pets
-codes:
-  - {id: cat, name: Cat, definition: Cats., include: [kittens]}
-  - {id: dog, name: Dog, definition: Dogs.}
-"""
-KEY = "sk-verysecretkey123"
-ISSUES = 6
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    (tmp_path / "pets.yaml").write_text(PETS)
-    lines = [
-        json.dumps({"id": f"i{i}", "title": f"Cat {i}", "body": "It meows."}) for i in range(ISSUES)
-    ]
-    (tmp_path / "issues.jsonl").write_text("\n".join(lines) + "\n")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("CODER_RETRIEVAL__EMBEDDER", "none")
-    monkeypatch.setenv("CODER_CODEBOOK", "pets.yaml")
-    monkeypatch.setenv("COLUMNS", "300")
-    return tmp_path
-
-
-def propose(server, key=KEY, *options):
-    """The command as users type it: its retries and time limits are those that it comes with."""
-    with server.running(), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CODER_API_KEY", key)
-        url = ("--base-url", server.base_url)
-        return coder(
-            ["propose", "issues.jsonl", "--run", "r", "--model", "openai:m", *url, *options]
-        )
-
+from asking import KEY, propose, statuses
+from support.fault_server import FaultServer, Reply, completion, refusal, user_text
 
 WORDS = Path(__file__).with_name("refusals.jsonl").read_text(encoding="utf-8")
 CASES = [json.loads(line) for line in WORDS.splitlines()]
 """Refusals in the words of their providers, and what they mean for a run."""
 
 
-def that_mean(*meanings):
-    cases = [case for case in CASES if case["means"] in meanings]
+def that_mean(meaning):
+    cases = [case for case in CASES if case["means"] == meaning]
     assert cases
     return pytest.mark.parametrize("case", cases, ids=lambda case: case["case"])
 
@@ -61,11 +23,6 @@ def that_mean(*meanings):
 def answer(case, **headers) -> Reply:
     body = case["body"]
     return Reply(case["status"], body if isinstance(body, str) else json.dumps(body), headers)
-
-
-def statuses(folder) -> dict[str, int]:
-    latest = Run.open(folder / "runs", "r").latest_proposals().values()
-    return dict(Counter(proposal.status.value for proposal in latest))
 
 
 @that_mean("stop")
@@ -85,7 +42,7 @@ def test_what_passes_is_asked_again(case, folder):
     again = answer(case, **{"retry-after": "0.01"})
     server = FaultServer(lambda _b, n: completion() if n else again)
     assert propose(server) == 0
-    assert len(server.requests) == ISSUES + 1 and statuses(folder) == {"ok": ISSUES}
+    assert len(server.requests) == 7 and statuses(folder) == {"ok": 6}
 
 
 @that_mean("filtered")
@@ -95,5 +52,17 @@ def test_an_issue_that_a_filter_stops_is_refused_and_the_others_go_on(case, fold
 
     server = FaultServer(script)
     assert propose(server) == 0
-    assert len(server.requests) == ISSUES
-    assert statuses(folder) == {"ok": ISSUES - 1, "refused": 1}
+    assert len(server.requests) == 6
+    assert statuses(folder) == {"ok": 5, "refused": 1}
+
+
+def test_another_way_of_asking_is_tried_where_that_may_help(folder):
+    """A 404 may be about a parameter: it does not say that there is no such model."""
+    words = "No endpoints found that can handle the requested parameters. To learn more, visit:"
+
+    def script(body, _number):
+        return refusal(404, words) if "response_format" in body else completion()
+
+    server = FaultServer(script)
+    assert propose(server) == 0 and statuses(folder) == {"ok": 6}
+    assert len(server.requests) == 6 + 2
