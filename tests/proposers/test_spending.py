@@ -209,7 +209,7 @@ def test_cached_input_is_cheaper_and_never_more_than_the_input(folder):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("[x", "cannot be read"), ("x = 1", "'x' is not a price"), ("[x]\ninput = 1", "as_of"),
+    [("[x", "is not valid TOML"), ("x = 1", "'x' is not a price"), ("[x]\ninput = 1", "as_of"),
      ("[x]\ninput=-1\noutput=1\nas_of=2026-01-01", "input"),
      ("[x]\ninput=1\noutput=1\nas_of=2026-01-01\nprice=3", "price")],
 )  # fmt: skip
