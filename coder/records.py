@@ -23,6 +23,10 @@ NONE_CODE = "none"
 """How "no code fits" is written in label files and tables; never the id of a real code."""
 
 
+MOST_TOKENS = 100_000_000
+"""Of one call; what a server counts beyond it is a mistake of the server's."""
+
+
 class Record(BaseModel):
     """Base of every record: immutable, and strict about fields it does not know."""
 
@@ -291,6 +295,11 @@ class Usage(Record):
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
+
+    @property
+    def believable(self) -> bool:
+        """Whether a request can have used as much."""
+        return max(self.input_tokens, self.output_tokens) <= MOST_TOKENS
 
 
 class Call(Record):

@@ -6,13 +6,15 @@ what the model did not clearly say is an error with a reason, never an empty or 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from coder.codebook import UnknownCode, resolver
+from coder.proposers.json_text import Damaged, Found, objects, parse
+from coder.proposers.reasoning import after_reasoning
+from coder.proposers.refusal import refuses
 from coder.records import NONE_CODE, Cardinality, Codebook, ScoredCode, Status
 
 MAX_SENTENCES = 5
@@ -22,8 +24,14 @@ MAX_RATIONALE = 400
 MAX_QUOTE = 240
 """Characters, of a model that is held to a grammar."""
 
-_THINKING = re.compile(r"<think>.*?</think>", re.DOTALL)
-_DECODER = json.JSONDecoder()
+_FINAL = re.compile(
+    r"(?<!not )(?<!not my )(?<!not the )\b(?:final|corrected|revised)\b", re.IGNORECASE
+)
+_TAKEN_BACK = re.compile(
+    r"\bwait[,.…—-]|\bon (?:reflection|second thought)|\b(?:is|was) (?:wrong|incorrect|not right)\b"
+    r"|\bcorrection\b|\blet me (?:correct|revise|reconsider|rethink)|\b(?:final|corrected) answer",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -35,14 +43,32 @@ class Answer:
     sentences: tuple[int, ...]
     quotes: tuple[str, ...]
     runners_up: tuple[ScoredCode, ...]
+    written: str = ""
+    """The JSON it was read from, as the model wrote it."""
+
+    @property
+    def says(self) -> frozenset[str]:
+        return frozenset(code.code for code in self.codes)
 
 
 @dataclass(frozen=True)
 class Unusable:
-    """An answer that cannot be used: ``unparsed`` or ``off_codebook``, and what is wrong."""
+    """An answer that cannot be used: ``unparsed``, ``off_codebook`` or ``refused``, and why."""
 
     status: Status
     problem: str
+
+    @property
+    def says(self) -> frozenset[str]:
+        return frozenset([self.problem])
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What a text states as its answer: one object, or several of which the last may be final."""
+
+    objects: tuple[Found, ...]
+    last_is_final: bool
 
 
 def answer_schema(codebook: Codebook, bounded: bool, quotes: bool = False) -> dict[str, Any]:
@@ -95,14 +121,34 @@ class Reader:
         self.resolve: Callable[[str], str] = resolver(codebook)
         self._leaves = {code.id for code in codebook.leaves}
 
-    def read(self, text: str) -> Answer | Unusable:
-        """The answer in ``text``, or what keeps it from being one."""
+    def read(self, text: str, stopped: bool = False) -> Answer | Unusable:
+        """The answer in ``text``, or what keeps it from being one.
+
+        ``stopped``: whether the server stopped the model before it had said all of it.
+        """
         if not text.strip():
             return _unparsed("it is empty")
-        found = find_object(text)
-        if found is None:
+        answered = after_reasoning(text)
+        if answered is None:
+            return _unparsed("all of it is reasoning, and no answer follows")
+        try:
+            stated = find_objects(answered, ("codes", "code"), stopped)
+        except Damaged as error:
+            return _unparsed(str(error))
+        if not stated.objects:
+            if refuses(answered) and not stopped:
+                return Unusable(Status.REFUSED, answered)
             return _unparsed("it holds no JSON object with the key 'codes'")
-        given = found.get("codes", found.get("code"))
+        readings = [self._read_object(found.value) for found in stated.objects]
+        last, end = readings[-1], stated.objects[-1]
+        if not stated.last_is_final and any(reading.says != last.says for reading in readings):
+            return _unparsed(f"it gives {len(readings)} answers that differ; give one")
+        if isinstance(last, Answer):
+            return replace(last, written=answered[end.start : end.end])
+        return last
+
+    def _read_object(self, found: Mapping[str, Any]) -> Answer | Unusable:
+        given = _unwrapped(found.get("codes", found.get("code")))
         entries = given if isinstance(given, list) else [given]
         scored: dict[str, ScoredCode] = {}
         for entry in entries:
@@ -160,20 +206,38 @@ class Reader:
         return tuple(found.values())[:MAX_RUNNERS_UP]
 
 
-def find_object(text: str, keys: Sequence[str] = ("codes", "code")) -> dict[str, Any] | None:
-    """The first JSON object in ``text`` that has one of ``keys``, whatever stands around it."""
-    text = _THINKING.sub("", text)
-    start = text.find("{")
-    while start >= 0:
+def find_objects(text: str, keys: Sequence[str], stopped: bool = False) -> Stated:
+    """The whole JSON objects in ``text`` that have one of ``keys``, whatever prose is around them.
+
+    Raises ``Damaged`` when the text may hold another that is not whole, or takes the last one back,
+    or was ``stopped`` in the middle of going on from there.
+    """
+    found = [item for item in map(_called, objects(text)) if any(key in item.value for key in keys)]
+    after = text[found[-1].end :] if found else ""
+    if stopped and after.strip("` \n\r\t"):
+        raise Damaged("it goes on after its JSON object and was cut off there")
+    if _TAKEN_BACK.search(after):
+        raise Damaged("it takes its JSON object back and gives no other")
+    between = text[found[-2].end : found[-1].start] if len(found) > 1 else ""
+    return Stated(tuple(found), _FINAL.search(between) is not None)
+
+
+def _called(found: Found) -> Found:
+    """What a tool is called with, where a model wrote the call out as text."""
+    given = found.value.get("arguments", found.value.get("parameters"))
+    if isinstance(given, dict) and "name" in found.value:
+        return replace(found, value=given)
+    return found
+
+
+def _unwrapped(value: object) -> object:
+    """A list that was written as a string, as some models do where they call a tool."""
+    if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
         try:
-            value, end = _DECODER.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            end = start + 1
-        else:
-            if any(key in value for key in keys):
-                return dict(value)
-        start = text.find("{", end)
-    return None
+            return parse(value)
+        except Damaged:
+            return None
+    return value
 
 
 def probability(value: object) -> float | None:

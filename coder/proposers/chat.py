@@ -28,6 +28,7 @@ from coder.proposers.failures import (
     NotACompletion,
     Rejected,
     Transient,
+    Unreadable,
     alike,
     failure,
 )
@@ -154,7 +155,7 @@ class Chat:
         except Filtered:
             self._unanswered.end()
             raise
-        except (Transient, Rejected) as error:
+        except (Transient, Rejected, Unreadable) as error:
             if stop := self._in_a_row(error, about):
                 self._stopped = stop
                 raise stop from error
@@ -165,9 +166,9 @@ class Chat:
         if self._stopped is not None:
             raise self._stopped
 
-    def _in_a_row(self, error: Transient | Rejected, about: str) -> Fatal | None:
+    def _in_a_row(self, error: Transient | Rejected | Unreadable, about: str) -> Fatal | None:
         """What ``error`` means after those of the issues before."""
-        if isinstance(error, Transient):
+        if not isinstance(error, Rejected):
             if self._unanswered.add(about) < IN_A_ROW:
                 return None
             return Gone(f"{IN_A_ROW} issues in a row got no answer: {error}")

@@ -16,6 +16,7 @@ from typing import Any
 
 from coder.proposers.error_body import ErrorBody, is_page, read_error
 from coder.proposers.error_meaning import Meaning, meaning
+from coder.proposers.json_text import well_formed
 
 MAX_RETRY_AFTER = 60.0
 """Seconds; a server may ask for more, but then it is asked again at this interval."""
@@ -74,6 +75,12 @@ class Transient(Failure):
         """The server has more to do than it can: fewer requests at a time may help."""
         self.broke_down = broke_down
         """The server broke down, perhaps over how it was asked."""
+
+
+class Unreadable(Failure):
+    """An answer came, and another to the same request would be no better."""
+
+    lost = True
 
 
 class Fatal(Failure):
@@ -137,6 +144,8 @@ def failure(error: BaseException, secret: str = "", sent: bool = True) -> Failur
         return error
     if isinstance(error, NotACompletion):
         return _no_completion(error.body, secret)
+    if any(isinstance(link, RecursionError) for link in _chain(error)):
+        return Unreadable("the answer cannot be read: it is nested too deeply")
     status = _status(error)
     if status is not None:
         said = read_error(_body(error)) or ErrorBody("")
@@ -220,8 +229,10 @@ def _no_completion(body: str, secret: str) -> Failure:
 
 
 def clean(message: str, secret: str = "", limit: int = 300) -> str:
-    """``message`` on one line, cut to ``limit`` characters, with nothing that looks like a key."""
-    message = " ".join(_KEYLIKE.sub(_MASK, masked(message, secret)).split())
+    """``message`` on one line, cut to ``limit`` characters, with nothing that looks like a key or
+    that no file can hold."""
+    message = masked(well_formed(message), secret)
+    message = " ".join(_KEYLIKE.sub(_MASK, message).split())
     return message if len(message) <= limit else message[: limit - 1] + "…"
 
 

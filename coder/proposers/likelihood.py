@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
+from collections.abc import Mapping
+from typing import Any
+
+from coder.proposers.json_text import Damaged, parse
 
 SPELLED = re.compile(r'"code"\s*:\s*"([^"\\]+)"')
 
@@ -15,26 +18,36 @@ Token = tuple[str, float]
 def tokens(raw: str) -> list[Token]:
     """The tokens of a chat completion's answer; empty where the server told no probabilities."""
     try:
-        listed = json.loads(raw)["choices"][0]["logprobs"]["content"]
-        return [(str(token["token"]), float(token["logprob"])) for token in listed]
-    except (ValueError, LookupError, TypeError):
+        listed = parse(raw)["choices"][0]["logprobs"]["content"]
+        return [(str(token["token"]), _logarithm(token)) for token in listed]
+    except (Damaged, LookupError, TypeError, ValueError):
         return []
 
 
 def first(raw: str) -> list[Token]:
     """The likeliest first tokens of an answer, each with its probability (no logarithm)."""
     try:
-        listed = json.loads(raw)["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
-        return [(str(told["token"]), math.exp(min(0.0, float(told["logprob"])))) for told in listed]
-    except (ValueError, LookupError, TypeError):
+        listed = parse(raw)["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
+        return [(str(told["token"]), math.exp(_logarithm(told))) for told in listed]
+    except (Damaged, LookupError, TypeError, ValueError):
         return []
 
 
-def of_codes(told: list[Token]) -> dict[str, float]:
-    """The probability of each code that stands in the answer, as it is spelled there, in [0, 1].
+def _logarithm(told: Mapping[str, Any]) -> float:
+    """At most 0. Raises ``ValueError`` for what is no number."""
+    logarithm = float(told["logprob"])
+    if math.isnan(logarithm):
+        raise ValueError("not a number")
+    return min(0.0, logarithm)
 
-    It is the product over the tokens that spell it, given all that was written before. A code that
-    stands there twice keeps the first: as one chosen, not as one considered.
+
+def of_codes(told: list[Token], answer: str) -> dict[str, float]:
+    """The probability of each code that stands in ``answer``, as it is spelled there, in [0, 1].
+
+    ``answer`` is the JSON that was taken for the answer, the last that the tokens hold: after any
+    reasoning or first idea. The probability is the product over the tokens that spell it, given
+    all that was written before. A code that stands there twice keeps the first: as one chosen, not
+    as one considered.
     """
     text = "".join(token for token, _ in told)
     ends, at = [], 0
@@ -42,7 +55,9 @@ def of_codes(told: list[Token]) -> dict[str, float]:
         at += len(token)
         ends.append(at)
     found: dict[str, float] = {}
-    for match in SPELLED.finditer(text):
+    spelled = list(SPELLED.finditer(text))
+    before = len(spelled) - len(SPELLED.findall(answer))
+    for match in spelled[max(before, 0) :]:
         start, end = match.span(1)
         log = sum(
             logprob

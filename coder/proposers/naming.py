@@ -10,14 +10,16 @@ from typing import Any
 
 from coder.journal import Journal
 from coder.prompts import nonce
-from coder.proposers.answer import find_object
+from coder.proposers.answer import find_objects
 from coder.proposers.budget import open_counter
 from coder.proposers.chat import Chat, stop_message
 from coder.proposers.compose import hash_of
 from coder.proposers.condense import condense
 from coder.proposers.failures import Failure, Fatal
+from coder.proposers.json_text import Damaged
 from coder.proposers.providers import endpoint
 from coder.proposers.question import Question
+from coder.proposers.reasoning import after_reasoning
 from coder.proposers.reply import read_raw
 from coder.proposers.spending import NO_CAPS, Meter
 from coder.records import Call, Codebook, Issue, Usage, content_hash
@@ -153,7 +155,15 @@ def _question(study: Study, book: Codebook, issues: Sequence[Issue]) -> Question
 def _read(call: Call) -> Named:
     if call.raw_response is None:
         return Named()
-    found = find_object(read_raw(call.raw_response).text, ("name",)) or {}
+    answered = after_reasoning(read_raw(call.raw_response).text) or ""
+    try:
+        stated = find_objects(answered, ("name",), call.finish_reason == "length")
+    except Damaged:
+        return Named()
+    given = [item.value for item in stated.objects] or [{}]
+    found = given[-1]
+    if not stated.last_is_final and any(other != found for other in given):
+        return Named()
     name, definition = (found.get(key) for key in ("name", "definition"))
     if not isinstance(name, str) or not isinstance(definition, str):
         return Named()

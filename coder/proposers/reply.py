@@ -7,16 +7,31 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from coder.proposers.failures import Unreadable
+from coder.proposers.json_text import Damaged, TooDeep, parse, well_formed
 from coder.proposers.question import Question
 from coder.records import Usage, canonical_json
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
 
+_REASONS = {
+    "max_tokens": "length",
+    "model_length": "length",
+    "refusal": "content_filter",
+    "safety": "content_filter",
+}
+"""What others call the reasons to finish that OpenAI's protocol has a name for."""
+_REASONING = ("reasoning_content", "reasoning", "thinking")
+
 
 @dataclass(frozen=True)
 class Reply:
-    """What a model answered: its text, and the whole answer as it came."""
+    """What a model answered: its text, and the whole answer as it came.
+
+    Reasoning that a server sends apart is no part of the text, unless it is all there is: then it
+    stands there after a ``<think>``, or as it is where it is nothing but a JSON object.
+    """
 
     text: str
     raw: str
@@ -41,19 +56,24 @@ client does."""
 
 
 def read_completion(body: str) -> Reply | None:
-    """The answer in a chat-completions body; ``None`` when it is not one. Forgives odd usage."""
+    """The answer in a chat-completions body; ``None`` when it is not one. Forgives odd usage.
+
+    Raises ``Unreadable`` when it is nested too deeply to tell.
+    """
     try:
-        payload = json.loads(body)
+        payload = parse(body)
         choice = payload["choices"][0]
         message = choice["message"]
-        content = message.get("content")
-    except (ValueError, LookupError, TypeError, AttributeError):
+        said = _joined(message.get("content"))
+    except TooDeep as error:
+        raise Unreadable(f"the answer cannot be read: {error}") from None
+    except (Damaged, LookupError, TypeError, AttributeError):
         return None
     refusal = message.get("refusal")
     return Reply(
-        text=_joined(content),
-        raw=body,
-        finish_reason=str(choice.get("finish_reason") or ""),
+        text=_text([said, *_called_with(message)], message),
+        raw=well_formed(body),
+        finish_reason=_finish_reason(choice.get("finish_reason")),
         refusal=refusal if isinstance(refusal, str) else "",
         usage=read_usage(payload.get("usage")),
     )
@@ -71,43 +91,95 @@ def read_usage(block: object) -> Usage | None:
     cached = 0
     if isinstance(details, dict):
         cached = _count(details.get("cached_tokens", details.get("cache_read"))) or 0
-    return Usage(input_tokens=spent, output_tokens=made, cached_tokens=cached)
+    usage = Usage(input_tokens=spent, output_tokens=made, cached_tokens=min(cached, spent))
+    return usage if usage.believable else None
 
 
 def read_raw(raw: str) -> Reply:
-    """The answer in a saved call's ``raw_response``, whichever provider it came from."""
-    return read_completion(raw) or _read_dump(json.loads(raw), raw)
+    """The answer in a saved call's ``raw_response``, whichever provider it came from; an empty one
+    where that cannot be read."""
+    try:
+        reply = read_completion(raw)
+        return reply if reply is not None else _read_dump(parse(raw), raw)
+    except (Unreadable, Damaged):
+        return Reply(text="", raw=raw)
 
 
 def read_message(message: AIMessage) -> Reply:
-    dump = json.loads(json.dumps(message.model_dump(mode="json"), default=str))
-    return _read_dump(dump, canonical_json(dump))
+    """The answer in a langchain message. Raises ``Unreadable``."""
+    try:
+        dump = parse(json.dumps(message.model_dump(mode="json"), default=str))
+        return _read_dump(dump, canonical_json(dump))
+    except (RecursionError, TooDeep):
+        raise Unreadable("the answer cannot be read: its JSON is nested too deeply") from None
 
 
-def _read_dump(dump: dict[str, Any], raw: str) -> Reply:
-    details = dump.get("response_metadata") or {}
-    reason = str(details.get("finish_reason") or details.get("stop_reason") or "").casefold()
-    reasons = {"max_tokens": "length", "refusal": "content_filter", "safety": "content_filter"}
+def _read_dump(dump: object, raw: str) -> Reply:
+    if not isinstance(dump, dict):
+        return Reply(text="", raw=raw)
+    details = dump.get("response_metadata")
+    details = details if isinstance(details, dict) else {}
+    reason = _finish_reason(details.get("finish_reason") or details.get("stop_reason"))
+    more = dump.get("additional_kwargs")
+    called = _called_with(dump)
+    if reason == "length":
+        # The vendor's client has closed what the model had not.
+        called = [text.removesuffix("}") for text in called]
     return Reply(
-        text=_arguments(dump) or _joined(dump.get("content")),
+        text=_text([_joined(dump.get("content")), *called], more),
         raw=raw,
-        finish_reason=reasons.get(reason, reason),
+        finish_reason=reason,
         usage=read_usage(dump.get("usage_metadata")),
     )
 
 
-def _arguments(dump: Mapping[str, Any]) -> str:
-    """What a model called the answer's tool with, as JSON; empty if it called none."""
-    calls = dump.get("tool_calls")
-    return canonical_json(calls[0].get("args")) if calls else ""
+def _finish_reason(given: object) -> str:
+    reason = str(given or "").casefold()
+    return _REASONS.get(reason, reason)
+
+
+def _text(parts: list[str], message: object) -> str:
+    text = "\n".join(part for part in parts if part.strip())
+    given = [message.get(name) for name in _REASONING] if isinstance(message, dict) else []
+    reasoning = next((value for value in given if isinstance(value, str) and value.strip()), "")
+    if text or not reasoning:
+        return text
+    return reasoning if _is_object(reasoning) else f"<think>{reasoning}"
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(parse(text), dict)
+    except Damaged:
+        return False
+
+
+def _called_with(message: Mapping[str, Any]) -> list[str]:
+    """What a model called tools with, as JSON, by OpenAI's names or langchain's; also calls that
+    langchain could not read."""
+    calls = [message.get("function_call")]
+    for name in ("tool_calls", "invalid_tool_calls"):
+        listed = message.get(name)
+        calls += listed if isinstance(listed, list) else []
+    found = []
+    for call in calls:
+        call = call.get("function", call) if isinstance(call, dict) else None
+        given = call.get("arguments", call.get("args")) if isinstance(call, dict) else None
+        found.append(canonical_json(given) if isinstance(given, dict) else given)
+    return [text for text in found if isinstance(text, str)]
 
 
 def _joined(content: object) -> str:
-    """A message's text; some servers send it in parts."""
+    """A message's text; some servers send it in parts, of which those with reasoning are none."""
     if isinstance(content, list):
-        parts = [part.get("text") for part in content if isinstance(part, dict)]
-        return "".join(part for part in parts if isinstance(part, str))
+        return "".join(map(_part, content))
     return content if isinstance(content, str) else ""
+
+
+def _part(part: object) -> str:
+    if isinstance(part, dict) and part.get("type", "text") in ("text", "output_text"):
+        part = part.get("text")
+    return part if isinstance(part, str) else ""
 
 
 def _count(value: object) -> int | None:

@@ -80,7 +80,7 @@ def in_words(spent: Spent, cost: Decimal | float | None, as_of: date | None) -> 
 
 
 def _spent(call: Call) -> Spent:
-    known = [usage for usage in (call.usage, call.estimated) if usage is not None]
+    known = [usage for usage in (call.usage, call.estimated) if usage and usage.believable]
     return Spent(call.attempts, total(known), int(call.estimated is not None))
 
 

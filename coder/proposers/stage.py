@@ -8,10 +8,11 @@ from typing import Any
 from coder import evidence
 from coder.codebook import UnknownCode
 from coder.proposers import likelihood
-from coder.proposers.answer import Answer, Reader, Unusable, answer_schema
+from coder.proposers.answer import Answer, Reader, answer_schema
 from coder.proposers.compose import Composed, Composer
 from coder.proposers.failures import clean
 from coder.proposers.question import Question, Talk
+from coder.proposers.reasoning import after_reasoning
 from coder.proposers.reply import read_raw
 from coder.proposers.scheme import Scheme
 from coder.records import Call, Evidence, Issue, ScoredCode, Status
@@ -75,27 +76,30 @@ class Stage:
         if nothing := unanswered(call):
             return without(*nothing), None
         reply = read_raw(call.raw_response or "")
-        answer = self._reader.read(reply.text)
+        stopped = call.finish_reason == "length"
+        answer = self._reader.read(reply.text, stopped)
         if isinstance(answer, Answer):
             return self._answered(composed, calls, answer), None
-        if call.finish_reason == "length":
-            cut = (
-                f"cut off at {self._settings.max_output_tokens} tokens, before it was whole; "
-                "raise model.max_output_tokens"
-            )
-            return without(Status.UNPARSED, cut), None
-        return without(answer.status, clean(answer.problem)), self._repair(reply.text, answer)
+        if answer.status is Status.REFUSED:
+            return without(answer.status, clean(answer.problem)), None
+        said = (after_reasoning(reply.text) or "").strip()
+        if stopped and answer.status is Status.UNPARSED:
+            cut = f"cut off at {self._settings.max_output_tokens} tokens, before it was whole"
+            unparsed = without(answer.status, f"{cut}; raise model.max_output_tokens")
+            # One that had not begun by then would be no shorter the next time.
+            return unparsed, self._repair(said, f"it was {cut}; use fewer words") if said else None
+        problem = clean(answer.problem)
+        return without(answer.status, problem), self._repair(said, problem)
 
-    def _repair(self, text: str, problem: Unusable) -> tuple[tuple[str, str], ...]:
-        wrong = self.composer.prompt.repair(clean(problem.problem))
-        return ("assistant", text or "(empty)"), ("user", wrong)
+    def _repair(self, said: str, problem: str) -> tuple[tuple[str, str], ...]:
+        return ("assistant", said or "(empty)"), ("user", self.composer.prompt.repair(problem))
 
     def _answered(self, composed: Composed, calls: tuple[Call, ...], answer: Answer) -> Reading:
         text = composed.issue.text
         found = [_sentence(composed, number) for number in answer.sentences]
         found += [evidence.locate(text, composed.restore(quote)) for quote in answer.quotes]
         verified = sum(e.verified for e in found) / len(found) if found else 1.0
-        told = self._told(calls[-1].raw_response or "")
+        told = self._told(calls[-1].raw_response or "", answer.written)
         codes, runners_up = (
             tuple(_sure(code, told.get(code.code), verified) for code in listed)
             for listed in (answer.codes, answer.runners_up)
@@ -105,12 +109,13 @@ class Stage:
         status = Status.OK if codes else Status.ABSTAINED
         return Reading(composed, calls, status, "", answer, tuple(found))
 
-    def _told(self, raw: str) -> dict[str, float]:
+    def _told(self, raw: str, answer: str) -> dict[str, float]:
         """The likelihood of each code in an answer, where the server tells it."""
         if not self._settings.logprobs:
             return {}
         told: dict[str, float] = {}
-        for spelled, probability in likelihood.of_codes(likelihood.tokens(raw)).items():
+        spelled_out = likelihood.of_codes(likelihood.tokens(raw), answer)
+        for spelled, probability in spelled_out.items():
             try:
                 told.setdefault(self._reader.resolve(spelled), probability)
             except UnknownCode:

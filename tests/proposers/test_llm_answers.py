@@ -44,7 +44,7 @@ ANSWERS = {
     "refusal": (completion(None, refusal="I cannot help."), Status.REFUSED, 1, "cannot help"),
     "filtered answer": (completion("", finish="content_filter"), Status.REFUSED, 1, "filter"),
     "filtered issue": (refusal(400, "content_filter triggered"), Status.REFUSED, 1, "filter"),
-    "truncated": (completion('{"codes": [', finish="length"), Status.UNPARSED, 1, "cut off at 800"),
+    "truncated": (completion('{"codes": [', finish="length"), Status.UNPARSED, 2, "cut off at 800"),
     "whole at the limit": (completion(finish="length"), Status.OK, 1, ""),
     "no usage": (completion(usage=None), Status.OK, 1, ""),
     "usage is a word": (completion(usage="lots"), Status.OK, 1, ""),
