@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from asking import ask, study
+from asking import ask
 from hypothesis import given
 from hypothesis import strategies as st
 from support.fault_server import GOOD, FaultServer, Reply, completion, in_turn
 
-from coder.proposers.chat import Chat
-from coder.proposers.providers import endpoint
+from coder.proposers.failures import Transient, failure
 from coder.proposers.reply import read_raw, read_usage
 from coder.records import Call, Status, Usage
 
@@ -187,11 +186,10 @@ def test_a_body_nested_too_deeply_is_one_failed_call(at, tmp_path):
 
 
 @pytest.mark.parametrize("error", [RecursionError("deep"), ValueError("deep")])
-def test_a_client_that_cannot_read_a_body_for_its_depth_is_not_asked_again(error, tmp_path):
+def test_a_client_that_cannot_read_a_body_for_its_depth_is_not_asked_again(error):
     error.__cause__ = RecursionError("maximum recursion depth exceeded")
-    setting = study(tmp_path, "http://127.0.0.1:1/v1")
-    failure = Chat(endpoint(setting), setting.settings.model)._mapped(error)
-    assert failure.lost and "nested too deeply" in str(failure)
+    found = failure(error)
+    assert found.lost and not isinstance(found, Transient) and "nested too deeply" in str(found)
 
 
 @given(
