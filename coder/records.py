@@ -320,6 +320,8 @@ class Call(Record):
     """Requests it took: all but the last came back without an answer."""
     estimated: Usage | None = None
     """The worst case of those requests whose use the server did not tell; beside ``usage``."""
+    prompt_cut: bool = False
+    """The server reports so few tokens that it cannot have read all of the prompt."""
     seconds: float = 0.0
     error: str = ""
     at: datetime = Field(default_factory=now)

@@ -195,6 +195,7 @@ def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
     from coder.records import Proposal, Status
 
     reasons: dict[Status, list[str]] = {status: [] for status in Status}
+    warned = False
 
     total, left = len(run.issues), len(driver.pending(run))
     if 0 < left < total:
@@ -210,14 +211,17 @@ def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
         task = progress.add_task("Proposing", total=total, completed=total - left, rate="")
 
         def advance(proposal: Proposal) -> None:
-            if proposal.error:
-                reasons[proposal.status].append(proposal.error)
+            nonlocal warned
+            if not warned and (warning := proposer.warning()):
+                warned = True
+                progress.console.print(f"warning: {safe(warning)}", soft_wrap=True)
+            reasons[proposal.status].append(proposal.error)
             speed = progress.tasks[task].speed
             progress.update(task, advance=1, rate=f"{speed:.1f}/s" if speed else "")
 
         counts = driver.propose(run, proposer, advance)
     done = f"{plural(counts.total(), 'issue')} proposed in run {safe(run.name)}"
-    kinds = ", ".join(how_many(s, counts[s], reasons[s]) for s in Status if counts[s])
+    kinds = ", ".join(how_many(s, reasons[s]) for s in Status if counts[s])
     console.print(
         done + (f": {safe(kinds)}." if kinds else "; nothing was left to do."), soft_wrap=True
     )
@@ -231,15 +235,19 @@ def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
     return counts
 
 
-def how_many(status: Status, count: int, reasons: Sequence[str]) -> str:
-    """``3 failed (2 of them: why)``: the reason most of them have is told."""
+def how_many(status: Status, reasons: Sequence[str]) -> str:
+    """``3 failed (2 of them: why)``: how many issues ended so, one for each of ``reasons``, and the
+    reason that most of them have."""
     from coder.proposers.failures import commonest
 
-    if not reasons:
-        return f"{count:,} {status.value}"
+    count = f"{len(reasons):,} {status.value}"
+    if not any(reasons):
+        return count
     why, alike = commonest(reasons)
-    of_them = "" if count == 1 else "all: " if alike == count else f"{alike:,} of them: "
-    return f"{count:,} {status.value} ({of_them}{why})"
+    shared = (
+        "" if len(reasons) == 1 else "all: " if alike == len(reasons) else f"{alike:,} of them: "
+    )
+    return f"{count} ({shared}{why})"
 
 
 def _say_what_teaches_nothing(run: Run) -> None:

@@ -21,8 +21,10 @@ def command(name: str) -> None:
     For each rater what they answered and what is left; how many issues two or more of them coded,
     and how far their blind labels agree. Figures with intervals are in coder report.
     """
+    from coder.cli.propose import how_many
     from coder.cli.terminal import console, safe
     from coder.plural import plural
+    from coder.records import Status
     from coder.report.status import run_status
     from coder.store import Run
     from coder.study import Study
@@ -34,6 +36,12 @@ def command(name: str) -> None:
         f"{found.several:,} by two or more.",
         soft_wrap=True,
     )
+    if found.failed:
+        console.print(
+            f"Without an answer of the model: {safe(how_many(Status.FAILED, found.failed))}; "
+            "coder propose asks again.",
+            soft_wrap=True,
+        )
     if found.raters:
         console.print(_done(found.raters))
         console.print(_left(found.raters))

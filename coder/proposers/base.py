@@ -35,6 +35,10 @@ class Proposer(Protocol):
         """What was out of the ordinary while proposing, for people; empty if nothing was."""
         return ""
 
+    def warning(self) -> str:
+        """What people should know while proposing goes on, as soon as it is known; else empty."""
+        return ""
+
     def recall(self, calls: Iterable[Call]) -> None:
         """Answers this run already has, to be used instead of asking (and paying) again."""
 

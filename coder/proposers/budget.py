@@ -30,6 +30,11 @@ class TokenCounter:
     exact: bool
     count: Callable[[str], int]
 
+    @property
+    def is_estimate(self) -> bool:
+        """Whether it knows no vocabulary at all."""
+        return self.count is estimate
+
     def at_most(self, text: str) -> int:
         """A bound that holds for any vocabulary: a token is at least one byte."""
         return self.count(text) if self.exact else len(text.encode("utf-8", "surrogatepass"))

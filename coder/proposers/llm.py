@@ -24,11 +24,13 @@ from coder.proposers.answers import Answers
 from coder.proposers.base import Proposer, SaveCalls
 from coder.proposers.chat import Chat, stop_message
 from coder.proposers.compose import Composed, Composer, asked_how, hash_of
+from coder.proposers.cut_prompts import CutPrompts
 from coder.proposers.failures import Failure, Fatal, Filtered
 from coder.proposers.preview import Parts, Preview, draw, total_parts
 from coder.proposers.prices import Price, find_price
 from coder.proposers.providers import endpoint
 from coder.proposers.question import Question, Talk
+from coder.proposers.reply import Reply
 from coder.proposers.spending import NO_CAPS, Account, Caps, Meter
 from coder.proposers.strategies import Strategy, open_strategy, systems
 from coder.proposers.wire import Wire
@@ -76,6 +78,8 @@ class LLMProposer(Proposer):
         self._price = price
         self._meter = meter
         self._lost: list[Call] = []
+        self._cut_prompts = CutPrompts(composer.counter)
+        self._warning = ""
         self._answers = answers
 
     @classmethod
@@ -135,6 +139,9 @@ class LLMProposer(Proposer):
         if fewest == self._settings.model.concurrency:
             return ""
         return f"The server was overloaded: as few as {fewest} requests at a time were made."
+
+    def warning(self) -> str:
+        return self._warning
 
     def _remember(self, calls: Iterable[Call]) -> None:
         for call in calls:
@@ -336,6 +343,7 @@ class LLMProposer(Proposer):
                 "raw_response": reply.raw,
                 "finish_reason": reply.finish_reason,
                 "usage": reply.usage,
+                "prompt_cut": self._is_cut(step, reply, account),
             }
         except (Fatal, LimitReached, asyncio.CancelledError) as stop:
             if account.attempts:
@@ -347,6 +355,20 @@ class LLMProposer(Proposer):
             filtered = "content_filter" if isinstance(error, Filtered) else ""
             answered = {"error": str(error), "finish_reason": filtered}
         return self._record(step, sent, answered, account, began)
+
+    def _is_cut(self, step: Step[Any], reply: Reply, account: Account) -> bool:
+        is_cut = self._cut_prompts.is_cut(step.question, reply.usage, account.attempts)
+        if is_cut and reply.usage is not None and not self._warning:
+            count = self._composer.counter.count
+            sent = sum(count(text) for _, text in step.question.messages)
+            window = self._settings.model.context_tokens
+            self._warning = (
+                f"The server does not read whole prompts: of that about {step.issue.id}, some "
+                f"{sent:,} tokens, it counts {reply.usage.input_tokens:,}. Give the model a window "
+                f"of at least {window:,} (Ollama: num_ctx or OLLAMA_CONTEXT_LENGTH), or lower "
+                "model.context_tokens."
+            )
+        return is_cut
 
     def _record(
         self,

@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 
 from coder.errors import LimitReached, UsageError
+from coder.plural import plural
 from coder.proposers.prices import FILE, Price, money
 from coder.records import Call, Usage
 
@@ -31,17 +32,20 @@ NO_CAPS = Caps()
 
 @dataclass(frozen=True)
 class Spent:
-    """What requests used. ``estimated`` of the calls hold a worst case for want of a count."""
+    """What requests used. ``estimated`` of the calls hold a worst case for want of a count, and of
+    ``cut`` ones the server did not read the whole prompt."""
 
     calls: int = 0
     usage: Usage = field(default_factory=Usage)
     estimated: int = 0
+    cut: int = 0
 
     def __add__(self, other: Spent) -> Spent:
         return Spent(
             self.calls + other.calls,
             total([self.usage, other.usage]),
             self.estimated + other.estimated,
+            self.cut + other.cut,
         )
 
     @property
@@ -68,7 +72,7 @@ def in_words(spent: Spent, cost: Decimal | float | None, as_of: date | None) -> 
     """Calls, tokens and cost on one line; ``as_of`` is the day the prices are of."""
     usage = spent.usage
     said = (
-        f"{spent.calls:,} {'call' if spent.calls == 1 else 'calls'}, "
+        f"{plural(spent.calls, 'call')}, "
         f"{usage.input_tokens:,} input tokens ({usage.cached_tokens:,} of them cached), "
         f"{usage.output_tokens:,} output tokens, cost {money(cost)}"
     )
@@ -76,12 +80,14 @@ def in_words(spent: Spent, cost: Decimal | float | None, as_of: date | None) -> 
         said += f" (prices of {as_of})"
     if spent.estimated:
         said += f"; {spent.estimated:,} without a count are in it at their worst case"
+    if spent.cut:
+        said += f"; the server did not read the whole prompt of {plural(spent.cut, 'call')}"
     return said
 
 
 def _spent(call: Call) -> Spent:
     known = [usage for usage in (call.usage, call.estimated) if usage and usage.believable]
-    return Spent(call.attempts, total(known), int(call.estimated is not None))
+    return Spent(call.attempts, total(known), int(call.estimated is not None), call.prompt_cut)
 
 
 class Meter:

@@ -391,8 +391,9 @@ class Spending(Record):
     """What the calls to a chat model used, in USD where the price is known.
 
     ``cached_tokens`` are part of ``input_tokens``; ``estimated_calls`` gave no count and are in the
-    figures at their worst case. ``accepted_codes`` counts each code of each issue once that a rater
-    accepted; what one cost is ``None`` without any.
+    figures at their worst case; of ``cut_prompts`` the server read a part only. ``accepted_codes``
+    counts each code of each issue once that a rater accepted; what one cost is ``None`` without
+    any.
     """
 
     calls: int
@@ -400,6 +401,7 @@ class Spending(Record):
     cached_tokens: int
     output_tokens: int
     estimated_calls: int
+    cut_prompts: int = 0
     cost: float | None
     prices_as_of: date | None
     accepted_codes: int

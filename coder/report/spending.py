@@ -32,6 +32,7 @@ def spending(run: Run, raters: Sequence[Rater], price: Price | None) -> Spending
         cached_tokens=spent.usage.cached_tokens,
         output_tokens=spent.usage.output_tokens,
         estimated_calls=spent.estimated,
+        cut_prompts=spent.cut,
         cost=None if cost is None else float(cost),
         prices_as_of=price.as_of if price else None,
         accepted_codes=each,

@@ -10,7 +10,7 @@ from itertools import combinations
 from coder.agreement import agree, agree_many
 from coder.passes import people, person, same_person
 from coder.queues import part_of, stale_issues
-from coder.records import Action, Codebook, Decision, Estimate, Label, Mode, Record
+from coder.records import Action, Codebook, Decision, Estimate, Label, Mode, Record, Status
 from coder.report.model import Why
 from coder.report.resolved import resolve
 from coder.report.sides import Codes, judged, raters
@@ -61,9 +61,10 @@ class RunStatus(Record):
     ``several_blind`` those with blind labels by two or more. On ``unresolved`` ones these differ,
     and nothing usable has been adjudicated. ``alpha`` is over all raters' blind labels of their
     first pass, ``None`` for fewer than three people. Two passes of one person are one who
-    answered."""
+    answered. ``failed`` says why, for each issue that no answer of the model came for."""
 
     issues: int
+    failed: tuple[str, ...]
     met: int
     several: int
     several_blind: int
@@ -74,7 +75,7 @@ class RunStatus(Record):
 
 
 def run_status(run: Run) -> RunStatus:
-    """Reads labels, decisions and assignments. Raises ``RunError`` naming a damaged line."""
+    """Reads all that was proposed and done. Raises ``RunError`` naming a damaged line."""
     names = sorted({*run.raters(), *(assignment.rater for assignment in run.assignments)})
     book, versions = run.codebook, Versions(run)
     found: list[RaterStatus] = []
@@ -95,6 +96,7 @@ def run_status(run: Run) -> RunStatus:
     resolution = resolve(run, raters(run, {}))
     return RunStatus(
         issues=run.manifest.issues,
+        failed=tuple(p.error for p in run.latest_proposals().values() if p.status is Status.FAILED),
         met=len(times),
         several=sum(count > 1 for count in times.values()),
         several_blind=sum(count > 1 for count in coded.values()),

@@ -257,7 +257,7 @@ def spent(usage: Spending) -> str:
         output_tokens=usage.output_tokens,
         cached_tokens=usage.cached_tokens,
     )
-    total = Spent(usage.calls, tokens, usage.estimated_calls)
+    total = Spent(usage.calls, tokens, usage.estimated_calls, usage.cut_prompts)
     said = in_words(total, usage.cost, usage.prices_as_of)
     if usage.tokens_per_accepted_code is not None:
         said += (

@@ -181,8 +181,8 @@ def test_the_report_says_what_was_used_also_by_accepted_code(folder, capsys):
     cost = pytest.approx((600 * 1 + 120 * 10) / 1e6)
     assert usage == {
         "calls": 6, "input_tokens": 600, "cached_tokens": 384, "output_tokens": 120,
-        "estimated_calls": 0, "cost": cost, "prices_as_of": "2026-01-31", "accepted_codes": 1,
-        "tokens_per_accepted_code": 720, "cost_per_accepted_code": cost,
+        "estimated_calls": 0, "cut_prompts": 0, "cost": cost, "prices_as_of": "2026-01-31",
+        "accepted_codes": 1, "tokens_per_accepted_code": 720, "cost_per_accepted_code": cost,
     }  # fmt: skip
     line = "6 calls, 600 input tokens (384 of them cached), 120 output tokens, cost USD 0.0018"
     assert f"Used: {line}" in capsys.readouterr().out

@@ -167,7 +167,10 @@ def test_the_commonest_reason_is_told_with_its_count(folder, capsys, monkeypatch
 
     assert propose(FaultServer(script), "--concurrency", "1") == 0
     said = capsys.readouterr().out
-    assert "3 ok, 3 failed (2 of them: the server answered 503: busy 7)." in said
+    why = "3 failed (2 of them: the server answered 503: busy 7)"
+    assert f"3 ok, {why}." in said
+    assert coder(["status", "r"]) == 0
+    assert f"Without an answer of the model: {why}; coder propose asks" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
