@@ -210,6 +210,7 @@ class Chat:
         in_user = self._dialect.system_in_user
         while True:
             put = Put(question, form, self._dialect.accepted(wanted), in_user)
+            left_out = self._dialect.left_out(wanted)
             try:
                 reply = await self._retrying(put, account, tries, may_break)
             except Outdated:
@@ -229,7 +230,7 @@ class Chat:
                     raise
             else:
                 self._dialect.worked(question, form, in_user)
-                return reply
+                return replace(reply, dropped={n: wanted[n] for n in (*left_out, *reply.dropped)})
 
     async def _retrying(self, put: Put, account: Account, tries: int, may_break: int) -> Reply:
         def enough(state: tenacity.RetryCallState) -> bool:
@@ -296,7 +297,7 @@ class Chat:
         return replace(
             reply,
             format=put.form,
-            parameters=put.parameters,
+            parameters=put.parameters if reply.parameters is None else reply.parameters,
             system_in_user=put.system_in_user,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from coder.proposers.failures import Rejected
@@ -52,6 +52,10 @@ class Dialect:
             elif instead is not None:
                 kept[instead] = value
         return kept
+
+    def left_out(self, parameters: Iterable[str]) -> list[str]:
+        """Those of ``parameters`` that the server takes under no name."""
+        return [name for name in parameters if self._instead.get(name, name) is None]
 
     def is_outdated(self, form: str, parameters: Mapping[str, Any], system_in_user: bool) -> bool:
         """Whether it is known by now that a request must be put otherwise."""

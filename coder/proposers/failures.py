@@ -144,7 +144,7 @@ def failure(error: BaseException, secret: str = "", sent: bool = True) -> Failur
         return error
     if isinstance(error, NotACompletion):
         return _no_completion(error.body, secret)
-    if any(isinstance(link, RecursionError) for link in _chain(error)):
+    if any(isinstance(link, RecursionError) for link in chain(error)):
         return Unreadable("the answer cannot be read: it is nested too deeply")
     status = _status(error)
     if status is not None:
@@ -259,23 +259,32 @@ def commonest(reasons: Sequence[str]) -> tuple[str, int]:
 
 def _body(error: BaseException) -> str:
     """The body that ``error`` came with, as it came; else its own words."""
-    try:
-        text = error.response.text  # type: ignore[attr-defined]
-    except Exception:
-        text = None
-    return text if isinstance(text, str) and text else str(error)
+    for link in chain(error):
+        try:
+            text = link.response.text  # type: ignore[attr-defined]
+        except Exception:
+            continue
+        if isinstance(text, str) and text:
+            return text
+    return str(error)
 
 
 def _status(error: BaseException) -> int | None:
-    for source in (error, getattr(error, "response", None)):
-        status = getattr(source, "status_code", None)
-        if isinstance(status, int):
-            # A body that cannot be read under a status of success is a bad answer, not a refusal.
-            return status if status >= 300 else None
+    """The status of the response that ``error`` or what led to it tells of."""
+    for link in chain(error):
+        response = getattr(link, "response", None)
+        # Google's clients call it ``code``; so does aiohttp what is no status of a response.
+        code = getattr(link, "code", None) if hasattr(link, "response") else None
+        for status in (getattr(link, "status_code", None), getattr(response, "status_code", code)):
+            if isinstance(status, int):
+                # A body that cannot be read under a status of success is a bad answer, not a
+                # refusal.
+                return status if status >= 300 else None
     return None
 
 
-def _chain(error: BaseException) -> list[BaseException]:
+def chain(error: BaseException) -> list[BaseException]:
+    """``error`` and what led to it, the nearest first."""
     found: list[BaseException] = []
     link: BaseException | None = error
     while link is not None and link not in found:
@@ -287,13 +296,13 @@ def _chain(error: BaseException) -> list[BaseException]:
 def _telling(error: BaseException) -> list[BaseException]:
     """The errors that led to ``error``, without names that mislead: the transport that openai's
     client has on aiohttp calls a connection that broke in the middle of an answer a timeout."""
-    chain = _chain(error)
-    own = [n for n, e in enumerate(chain) if type(e).__module__.startswith("aiohttp.")]
-    return chain[own[0] :] if own else chain
+    links = chain(error)
+    own = [n for n, e in enumerate(links) if type(e).__module__.startswith("aiohttp.")]
+    return links[own[0] :] if own else links
 
 
 def _root(error: BaseException, secret: str) -> str:
-    root = _chain(error)[-1]
+    root = chain(error)[-1]
     return clean(str(root), secret) or type(root).__name__
 
 
@@ -303,8 +312,8 @@ def _refused(names: set[str]) -> bool:
 
 def _retry_after(error: BaseException) -> float | None:
     """Seconds to wait by the Retry-After header, given in seconds or as a date (RFC 9110)."""
-    headers: Any = getattr(getattr(error, "response", None), "headers", None)
-    value = headers.get("retry-after") if headers is not None else None
+    responses: list[Any] = [getattr(link, "response", None) for link in chain(error)]
+    value = next((r.headers.get("retry-after") for r in responses if r is not None), None)
     if not value:
         return None
     try:

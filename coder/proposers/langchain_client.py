@@ -1,70 +1,248 @@
-"""The only importer of langchain's chat models: providers with a protocol of their own."""
+"""The only importer of langchain's chat models: providers with a protocol of their own.
+
+Those in ``VENDORS`` are given an HTTP client of ours. Left to themselves, vendors' clients change
+what they are told to send, send it again, follow a server to another address and outlive the event
+loop they were made for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import json
+import logging
+import warnings
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from coder.errors import ModelError
-from coder.proposers.failures import Rejected, clean
-from coder.proposers.gate import CURRENT
+from coder.errors import LimitReached, ModelError
+from coder.proposers.failures import Failure, Fatal, Rejected, chain, clean
+from coder.proposers.gate import CURRENT, Outdated
 from coder.proposers.providers import Endpoint
 from coder.proposers.question import Question
 from coder.proposers.reply import Reply, Send, read_message
 from coder.study import ModelSettings
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage
     from langchain_core.runnables import Runnable
 
+_AROUND = {"model", "messages", "system", "contents", "systemInstruction", "tools", "tool_choice",
+           "toolConfig", "safetySettings", "stream", "generationConfig"}  # fmt: skip
+"""What stands in the body of a request beside its parameters."""
+
+_BODY: ContextVar[dict[str, Any]] = ContextVar("body")
+"""Takes up the body of the request that is being made, once it is on the wire."""
+
+
+@dataclass(frozen=True)
+class LangchainModel:
+    """A model of langchain's, and the HTTP client of ours that it sends through, where it can."""
+
+    provider: str
+    model: BaseChatModel
+    http: AbstractAsyncContextManager[object] | None = None
+
+    async def send(self, question: Question, form: str, parameters: Mapping[str, Any]) -> Reply:
+        """See :data:`coder.proposers.reply.Send`; ``form`` is tool or text."""
+        names = {name: self._keyword(name) for name in parameters}
+        taken = {names[name]: value for name, value in parameters.items() if names[name]}
+        if self.http is None:
+            async with CURRENT.get().passing():
+                message = await self._answer(question, form, taken)
+            sent: Mapping[str, Any] = taken
+        else:
+            message, sent = await self._on_the_wire(question, form, taken)
+        there = {_plain(name) for name in sent}
+        dropped = {n: v for n, v in parameters.items() if _plain(names[n]) not in there}
+        return replace(read_message(message), parameters=dict(sent), dropped=dropped)
+
+    async def _on_the_wire(
+        self, question: Question, form: str, taken: Mapping[str, Any]
+    ) -> tuple[AIMessage, Mapping[str, Any]]:
+        """The answer, and the parameters that the server was sent."""
+        body: dict[str, Any] = {}
+        outer = _BODY.set(body)
+        try:
+            message = await self._answer(question, form, taken)
+        except Exception as error:
+            for link in chain(error):
+                if isinstance(link, LimitReached | Outdated | Failure):
+                    # Raised at the gate; the vendor's client has wrapped it.
+                    raise link from None
+            if not body:
+                why = f"{self.provider}'s client does not send it: {clean(str(error))}"
+                raise Rejected(why, about_the_text=False) from error
+            raise
+        finally:
+            _BODY.reset(outer)
+        if not body:
+            raise Fatal(f"this version of the package for {self.provider} cannot be used")
+        flat = {**body, **body.get("generationConfig", {})}
+        return message, {name: value for name, value in flat.items() if name not in _AROUND}
+
+    async def _answer(self, question: Question, form: str, taken: Mapping[str, Any]) -> AIMessage:
+        asked: Runnable[Any, AIMessage] = self.model
+        if form == "tool" and question.schema is not None:
+            try:
+                asked = self.model.bind_tools([_tool(question.schema)], tool_choice="answer")
+            except NotImplementedError:
+                raise Rejected("the model takes no tools", about_the_text=False) from None
+        return await asked.ainvoke(list(question.messages), **taken)
+
+    def _keyword(self, name: str) -> str:
+        """What langchain calls a parameter of ours; empty for one that it does not know."""
+        if name in ("max_tokens", "max_completion_tokens"):
+            return "max_output_tokens" if self.provider == "google_genai" else "max_tokens"
+        return name if name == "temperature" else ""
+
 
 @asynccontextmanager
 async def connected(to: Endpoint, settings: ModelSettings) -> AsyncIterator[Send]:
-    """Sends requests by tool or as text for as long as the context lasts."""
-    model = open_model(to, settings)
-
-    async def send(question: Question, form: str, _: Mapping[str, Any]) -> Reply:
-        asked: Runnable[Any, AIMessage] = model
-        if form == "tool" and question.schema is not None:
-            try:
-                asked = model.bind_tools([_tool(question.schema)], tool_choice="answer")
-            except NotImplementedError:
-                raise Rejected("the model takes no tools", about_the_text=False) from None
-        async with CURRENT.get().passing():
-            message = await asked.ainvoke(list(question.messages))
-        return read_message(message)
-
-    yield send
+    """Sends requests for as long as the context lasts, which is within one event loop."""
+    async with AsyncExitStack() as stack:
+        opened = open_model(to, settings)
+        if opened.http is not None:
+            await stack.enter_async_context(opened.http)
+        yield opened.send
 
 
-def open_model(to: Endpoint, settings: ModelSettings) -> BaseChatModel:
-    """The langchain model for an endpoint. Contacts nobody.
-
-    Raises ``ModelError`` with what is missing.
-    """
-    from langchain.chat_models import init_chat_model
-
-    options: dict[str, Any] = {
-        "max_retries": 0,
-        "timeout": settings.timeout,
-        "temperature": settings.temperature,
-        "max_tokens": settings.max_output_tokens,
-    }
-    if to.key is not None:
-        options["api_key"] = to.key.get_secret_value()
-    if to.base_url:
-        options["base_url"] = to.base_url
+def open_model(to: Endpoint, settings: ModelSettings) -> LangchainModel:
+    """The model at an endpoint. Contacts nobody. Raises ``ModelError`` with what is missing."""
+    secret = to.key.get_secret_value() if to.key else ""
     try:
-        model: BaseChatModel = init_chat_model(to.model, model_provider=to.provider, **options)
+        return VENDORS.get(to.provider, _any_other)(to, secret, settings)
     except Exception as error:
-        secret = to.key.get_secret_value() if to.key else ""
         raise ModelError(
             f"{to.setting} cannot be set up: {clean(str(error), secret)}",
             "check the model's name and settings in study.toml, and its keys in .env",
         ) from None
-    return model
+
+
+def _any_other(to: Endpoint, key: str, settings: ModelSettings) -> LangchainModel:
+    from langchain.chat_models import init_chat_model
+
+    options: dict[str, Any] = {"max_retries": 0, "timeout": settings.timeout}
+    if key:
+        options["api_key"] = key
+    if to.base_url:
+        options["base_url"] = to.base_url
+    made: BaseChatModel = init_chat_model(to.model, model_provider=to.provider, **options)
+    return LangchainModel(to.provider, made)
+
+
+def _anthropic(to: Endpoint, key: str, settings: ModelSettings) -> LangchainModel:
+    import anthropic
+    from langchain_anthropic import ChatAnthropic
+
+    class Client(_Gated, anthropic.DefaultAsyncHttpxClient):
+        pass
+
+    made = ChatAnthropic(
+        model=to.model,
+        api_key=key,
+        base_url=to.base_url or None,
+        max_retries=0,
+        timeout=settings.timeout,
+    )
+    http = Client(**_http_options(to, settings))
+    # langchain keeps one for each address, whatever event loop it came from; it takes no other.
+    vars(made)["_async_client"] = anthropic.AsyncAnthropic(
+        api_key=key,
+        base_url=made.anthropic_api_url,
+        max_retries=0,
+        timeout=settings.timeout,
+        http_client=http,
+    )
+    return LangchainModel(to.provider, made, http)
+
+
+def _google(to: Endpoint, key: str, settings: ModelSettings) -> LangchainModel:
+    import httpx2
+    from google import genai
+    from google.genai.types import HttpOptions
+    from langchain_google_genai import ChatGoogleGenerativeAI
+
+    class Client(_Gated, httpx2.AsyncClient):
+        pass
+
+    # Said in the log of every call instead: what is not sent is named there.
+    warnings.filterwarnings("ignore", ".*sampling parameter", module="langchain_google_genai")
+    # A blocked prompt is a status of its own.
+    logging.getLogger("langchain_google_genai").addHandler(logging.NullHandler())
+    made = ChatGoogleGenerativeAI(
+        model=to.model,
+        api_key=key,
+        base_url=to.base_url or None,
+        vertexai=False,
+        temperature=None,
+        # So many attempts; 0 would be five.
+        max_retries=1,
+        timeout=settings.timeout,
+    )
+    http = Client(**_http_options(to, settings), limits=httpx2.Limits())
+    options = HttpOptions(base_url=to.base_url or None, httpx_async_client=http)
+    made.client = genai.Client(vertexai=False, api_key=key, http_options=options)
+    return LangchainModel(to.provider, made, http)
+
+
+def _mistral(to: Endpoint, key: str, settings: ModelSettings) -> LangchainModel:
+    import httpx
+    from langchain_mistralai import ChatMistralAI
+
+    class Client(_Gated, httpx.AsyncClient):
+        pass
+
+    http = Client(
+        **_http_options(to, settings),
+        limits=httpx.Limits(),
+        base_url=to.base_url or "https://api.mistral.ai/v1",
+        headers={"Authorization": f"Bearer {key}"},
+    )
+    made = ChatMistralAI(model_name=to.model, api_key=key, async_client=http, max_retries=0)
+    # It sends these whether anybody asked for them or not.
+    vars(made).update(temperature=None, top_p=None)
+    return LangchainModel(to.provider, made, http)
+
+
+VENDORS: Mapping[str, Callable[[Endpoint, str, ModelSettings], LangchainModel]] = {
+    "anthropic": _anthropic,
+    "google_genai": _google,
+    "mistralai": _mistral,
+}
+"""How each is opened; all other providers are asked as langchain sets them up."""
+
+
+class _Gated:
+    """For an HTTP client: each request passes the gate as it leaves, and its body is taken up."""
+
+    async def send(self, request: Any, **options: Any) -> Any:
+        async with CURRENT.get().passing():
+            _BODY.get().update(json.loads(request.content))
+            response = await super().send(request, **options)  # type: ignore[misc]
+            await response.aread()
+        if 300 <= response.status_code < 400:
+            response.raise_for_status()
+        return response
+
+
+def _http_options(to: Endpoint, settings: ModelSettings) -> dict[str, Any]:
+    return {
+        "timeout": settings.timeout,
+        # A proxy set for the outside world must not stand before a server on this machine.
+        "trust_env": not to.is_loopback,
+        # A server that texts may go to must not send them on to another.
+        "follow_redirects": False,
+    }
+
+
+def _plain(name: str) -> str:
+    """A parameter's name without the way its protocol spells it."""
+    return name.replace("_", "").casefold()
 
 
 def _tool(schema: Mapping[str, Any]) -> dict[str, Any]:

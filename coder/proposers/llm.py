@@ -28,7 +28,7 @@ from coder.proposers.cut_prompts import CutPrompts
 from coder.proposers.failures import Failure, Fatal, Filtered
 from coder.proposers.preview import Parts, Preview, draw, total_parts
 from coder.proposers.prices import Price, find_price
-from coder.proposers.providers import endpoint
+from coder.proposers.providers import check_settings, endpoint
 from coder.proposers.question import Question, Talk
 from coder.proposers.reply import Reply
 from coder.proposers.spending import NO_CAPS, Account, Caps, Meter
@@ -80,6 +80,7 @@ class LLMProposer(Proposer):
         self._lost: list[Call] = []
         self._cut_prompts = CutPrompts(composer.counter)
         self._warning = ""
+        self._dropped: set[str] = set()
         self._answers = answers
 
     @classmethod
@@ -97,14 +98,16 @@ class LLMProposer(Proposer):
 
         Raises ``ModelError`` without the model's package or key, ``InputError`` for a bad template
         or price table, and ``UsageError`` when the codebook does not fit into
-        ``model.context_tokens`` or a cap on the cost meets an unknown price.
+        ``model.context_tokens``, a cap on the cost meets an unknown price or the provider takes
+        no such settings.
         """
         settings = study.settings
         price = find_price(study.root, settings.model.name, settings.model.base_url)
         meter = Meter(caps, price, settings.model.name)
         composer = Composer.open(study, codebook, examples)
-        bounded = endpoint(study).compatible
-        strategy = open_strategy(settings.model, codebook, composer, bounded, issues)
+        to = endpoint(study)
+        check_settings(to, settings.model)
+        strategy = open_strategy(settings.model, codebook, composer, to.compatible, issues)
         return cls(study, strategy, composer, price, meter, answers)
 
     def texts(self) -> Mapping[str, str]:
@@ -135,10 +138,16 @@ class LLMProposer(Proposer):
         self._remember(calls)
 
     def remark(self) -> str:
+        said = []
         fewest = self._chat.fewest_at_a_time
-        if fewest == self._settings.model.concurrency:
-            return ""
-        return f"The server was overloaded: as few as {fewest} requests at a time were made."
+        if fewest != self._settings.model.concurrency:
+            said.append(
+                f"The server was overloaded: as few as {fewest} requests at a time were made."
+            )
+        if self._dropped:
+            names = ", ".join(sorted(self._dropped))
+            said.append(f"Not sent, as the model does not take it: {names}.")
+        return " ".join(said)
 
     def warning(self) -> str:
         return self._warning
@@ -322,7 +331,10 @@ class LLMProposer(Proposer):
         (_, system), *rest = question.messages
         asked = [chat.setting, chat.identity, self._asked, question.schema]
         drawn = [dict(question.changes), question.sample]
-        return content_hash("request.v2", [asked, drawn, hash_of(system), rest])
+        # Before v3 providers with a protocol of their own were not sent the changes, whatever the
+        # log says: such answers are not to this request.
+        version = "request.v3" if question.changes and not chat.speaks_openai else "request.v2"
+        return content_hash(version, [asked, drawn, hash_of(system), rest])
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Callable[[Step[Any]], Awaitable[Call]]]:
@@ -338,6 +350,7 @@ class LLMProposer(Proposer):
         answered: dict[str, Any]
         try:
             reply = await self._chat.ask(step.question, account, step.issue.id)
+            self._dropped.update(reply.dropped)
             sent |= reply.asked_how
             answered = {
                 "raw_response": reply.raw,

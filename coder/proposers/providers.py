@@ -10,9 +10,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
-from coder.errors import ModelError
+from coder.errors import ModelError, UsageError
 from coder.records import is_loopback, server_identity
-from coder.study import Study
+from coder.study import ModelSettings, Study
 
 LOCAL = {
     "ollama": "http://localhost:11434/v1",
@@ -46,6 +46,9 @@ SERVICES = {
     "google_genai": "generativelanguage.googleapis.com",
     "mistralai": "api.mistral.ai",
 }
+
+MOST_TEMPERATURE = {"anthropic": 1.0, "mistralai": 1.5}
+"""The highest temperature that a provider takes, where it is below 2."""
 
 _EXAMPLE = "for example openai:gpt-4.1-mini, ollama:llama3.1:8b or embedded"
 
@@ -133,6 +136,23 @@ def endpoint(study: Study) -> Endpoint:
         )
     version = _plain(study, "OPENAI_API_VERSION") or "2024-10-21"
     return Endpoint(model.name, provider, name, address, key, version)
+
+
+def check_settings(to: Endpoint, model: ModelSettings) -> None:
+    """Raises ``UsageError`` for settings that the provider's models cannot be asked with."""
+    prefix = model.name.partition(":")[0]
+    if model.decode == "score" and not to.speaks_openai:
+        raise UsageError(
+            f'model.decode = "score" needs log-probabilities, which {prefix}: models do not tell',
+            'set model.decode = "json"',
+        )
+    drawn = "sample_temperature" if model.samples > 1 and not model.temperature else "temperature"
+    most = MOST_TEMPERATURE.get(to.provider, 2.0)
+    if getattr(model, drawn) > most:
+        raise UsageError(
+            f"model.{drawn} = {getattr(model, drawn)}, but {prefix}: models take 0 to {most:g}",
+            f"set model.{drawn} to {most:g} or less",
+        )
 
 
 def _is_address(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from coder.proposers.failures import Unreadable
@@ -40,6 +40,9 @@ class Reply:
     usage: Usage | None = None
     format: str = "text"
     parameters: dict[str, Any] | None = None
+    """Those that were sent, by the names they have on the wire."""
+    dropped: Mapping[str, Any] = field(default_factory=dict)
+    """Those that were to be sent, and were not: the model does not take them."""
     system_in_user: bool = False
     """It was asked with the system message at the head of the user's."""
 
@@ -47,7 +50,11 @@ class Reply:
     def asked_how(self) -> dict[str, Any]:
         """What a saved call says of how it was asked."""
         how: dict[str, Any] = {"format": self.format, "parameters": self.parameters}
-        return how | {"system_in_user": True} if self.system_in_user else how
+        if self.dropped:
+            how["dropped"] = dict(self.dropped)
+        if self.system_in_user:
+            how["system_in_user"] = True
+        return how
 
 
 Send = Callable[[Question, str, Mapping[str, Any]], Awaitable[Reply]]

@@ -44,7 +44,8 @@ class Logged:
     ``first`` and ``last`` are when the model answered, ``shortened`` counts the issues it was not
     shown in full, ``asked`` are the models that requests named, ``resolved`` counts the issues
     whose disagreement was resolved. ``versions`` are those the codebook had in this run, in order,
-    ``consents`` those that texts of this run were sent with.
+    ``consents`` those that texts of this run were sent with, ``dropped`` the parameters that the
+    model does not take and that were left out.
     """
 
     first: datetime | None
@@ -55,6 +56,7 @@ class Logged:
     resolved: int
     consents: tuple[Consent, ...]
     versions: tuple[Version, ...] = ()
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def logged(run: Run, consents: Iterable[Consent]) -> Logged:
     latest = run.latest_proposals().values()
     resolutions = {made.issue_id: made for made in run.adjudications}
     times = sorted(proposal.at for proposal in latest)
+    dropped = {name for call in run.calls for name in call.request.get("dropped", ())}
     return Logged(
         first=times[0] if times else None,
         last=times[-1] if times else None,
@@ -91,6 +94,7 @@ def logged(run: Run, consents: Iterable[Consent]) -> Logged:
         resolved=sum(not last.withdrawn for last in resolutions.values()),
         consents=tuple(_relied_on(run, consents)),
         versions=tuple(_versions(run)),
+        dropped=tuple(sorted(dropped)),
     )
 
 
@@ -159,6 +163,8 @@ def _model(report: Report, log: Logged) -> Entries:
         yield "Version", f"{BLANK}the exact snapshot, if the name is an alias; training cut-off"
         yield "Server", str(model.get("base_url") or "the provider's own service")
         yield "Parameters", parameters(model)
+        if log.dropped:
+            yield "Of these not sent, as the model does not take them", ", ".join(log.dropped)
         yield "Fine-tuning", f"{BLANK}of the model itself, if any; coder makes none"
     else:
         yield "Encoder", str(model.get("encoder", "–"))

@@ -113,6 +113,16 @@ def test_versions_of_the_codebook_used_while_coding_are_told(maker: Maker) -> No
     assert "renamed b into e" in text
 
 
+def test_a_parameter_that_was_not_sent_is_told(maker: Maker) -> None:
+    run = chat_run(maker)
+    assert "Of these not sent" not in appendix_markdown(report_of(run), logged(run, ()))
+    call = next(iter(run.calls))
+    request = {**call.request, "dropped": {"temperature": 0.0}}
+    run.calls.append([call.model_copy(update={"id": "second", "request": request})])
+    text = appendix_markdown(report_of(run), logged(run, ()))
+    assert "| Of these not sent, as the model does not take them | temperature |" in text
+
+
 def test_it_is_filled_from_the_run(maker: Maker) -> None:
     run = chat_run(maker)
     report = report_of(run)

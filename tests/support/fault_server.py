@@ -79,6 +79,7 @@ class FaultServer:
     def __init__(self, script: Script) -> None:
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
+        self.headers: list[dict[str, str]] = []
         self.paths: list[str] = []
         self.times: list[float] = []
         self.in_flight = self.most_in_flight = 0
@@ -96,6 +97,7 @@ class FaultServer:
                     owner.requests.append(body)
                     owner.keys.append(self.headers.get("authorization", ""))
                     owner.paths.append(self.path)
+                    owner.headers.append({k.lower(): v for k, v in self.headers.items()})
                     owner.times.append(time.monotonic())
                     owner.in_flight += 1
                     owner.most_in_flight = max(owner.most_in_flight, owner.in_flight)

@@ -1,0 +1,190 @@
+"""Every provider's own protocol: what the log says was sent is what was on the wire."""
+
+from __future__ import annotations
+
+import pytest
+from asking import ask, book, issue, study
+from support.fault_server import FaultServer, Reply
+from support.protocols import ANTHROPIC, GOOGLE, KEY, MISTRAL, PROTOCOLS
+
+from coder.errors import LimitReached, ModelError, UsageError
+from coder.proposers.llm import LLMProposer
+from coder.proposers.spending import Caps, spent_by
+from coder.records import Status
+
+OWN = {"anthropic": ANTHROPIC, "google": GOOGLE, "mistral": MISTRAL}
+
+
+@pytest.fixture(params=PROTOCOLS)
+def spoken(request, monkeypatch):
+    """One provider's protocol, with a key for it in the environment."""
+    protocol = PROTOCOLS[request.param]
+    monkeypatch.setenv(protocol.variable, KEY)
+    return protocol
+
+
+@pytest.fixture(params=OWN)
+def own(request, monkeypatch):
+    protocol = OWN[request.param]
+    monkeypatch.setenv(protocol.variable, KEY)
+    return protocol
+
+
+def three(folder, server, protocol, **settings):
+    """Three issues asked about one after the other."""
+    issues = [issue(number) for number in range(3)]
+    settings = {"concurrency": 1, "name": protocol.setting, **settings}
+    return ask(folder, server, issues, **settings)
+
+
+def on_the_wire(server, protocol):
+    return [protocol.parameters(body) for body in server.requests]
+
+
+def test_the_parameters_in_the_log_are_those_on_the_wire(spoken, tmp_path):
+    server = spoken.server()
+    proposals, calls = three(tmp_path, server, spoken)
+    assert [p.codes[0].code for p in proposals] == ["cat"] * 3
+    wire = on_the_wire(server, spoken)
+    assert [call.request["parameters"] for call in calls] == wire
+    assert all(sent["temperature"] == 0.0 and 800 in sent.values() for sent in wire)
+    assert not any("dropped" in call.request for call in calls)
+
+
+def test_samples_are_drawn_at_the_temperature_that_the_log_tells(spoken, tmp_path):
+    server = spoken.server()
+    (_,), calls = ask(tmp_path, server, name=spoken.setting, samples=3, concurrency=1)
+    wire = on_the_wire(server, spoken)
+    assert [call.request["parameters"] for call in calls] == wire
+    assert [sent["temperature"] for sent in wire] == [0.7] * 3
+
+
+WORDS = {
+    "temperature": "`temperature` is not supported by this model",
+    "format": "this model does not support function calling or response_format",
+}
+
+
+@pytest.mark.parametrize("refused", [("temperature",), ("format",), ("temperature", "format")])
+def test_what_a_model_refuses_costs_one_request_and_is_not_sent_again(spoken, refused, tmp_path):
+    def script(body, _number):
+        there = {"temperature": "temperature" in spoken.parameters(body)}
+        there["format"] = spoken.strict in body
+        return next((spoken.refused(400, WORDS[one]) for one in refused if there[one]), None)
+
+    server = spoken.server(script)
+    proposals, calls = three(tmp_path, server, spoken)
+    assert [p.status for p in proposals] == [Status.OK] * 3
+    # OpenAI's protocol has two strict formats to be refused.
+    formats = 1 + (spoken not in OWN.values()) if "format" in refused else 0
+    in_vain = ("temperature" in refused) + formats
+    assert len(server.requests) == 3 + in_vain
+    assert [call.attempts for call in calls] == [1 + in_vain, 1, 1]
+    assert [call.request["parameters"] for call in calls] == on_the_wire(server, spoken)[in_vain:]
+    dropped = {"temperature": 0.0} if "temperature" in refused else {}
+    assert [call.request.get("dropped", {}) for call in calls] == [dropped] * 3
+
+
+def test_what_is_not_sent_is_said_at_the_end(own, tmp_path):
+    server = own.server()
+    proposer = LLMProposer.open(
+        study(tmp_path, server.base_url, name=own.setting, logprobs=True), book(), []
+    )
+    calls = []
+    with server.running():
+        list(proposer.propose([issue()], calls.extend))
+    assert "logprobs" not in str(server.requests)
+    assert calls[0].request["dropped"] == {"logprobs": True}
+    assert proposer.remark() == "Not sent, as the model does not take it: logprobs."
+
+
+@pytest.mark.parametrize(
+    ("protocol", "model"),
+    [(ANTHROPIC, "anthropic:claude-sonnet-5-5"), (GOOGLE, "google:gemini-3.6-flash")],
+)
+def test_what_a_providers_client_leaves_out_or_refuses_is_told(
+    protocol, model, tmp_path, monkeypatch
+):
+    """One client refuses a temperature before it sends anything, the other drops it silently."""
+    monkeypatch.setenv(protocol.variable, KEY)
+    server = protocol.server()
+    proposals, calls = three(tmp_path, server, protocol, name=model)
+    assert [p.status for p in proposals] == [Status.OK] * 3
+    assert [call.request["parameters"] for call in calls] == on_the_wire(server, protocol)
+    assert all("temperature" not in sent for sent in on_the_wire(server, protocol))
+    assert [call.request["dropped"] for call in calls] == [{"temperature": 0.0}] * 3
+    # What never left is no request.
+    assert [call.attempts for call in calls] == [1, 1, 1] and len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("setting", "wrong", "words"),
+    [
+        (ANTHROPIC, {"temperature": 1.2}, "model.temperature = 1.2, but anthropic: models"),
+        (ANTHROPIC, {"samples": 3, "sample_temperature": 1.2}, "model.sample_temperature = 1.2"),
+        (MISTRAL, {"temperature": 1.6}, "take 0 to 1.5"),
+        (GOOGLE, {"decode": "score"}, "log-probabilities, which google: models do not tell"),
+    ],
+)
+def test_what_a_provider_cannot_be_asked_for_is_said_beforehand(
+    setting, wrong, words, tmp_path, monkeypatch
+):
+    monkeypatch.setenv(setting.variable, KEY)
+    with pytest.raises(UsageError, match=words) as refused:
+        LLMProposer.open(study(tmp_path, "", name=setting.setting, **wrong), book(), [])
+    assert refused.value.hint.startswith("set model.")
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_providers_client_does_not_ask_again_by_itself(own, status, tmp_path):
+    server = own.server(lambda _b, _n: own.refused(status, "later"))
+    (proposal,), (call,) = ask(tmp_path, server, name=own.setting, retries=1)
+    assert proposal.status is Status.FAILED and "later" in proposal.error
+    assert len(server.requests) == call.attempts == 2
+    assert call.usage is None and call.estimated is None
+
+
+def test_a_providers_client_holds_to_the_time_limit(own, tmp_path):
+    slow = own.said("")
+    server = own.server(lambda _b, _n: Reply(body=slow.body, delay=2))
+    (proposal,), (call,) = ask(tmp_path, server, name=own.setting, retries=0, timeout=0.3)
+    assert "model.timeout" in proposal.error and call.attempts == 1
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_what_cannot_pass_stops_the_run_after_one_request(own, status, tmp_path):
+    server = own.server(lambda _b, _n: own.refused(status, "no"))
+    with pytest.raises(ModelError, match=rf"\({status}\)"):
+        three(tmp_path, server, own)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_no_provider_can_send_texts_on_to_another_address(own, status, tmp_path):
+    other = FaultServer(lambda _b, _n: own.said("hello"))
+    with other.running():
+        server = own.server(lambda _b, _n: Reply(status, "", {"location": other.base_url}))
+        with pytest.raises(ModelError, match="points to another address"):
+            ask(tmp_path, server, name=own.setting)
+    assert other.requests == []
+
+
+def test_a_cap_holds_for_every_provider(own, tmp_path):
+    server, calls = own.server(), []
+    setting = study(tmp_path, server.base_url, name=own.setting, concurrency=1)
+    proposer = LLMProposer.open(setting, book(), [], Caps(calls=2))
+    with server.running(), pytest.raises(LimitReached, match="--max-calls 2 is reached"):
+        list(proposer.propose([issue(n) for n in range(5)], calls.extend))
+    assert len(server.requests) == 2 == spent_by(calls).calls
+
+
+def test_a_client_ends_with_its_event_loop(own, tmp_path):
+    """A run and the retry pass after it each have a loop of their own."""
+    server, calls = own.server(), []
+    with server.running():
+        for number in range(2):
+            setting = study(tmp_path, server.base_url, name=own.setting, retries=0)
+            proposer = LLMProposer.open(setting, book(), [])
+            (proposal,) = proposer.propose([issue(number)], calls.extend)
+            assert proposal.status is Status.OK, proposal.error
+    assert [call.attempts for call in calls] == [1, 1]
