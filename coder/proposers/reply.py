@@ -77,10 +77,11 @@ def read_completion(body: str) -> Reply | None:
     except (Damaged, LookupError, TypeError, AttributeError):
         return None
     refusal = message.get("refusal")
+    reason = _finish_reason(choice.get("finish_reason"))
     return Reply(
-        text=_text([said, *_called_with(message)], message),
+        text=_text([said, *_called_with(message, reason)], message),
         raw=well_formed(body),
-        finish_reason=_finish_reason(choice.get("finish_reason")),
+        finish_reason=reason,
         refusal=refusal if isinstance(refusal, str) else "",
         usage=read_usage(payload.get("usage")),
     )
@@ -127,13 +128,9 @@ def _read_dump(dump: object, raw: str) -> Reply:
     details = dump.get("response_metadata")
     details = details if isinstance(details, dict) else {}
     reason = _finish_reason(details.get("finish_reason") or details.get("stop_reason"))
-    more = dump.get("additional_kwargs")
-    called = _called_with(dump)
-    if reason == "length":
-        # The vendor's client has closed what the model had not.
-        called = [text.removesuffix("}") for text in called]
+    parts = [_joined(dump.get("content")), *_called_with(dump, reason)]
     return Reply(
-        text=_text([_joined(dump.get("content")), *called], more),
+        text=_text(parts, dump.get("additional_kwargs")),
         raw=raw,
         finish_reason=reason,
         usage=read_usage(dump.get("usage_metadata")),
@@ -161,7 +158,7 @@ def _is_object(text: str) -> bool:
         return False
 
 
-def _called_with(message: Mapping[str, Any]) -> list[str]:
+def _called_with(message: Mapping[str, Any], finish_reason: str) -> list[str]:
     """What a model called tools with, as JSON, by OpenAI's names or langchain's; also calls that
     langchain could not read."""
     calls = [message.get("function_call")]
@@ -172,7 +169,12 @@ def _called_with(message: Mapping[str, Any]) -> list[str]:
     for call in calls:
         call = call.get("function", call) if isinstance(call, dict) else None
         given = call.get("arguments", call.get("args")) if isinstance(call, dict) else None
-        found.append(canonical_json(given) if isinstance(given, dict) else given)
+        if isinstance(given, dict):
+            given = canonical_json(given)
+            if finish_reason == "length":
+                # Whoever made an object of it has closed what the model had not.
+                given = given.removesuffix("}")
+        found.append(given)
     return [text for text in found if isinstance(text, str)]
 
 

@@ -81,6 +81,12 @@ def test_what_was_cut_off_is_asked_for_once_more_in_fewer_words(tmp_path):
     assert said["content"] == CUT and "use fewer words" in wrong["content"]
 
 
+def test_a_call_that_somebody_closed_at_the_limit_of_tokens_is_cut_off(tmp_path):
+    reply = completion(None, finish="length", tool_calls=[tool(GOOD)])
+    (proposal,), _ = ask(tmp_path, FaultServer(in_turn(reply)))
+    assert proposal.status is Status.UNPARSED and "cut off at 800" in proposal.error
+
+
 @pytest.mark.parametrize("cut", ["MAX_TOKENS", "max_tokens", "model_length"])
 def test_a_limit_is_one_by_whatever_name(cut, tmp_path):
     (proposal,), calls = ask(tmp_path, FaultServer(in_turn(completion(CUT, finish=cut))))

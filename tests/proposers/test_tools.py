@@ -82,3 +82,14 @@ def test_a_body_nested_too_deeply_for_the_vendors_client_is_asked_for_once(tmp_p
     (proposal,), (call,) = ask(tmp_path, server, name="anthropic:claude")
     assert (proposal.status, len(server.requests), call.attempts) == (Status.FAILED, 1, 1)
     assert "nested too deeply" in proposal.error
+
+
+def test_a_lone_surrogate_in_a_call_can_be_saved(tmp_path, monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-test")
+    bad = {**GOOD, "rationale": "bad \ud83d end"}
+    called = message({"type": "tool_use", "id": "t1", "name": "answer", "input": bad})
+    server = FaultServer(in_turn(called))
+    server.base_url = server.base_url.removesuffix("/v1")
+    (proposal,), (call,) = ask(tmp_path, server, name="anthropic:claude")
+    assert proposal.rationale == "bad \ufffd end"
+    assert proposal.to_json().encode() and call.to_json().encode()
