@@ -45,6 +45,13 @@ The map, from the ground up; imports run downwards only:
     cli/          one file per verb, and all that touches a terminal
 """
 
+import sys
+
+if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
+    # For ``python -m coder`` python looks for modules in the current folder first, the standard
+    # library's too. That is a study, which may be anybody's: nothing in it is code.
+    del sys.path[0]
+
 from coder.telemetry import switch_off
 
 switch_off()

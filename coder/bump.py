@@ -20,7 +20,7 @@ from coder.errors import CodebookError, InputError, UsageError
 from coder.journal import write_atomically
 from coder.reading import read_text
 from coder.records import NONE_CODE, Action, Change, Codebook, CodeChange, Decision, now
-from coder.resources import find, shipped
+from coder.resources import find, require_inside, shipped
 from coder.store import Run
 from coder.study import Study
 
@@ -190,7 +190,9 @@ def _open_memos(run: Run, rater: str) -> Iterator[Decision]:
 
 
 def _copy(path: Path, codebook_id: str, version: str) -> Path:
-    return path.parent / KEPT / f"{codebook_id}@{version}.yaml"
+    copy = path.parent / KEPT / f"{codebook_id}@{version}.yaml"
+    require_inside(path.parent, copy)
+    return copy
 
 
 def _keep(path: Path, book: Codebook, beside: Path | None = None) -> None:

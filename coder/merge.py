@@ -37,6 +37,7 @@ from coder.records import (
     Refit,
     content_hash,
 )
+from coder.resources import require_own
 from coder.store import IDENTITY, Run, check_rater, standing
 
 MIGRATIONS = "migrations.jsonl"
@@ -88,6 +89,7 @@ def merge(run: Run, folder: Path, *, take_both: bool = False, dry_run: bool = Fa
     step, so that whatever ends this early leaves every file whole, and the same call finishes it.
     Raises ``UsageError`` when the folder is no copy of this run, ``RunError`` for a damaged line.
     """
+    require_own(folder, folder)
     other = Run(folder)
     _require_same_run(run, other)
     pairs = list(_pairs(run, other))

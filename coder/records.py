@@ -608,7 +608,7 @@ class Migration(Record):
     from_hash: str
     to_hash: str
     to_version: str
-    file: str
+    file: str = Field(pattern=r"^codebooks/[0-9]+\.yaml$")
     changes: tuple[CodeChange, ...]
     at: datetime = Field(default_factory=now)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from coder.errors import InputError
@@ -33,7 +34,8 @@ def study_root(start: Path | None = None) -> Path:
 def find(kind: str, name: str, suffix: str, root: Path) -> Path:
     """The file for ``name``: an existing path, or ``<root>/<kind>/<name><suffix>``, or shipped.
 
-    Raises ``InputError`` naming every name that would have worked.
+    Raises ``InputError`` naming every name that would have worked, and for a name or a link that
+    leads out of the study.
     """
     given = Path(name)
     if given.is_file():
@@ -42,9 +44,46 @@ def find(kind: str, name: str, suffix: str, root: Path) -> Path:
     for folder in folders:
         candidate = folder / f"{name}{suffix}"
         if candidate.is_file():
+            require_inside(folder.parent, candidate)
             return candidate
     known = sorted({p.name.removesuffix(suffix) for f in folders for p in f.glob(f"*{suffix}")})
     raise InputError(
         f"no {kind} called {name!r}",
         f"give a path to a file, or one of: {', '.join(known) or 'none found'}",
     )
+
+
+def require_inside(root: Path, path: Path) -> None:
+    """``InputError`` where ``path`` leads out of ``root``, by its name or by a link."""
+    try:
+        target = path.resolve()
+    except (OSError, RuntimeError):
+        raise InputError(f"{path} is a link that leads nowhere", "remove it") from None
+    if not target.is_relative_to(root.resolve()):
+        raise InputError(
+            f"{path} leads out of {root}, to {target}",
+            "a study keeps its files in its own folder: copy it there",
+        )
+
+
+def require_own(root: Path, folder: Path) -> None:
+    """``InputError`` where something in ``folder``, however deep, leads out of ``root`` or is
+    neither a file nor a folder. A folder that came from somebody else could have files of this
+    machine read or written through links."""
+    require_inside(root, folder)
+    pending, known = [folder.resolve()], set[Path]()
+    while pending:
+        here = pending.pop()
+        if here in known or not here.is_dir():
+            continue
+        known.add(here)
+        with os.scandir(here) as entries:
+            for entry in entries:
+                path = Path(entry.path)
+                if entry.is_symlink():
+                    require_inside(root, path)
+                    pending.append(path.resolve())
+                elif entry.is_dir():
+                    pending.append(path)
+                elif not entry.is_file():
+                    raise InputError(f"{path} is neither a file nor a folder", "remove it")

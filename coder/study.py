@@ -23,7 +23,7 @@ from pydantic_settings import (
 
 from coder.errors import InputError
 from coder.reading import read_text, read_toml
-from coder.resources import STUDY_FILE, study_root
+from coder.resources import STUDY_FILE, require_own, study_root
 
 
 class _Section(BaseModel):
@@ -151,9 +151,11 @@ class Study:
     def open(cls, start: Path | None = None, **flags: Any) -> Study:
         """The study at or above ``start``. ``flags`` are the command line's settings, by section.
 
-        Raises ``InputError`` naming the setting that is wrong and where it can be set.
+        Raises ``InputError`` naming the setting that is wrong and where it can be set, or a link in
+        its runs that leads out of the study.
         """
         root = study_root(start)
+        require_own(root, root / "runs")
         toml = read_toml(root / STUDY_FILE)
         env_file = root / ".env"
         _read_env(env_file)  # which names what is wrong with it; the library's reader does not

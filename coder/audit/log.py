@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
@@ -38,6 +39,8 @@ from coder.store import RESERVED, Run, data_hash, labels_hash, reserved_hash
 R = TypeVar("R", bound=Record)
 OfCall = Callable[[Call], Iterator[str]]
 OfProposal = Callable[[Proposal], Iterator[str]]
+
+_MESSAGE = re.compile(r"system(\.[\w.-]+)?\.txt")
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,10 @@ def _inputs(run: Run) -> Iterator[Checked]:
     if made.reserved_hash or (run.path / RESERVED).exists():
         yield _same(run, RESERVED, reserved, made.reserved_hash)
     for file, wanted in made.model.get("systems", {}).items():
-        yield _same(run, file, partial(message, file), wanted)
+        if _MESSAGE.fullmatch(file):
+            yield _same(run, file, partial(message, file), wanted)
+        else:
+            yield Checked(file, 0, "", (Problem(file, 0, "is no name of a file of a run"),))
 
 
 def _same(

@@ -20,7 +20,8 @@ def open_page(url: str) -> str:
     if not _has_window():
         return f"no browser here; the link is {url}"
     subprocess.Popen(
-        [sys.executable, "-m", "webbrowser", "-t", url],
+        # -P, or a webbrowser.py in the study would be run instead.
+        [sys.executable, "-P", "-m", "webbrowser", "-t", url],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

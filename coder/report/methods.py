@@ -208,7 +208,10 @@ def _system(report: Report, log: Logged) -> Entries:
     run, model = report.run, report.run.model
     yield "Software", ", ".join(f"{name} {v}" for name, v in run.versions.items()) or "–"
     if commit := run.git.get("commit"):
-        changed = ", with local changes" if run.git.get("dirty") else ""
+        if "dirty" in run.git:
+            changed = ", with local changes" if run.git["dirty"] else ""
+        else:
+            changed = ", local changes not looked for"
         yield "Commit of the study folder", f"{commit}{changed}"
     yield "Hardware", f"{BLANK}of a model that runs on own machines"
     if model.get("kind") == "llm":

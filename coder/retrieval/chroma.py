@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from chromadb.api.types import Embeddable, EmbeddingFunction, Space
 from chromadb.api.types import Embeddings as Rows
+from chromadb.config import Settings
 from chromadb.utils.embedding_functions import (
     DefaultEmbeddingFunction,
     register_embedding_function,
@@ -15,6 +16,9 @@ from langchain_core.embeddings import Embeddings
 from coder.errors import ModelError
 from coder.retrieval.embedders import open_embedder
 from coder.retrieval.encoder import Encoder
+
+# The .env of the current folder is the study's, and says nothing to chromadb.
+Settings.model_config["env_file"] = None
 
 
 @register_embedding_function

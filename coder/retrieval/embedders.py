@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from contextlib import chdir
 from typing import Any
 
 import numpy as np
 
 from coder.errors import ModelError
+from coder.resources import PACKAGE
 from coder.retrieval.encoder import Encoder, MiniLM, Vectors, normalised
 
+AWAY = chdir(PACKAGE)
+"""While chromadb is imported, which takes a .env of the current folder for its own."""
 _KNOWN = "minilm, chroma, langchain:package.module:Class or none"
 
 
@@ -28,7 +32,8 @@ def open_embedder(setting: str) -> Encoder | None:
         except ModelError:
             return None
     if setting == "chroma":
-        from coder.retrieval.chroma import DefaultEmbeddings
+        with AWAY:
+            from coder.retrieval.chroma import DefaultEmbeddings
 
         return _Langchain("chroma:all-MiniLM-L6-v2", DefaultEmbeddings())
     if setting.startswith("langchain:"):

@@ -8,7 +8,7 @@ from functools import cached_property
 from coder.records import Codebook, Example, Issue, NearCode, Neighbour
 from coder.retrieval.base import Found, Ranked, Search
 from coder.retrieval.duplicates import Duplicates
-from coder.retrieval.embedders import open_embedder
+from coder.retrieval.embedders import AWAY, open_embedder
 from coder.retrieval.fusion import choose, fuse
 from coder.study import RetrievalSettings, Study
 
@@ -90,7 +90,8 @@ def open_retriever(study: Study, codebook: Codebook, examples: Sequence[Example]
     encoder = open_embedder(settings.embedder)
     searches: dict[str, Search] = {"lexical": LexicalIndex(codebook, examples)}
     if encoder is not None:
-        from coder.retrieval.index import LabelIndex
+        with AWAY:
+            from coder.retrieval.index import LabelIndex
 
         dense = LabelIndex(study.cache / "chroma", settings.embedder, encoder, codebook, examples)
         searches = {"dense": dense, **searches}
