@@ -175,8 +175,8 @@ class Reader:
         return Answer(
             codes=tuple(code for code in codes if code.code != NONE_CODE),
             rationale=rationale.strip() if isinstance(rationale, str) else "",
-            sentences=_integers(found.get("sentences"))[:MAX_SENTENCES],
-            quotes=_words(found.get("quotes"))[:MAX_SENTENCES],
+            sentences=_integers(_unwrapped(found.get("sentences")))[:MAX_SENTENCES],
+            quotes=_words(_unwrapped(found.get("quotes")))[:MAX_SENTENCES],
             runners_up=self._runners_up(found.get("runners_up"), scored),
         )
 
@@ -196,7 +196,8 @@ class Reader:
     ) -> tuple[ScoredCode, ...]:
         """The other codes considered; an aside, so what is not usable in it is left out."""
         found: dict[str, ScoredCode] = {}
-        for entry in given if isinstance(given, list) else []:
+        listed = _unwrapped(given)
+        for entry in listed if isinstance(listed, list) else []:
             try:
                 code = self._scored(entry)
             except (UnknownCode, ValueError):

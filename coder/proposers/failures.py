@@ -37,6 +37,7 @@ TOO_LARGE = "lower model.context_tokens or model.max_output_tokens"
 _BROKEN = ("Connect", "Transport", "Protocol", "Payload")
 _UNREACHED = {"ConnectError", "ConnectTimeout", "ConnectionRefusedError",
               "ClientConnectorError", "ConnectionTimeoutError"}  # fmt: skip
+_RETRY_DELAY = re.compile(r'"retryDelay":\s*"([0-9.]{1,9})s"')
 _MASK = "[key]"
 _KEYLIKE = re.compile(
     r"\b(?:(?:sk|pk|key|xai)-|gsk_|hf_|AIza)(?=[\w.-]*[\d*])[\w*.-]{3,}[\w*-]"
@@ -311,9 +312,13 @@ def _refused(names: set[str]) -> bool:
 
 
 def _retry_after(error: BaseException) -> float | None:
-    """Seconds to wait by the Retry-After header, given in seconds or as a date (RFC 9110)."""
+    """Seconds to wait by the Retry-After header, given in seconds or as a date (RFC 9110), or by
+    what Google writes into the body."""
     responses: list[Any] = [getattr(link, "response", None) for link in chain(error)]
     value = next((r.headers.get("retry-after") for r in responses if r is not None), None)
+    if not value:
+        told = _RETRY_DELAY.search(_body(error))
+        value = told[1] if told else None
     if not value:
         return None
     try:

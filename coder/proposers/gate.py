@@ -14,6 +14,9 @@ from contextvars import ContextVar
 from coder.proposers.pace import Pace
 from coder.proposers.spending import Account
 
+CONNECT_SECONDS = 15.0
+"""A server that takes longer to be connected to is not there; an answer may take far longer."""
+
 
 class Outdated(Exception):
     """What others were answered meanwhile has shown that this request must be put otherwise."""

@@ -13,15 +13,25 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from coder.errors import LimitReached, ModelError
-from coder.proposers.failures import Failure, Fatal, Rejected, chain, clean
-from coder.proposers.gate import CURRENT, Outdated
+from coder.proposers.failures import (
+    Failure,
+    Fatal,
+    NotACompletion,
+    Rejected,
+    Unreadable,
+    chain,
+    clean,
+)
+from coder.proposers.gate import CONNECT_SECONDS, CURRENT, Outdated
+from coder.proposers.json_text import Damaged, TooDeep, parse
 from coder.proposers.providers import Endpoint
 from coder.proposers.question import Question
-from coder.proposers.reply import Reply, Send, read_message
+from coder.proposers.reply import Reply, Send, read_message, read_usage
+from coder.records import Usage
 from coder.study import ModelSettings
 
 if TYPE_CHECKING:
@@ -35,8 +45,20 @@ _AROUND = {"model", "messages", "system", "contents", "systemInstruction", "tool
            "toolConfig", "safetySettings", "stream", "generationConfig"}  # fmt: skip
 """What stands in the body of a request beside its parameters."""
 
-_BODY: ContextVar[dict[str, Any]] = ContextVar("body")
-"""Takes up the body of the request that is being made, once it is on the wire."""
+_ANSWERED = {"content", "candidates", "promptFeedback", "usageMetadata", "choices"}
+"""The body of an answer has one of these."""
+
+
+@dataclass
+class Exchange:
+    """The bodies of a request and of its answer, as they were on the wire."""
+
+    sent: dict[str, Any] = field(default_factory=dict)
+    got: dict[str, Any] = field(default_factory=dict)
+
+
+_EXCHANGE: ContextVar[Exchange] = ContextVar("exchange")
+"""What takes up the request that is being made."""
 
 
 @dataclass(frozen=True)
@@ -53,46 +75,43 @@ class LangchainModel:
         taken = {names[name]: value for name, value in parameters.items() if names[name]}
         if self.http is None:
             async with CURRENT.get().passing():
-                message = await self._answer(question, form, taken)
-            sent: Mapping[str, Any] = taken
+                reply, sent = await self._answer(question, form, taken), taken
         else:
-            message, sent = await self._on_the_wire(question, form, taken)
+            reply, sent = await self._on_the_wire(question, form, taken)
         there = {_plain(name) for name in sent}
         dropped = {n: v for n, v in parameters.items() if _plain(names[n]) not in there}
-        return replace(read_message(message), parameters=dict(sent), dropped=dropped)
+        return replace(reply, parameters=sent, dropped=dropped)
 
     async def _on_the_wire(
         self, question: Question, form: str, taken: Mapping[str, Any]
-    ) -> tuple[AIMessage, Mapping[str, Any]]:
+    ) -> tuple[Reply, dict[str, Any]]:
         """The answer, and the parameters that the server was sent."""
-        body: dict[str, Any] = {}
-        outer = _BODY.set(body)
+        exchange = Exchange()
+        outer = _EXCHANGE.set(exchange)
         try:
-            message = await self._answer(question, form, taken)
+            reply = await self._answer(question, form, taken)
         except Exception as error:
             for link in chain(error):
-                if isinstance(link, LimitReached | Outdated | Failure):
-                    # Raised at the gate; the vendor's client has wrapped it.
+                if isinstance(link, LimitReached | Outdated | Failure | NotACompletion):
+                    # Raised on the way; the vendor's client has wrapped it.
                     raise link from None
-            if not body:
-                why = f"{self.provider}'s client does not send it: {clean(str(error))}"
-                raise Rejected(why, about_the_text=False) from error
             raise
         finally:
-            _BODY.reset(outer)
-        if not body:
+            _EXCHANGE.reset(outer)
+        if not exchange.sent:
             raise Fatal(f"this version of the package for {self.provider} cannot be used")
-        flat = {**body, **body.get("generationConfig", {})}
-        return message, {name: value for name, value in flat.items() if name not in _AROUND}
+        flat = {**exchange.sent, **exchange.sent.get("generationConfig", {})}
+        sent = {name: value for name, value in flat.items() if name not in _AROUND}
+        return replace(reply, usage=reply.usage or _counted(exchange.got)), sent
 
-    async def _answer(self, question: Question, form: str, taken: Mapping[str, Any]) -> AIMessage:
+    async def _answer(self, question: Question, form: str, taken: Mapping[str, Any]) -> Reply:
         asked: Runnable[Any, AIMessage] = self.model
         if form == "tool" and question.schema is not None:
             try:
                 asked = self.model.bind_tools([_tool(question.schema)], tool_choice="answer")
             except NotImplementedError:
                 raise Rejected("the model takes no tools", about_the_text=False) from None
-        return await asked.ainvoke(list(question.messages), **taken)
+        return read_message(await asked.ainvoke(list(question.messages), **taken))
 
     def _keyword(self, name: str) -> str:
         """What langchain calls a parameter of ours; empty for one that it does not know."""
@@ -218,21 +237,61 @@ VENDORS: Mapping[str, Callable[[Endpoint, str, ModelSettings], LangchainModel]] 
 
 
 class _Gated:
-    """For an HTTP client: each request passes the gate as it leaves, and its body is taken up."""
+    """For an HTTP client: each request passes the gate as it leaves and is taken up, with its
+    answer."""
+
+    timeout: Any
 
     async def send(self, request: Any, **options: Any) -> Any:
-        async with CURRENT.get().passing():
-            _BODY.get().update(json.loads(request.content))
+        gate, exchange = CURRENT.get(), _EXCHANGE.get()
+
+        async def notice(event: str, _: object) -> None:
+            if event.endswith("send_request_headers.started"):
+                gate.on_the_wire = True
+
+        # A vendor's client may have set time limits of its own.
+        request.extensions |= {"timeout": self.timeout.as_dict(), "trace": notice}
+        async with gate.passing():
+            gate.on_the_wire = False
+            exchange.sent = json.loads(request.content)
             response = await super().send(request, **options)  # type: ignore[misc]
+            gate.on_the_wire = True
             await response.aread()
-        if 300 <= response.status_code < 400:
+        if response.is_success:
+            exchange.got = _read_answer(response.text)
+        elif response.status_code < 400:
             response.raise_for_status()
         return response
 
 
+def _read_answer(body: str) -> dict[str, Any]:
+    """The body of an answer. Raises ``NotACompletion``, as vendors' clients take much for one, and
+    ``Unreadable``."""
+    try:
+        payload = parse(body)
+    except TooDeep as error:
+        raise Unreadable(f"the answer cannot be read: {error}") from None
+    except Damaged:
+        raise NotACompletion(body) from None
+    if not isinstance(payload, dict) or _ANSWERED.isdisjoint(payload):
+        raise NotACompletion(body)
+    return payload
+
+
+def _counted(body: Mapping[str, Any]) -> Usage | None:
+    """What Google counted, where langchain leaves it out: of a prompt that was blocked."""
+    told = body.get("usageMetadata")
+    if not isinstance(told, dict):
+        return None
+    made = told.get("candidatesTokenCount", 0)
+    return read_usage({"input_tokens": told.get("promptTokenCount"), "output_tokens": made})
+
+
 def _http_options(to: Endpoint, settings: ModelSettings) -> dict[str, Any]:
+    connecting = min(CONNECT_SECONDS, settings.timeout)
     return {
-        "timeout": settings.timeout,
+        # To connect, to read, to write, to wait for a connection.
+        "timeout": (connecting, settings.timeout, settings.timeout, connecting),
         # A proxy set for the outside world must not stand before a server on this machine.
         "trust_env": not to.is_loopback,
         # A server that texts may go to must not send them on to another.

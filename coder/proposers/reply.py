@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
 
 _REASONS = {
-    "max_tokens": "length",
-    "model_length": "length",
-    "refusal": "content_filter",
-    "safety": "content_filter",
+    **dict.fromkeys(("max_tokens", "model_length", "model_context_window_exceeded"), "length"),
+    **dict.fromkeys(
+        ("refusal", "safety", "prohibited_content", "blocklist", "spii", "recitation"),
+        "content_filter",
+    ),
+    **dict.fromkeys(("malformed_function_call", "unexpected_tool_call"), "malformed_tool_call"),
 }
-"""What others call the reasons to finish that OpenAI's protocol has a name for."""
+"""What others call the reasons to finish: OpenAI's names, and one of ours for a call of a tool that
+the provider could not read."""
 _REASONING = ("reasoning_content", "reasoning", "thinking")
 
 
@@ -133,8 +136,15 @@ def _read_dump(dump: object, raw: str) -> Reply:
         text=_text(parts, dump.get("additional_kwargs")),
         raw=raw,
         finish_reason=reason,
+        refusal=_blocked(details.get("prompt_feedback")),
         usage=read_usage(dump.get("usage_metadata")),
     )
+
+
+def _blocked(feedback: object) -> str:
+    """That Google's filter let the prompt not through, if so."""
+    reason = feedback.get("block_reason") if isinstance(feedback, dict) else None
+    return f"the provider's filter blocked the prompt ({reason})" if reason else ""
 
 
 def _finish_reason(given: object) -> str:

@@ -61,7 +61,10 @@ class Stage:
         reading, repair = self._read(composed, (first,))
         if repair is None:
             return reading
-        second = yield replace(question, messages=(*question.messages, *repair))
+        # A tool that cannot be called rightly may be no better called the second time.
+        by_text = first.finish_reason == "malformed_tool_call"
+        schema = None if by_text else question.schema
+        second = yield replace(question, messages=(*question.messages, *repair), schema=schema)
         return self._read(composed, (first, second))[0]
 
     def _read(

@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import openai
 
-from coder.proposers.gate import CURRENT
+from coder.proposers.gate import CONNECT_SECONDS, CURRENT
 from coder.proposers.providers import Endpoint
 from coder.study import ModelSettings
 
 if TYPE_CHECKING:
     import httpx2
-
-
-CONNECT_SECONDS = 15.0
-"""A server that takes longer to be connected to is not there; an answer may take far longer."""
 
 
 class Gated(openai.DefaultAioHttpClient):

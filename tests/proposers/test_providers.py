@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import socket
+
 import pytest
 from asking import ask, book, issue, study
-from support.fault_server import FaultServer, Reply
-from support.protocols import ANTHROPIC, GOOGLE, KEY, MISTRAL, PROTOCOLS
+from support.fault_server import GOOD, FaultServer, Reply, in_turn
+from support.protocols import (
+    ANTHROPIC,
+    GOOGLE,
+    KEY,
+    MISTRAL,
+    PROTOCOLS,
+    blocked,
+    candidate,
+    mistral_call,
+)
 
 from coder.errors import LimitReached, ModelError, UsageError
 from coder.proposers.llm import LLMProposer
 from coder.proposers.spending import Caps, spent_by
-from coder.records import Status
+from coder.records import Status, Usage
 
 OWN = {"anthropic": ANTHROPIC, "google": GOOGLE, "mistral": MISTRAL}
 
@@ -188,3 +200,86 @@ def test_a_client_ends_with_its_event_loop(own, tmp_path):
             (proposal,) = proposer.propose([issue(number)], calls.extend)
             assert proposal.status is Status.OK, proposal.error
     assert [call.attempts for call in calls] == [1, 1]
+
+
+def test_an_error_that_comes_as_an_answer_is_told_and_not_paid_for(own, tmp_path):
+    wrong = Reply(body=own.refused(400, "Words of the server.").body)
+    server = own.server(lambda _b, _n: wrong)
+    (proposal,), calls = ask(tmp_path, server, name=own.setting, retries=0)
+    assert proposal.status is Status.FAILED and "Words of the server." in proposal.error
+    assert spent_by(calls).tokens == 0
+
+
+def test_a_page_that_comes_as_an_answer_stops_the_run(own, tmp_path):
+    server = own.server(lambda _b, _n: Reply(body="<html><title>Welcome</title></html>"))
+    with pytest.raises(ModelError, match="this is not an API address"):
+        ask(tmp_path, server, [issue(n) for n in range(9)], name=own.setting, retries=0)
+
+
+def test_what_never_left_is_not_paid_for(own, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    calls = []
+    proposer = LLMProposer.open(study(tmp_path, address, name=own.setting), book(), [])
+    with pytest.raises(ModelError, match="there is no connection"):
+        list(proposer.propose([issue()], calls.extend))
+    assert spent_by(calls).tokens == 0 == spent_by(calls).calls
+
+
+def test_a_wait_that_google_asks_for_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv(GOOGLE.variable, KEY)
+    info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "0.5s"}
+    busy = {"error": {"code": 429, "message": "slow", "status": "X", "details": [info]}}
+    server = GOOGLE.server(lambda _b, n: None if n else Reply(429, json.dumps(busy)))
+    (proposal,), _ = ask(tmp_path, server, name=GOOGLE.setting)
+    assert proposal.status is Status.OK
+    first, second = server.times
+    assert second - first >= 0.5
+
+
+def test_a_prompt_that_google_blocks_is_refused_and_asked_once(tmp_path, monkeypatch):
+    monkeypatch.setenv(GOOGLE.variable, KEY)
+    server = GOOGLE.server(lambda _b, _n: blocked("PROHIBITED_CONTENT"))
+    (proposal,), (call,) = ask(tmp_path, server, name=GOOGLE.setting)
+    assert proposal.status is Status.REFUSED and "PROHIBITED_CONTENT" in proposal.error
+    assert len(server.requests) == 1
+    assert call.usage == Usage(input_tokens=90, output_tokens=0) and call.estimated is None
+
+
+@pytest.mark.parametrize("reason", ["SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "RECITATION"])
+def test_an_answer_that_googles_filter_stops_is_refused(reason, tmp_path, monkeypatch):
+    monkeypatch.setenv(GOOGLE.variable, KEY)
+    server = GOOGLE.server(lambda _b, _n: candidate(finish=reason))
+    (proposal,), _ = ask(tmp_path, server, name=GOOGLE.setting)
+    assert proposal.status is Status.REFUSED and len(server.requests) == 1
+
+
+@pytest.mark.parametrize("reason", ["MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL"])
+def test_a_tool_that_google_finds_called_wrongly_is_not_asked_for_again(
+    reason, tmp_path, monkeypatch
+):
+    monkeypatch.setenv(GOOGLE.variable, KEY)
+    wrong = candidate(finish=reason)
+    server = GOOGLE.server(lambda body, _n: wrong if "tools" in body else None)
+    (proposal,), calls = ask(tmp_path, server, name=GOOGLE.setting)
+    assert proposal.status is Status.OK and proposal.codes[0].code == "cat"
+    assert [call.request["format"] for call in calls] == ["tool", "text"]
+
+
+def test_a_tool_called_with_broken_json_is_read_as_text(tmp_path, monkeypatch):
+    monkeypatch.setenv(MISTRAL.variable, KEY)
+    whole = json.dumps(GOOD)
+    server = MISTRAL.server(in_turn(mistral_call(whole[:-1]), mistral_call(whole + "\nDone.")))
+    (proposal,), calls = ask(tmp_path, server, name=MISTRAL.setting)
+    assert proposal.status is Status.OK and len(calls) == 2
+    assert whole[:-1] in str(server.requests[1]["messages"])
+
+
+def test_a_list_that_is_written_as_a_string_is_read(own, tmp_path):
+    said = {**GOOD, "runners_up": [{"code": "dog.small", "confidence": 0.1}]}
+    spelled = {key: json.dumps(v) if isinstance(v, list) else v for key, v in said.items()}
+    server = own.server(lambda _b, _n: own.answered(spelled))
+    (proposal,), _ = ask(tmp_path, server, name=own.setting)
+    assert [code.code for code in proposal.codes] == ["cat"] and len(server.requests) == 1
+    assert [code.code for code in proposal.runners_up] == ["dog.small"]
+    assert [found.quote for found in proposal.evidence] == ["A cat meows"]
