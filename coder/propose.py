@@ -187,17 +187,20 @@ def build_proposer(
 
 
 def pending(run: Run) -> list[Issue]:
-    """The run's issues that have no proposal yet, or only a failed one."""
+    """The run's issues that have no proposal yet, then those that have only a failed one: what
+    stopped a session must not keep the next from going further."""
     done = {p.issue_id for p in run.proposals if p.status is not Status.FAILED}
-    return [issue for issue in run.issues.values() if issue.id not in done]
+    failed = {p.issue_id for p in run.proposals} - done
+    left = [issue for issue in run.issues.values() if issue.id not in done]
+    return sorted(left, key=lambda issue: issue.id in failed)
 
 
 def propose(run: Run, proposer: Proposer, on_proposal: OnProposal) -> Counter[Status]:
     """Propose codes for every pending issue; each proposal is on disk before it is reported.
 
-    Those that fail are asked once more at the end, and only then reported. Returns how many issues
-    ended in each status. May be stopped at any moment, by a signal or a power cut, and called
-    again.
+    Those that fail are asked once more at the end, and only then reported, unless that is of no
+    use. Returns how many issues ended in each status. May be stopped at any moment, by a signal or
+    a power cut, and called again.
     """
     counts: Counter[Status] = Counter()
     failed: list[Issue] = []
@@ -213,7 +216,7 @@ def propose(run: Run, proposer: Proposer, on_proposal: OnProposal) -> Counter[St
             on_proposal(proposal)
 
         for proposal in ask(pending(run)):
-            if proposal.status is Status.FAILED:
+            if proposal.status is Status.FAILED and not proposer.is_final(proposal):
                 failed.append(run.issues[proposal.issue_id])
             else:
                 report(proposal)

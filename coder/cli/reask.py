@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from coder.audit.injection import Compared
     from coder.audit.order import Ordered, Place
     from coder.audit.reask import Codes, Heard, Reasker
-    from coder.records import Codebook, Estimate, Issue
+    from coder.records import Codebook, Estimate, Issue, Proposal
     from coder.store import Run
     from coder.study import Study
 
@@ -163,14 +163,21 @@ def _asker(study: Study, run: Run, audit: str, caps: dict[str, Any]) -> Reasker:
 
 @contextmanager
 def _progress(asker: Reasker, plan: Mapping[str, Sequence[Issue]], study: Study) -> Iterator[Heard]:
-    """A bar over all answers of ``plan``, and afterwards what they took."""
+    """A bar over all answers of ``plan``, and afterwards what they took and why some failed.
+
+    Raises ``ModelError`` when there was not one answer.
+    """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeRemainingColumn as TimeLeft
 
+    from coder.cli.propose import how_many
     from coder.cli.terminal import console, err_console, safe
+    from coder.errors import ModelError
     from coder.proposers.prices import find_price
     from coder.proposers.spending import in_words, spent_by
+    from coder.records import Status
 
+    asked: list[Proposal] = []
     total = sum(map(len, plan.values()))
     done = sum(len(asker.known(variant, issues)) for variant, issues in plan.items())
     if done:
@@ -179,7 +186,12 @@ def _progress(asker: Reasker, plan: Mapping[str, Sequence[Issue]], study: Study)
     try:
         with Progress(*columns, console=err_console) as progress:
             task = progress.add_task("", total=total, completed=done)
-            yield lambda _: progress.advance(task)
+
+            def hear(proposal: Proposal) -> None:
+                asked.append(proposal)
+                progress.advance(task)
+
+            yield hear
     finally:
         spent = spent_by(asker.calls)
         if spent.calls:
@@ -188,6 +200,11 @@ def _progress(asker: Reasker, plan: Mapping[str, Sequence[Issue]], study: Study)
             cost, as_of = (price.of(spent.usage), price.as_of) if price else (None, None)
             said = safe(in_words(spent, cost, as_of))
             console.print(f"Used by this audit so far: {said}.", soft_wrap=True)
+    if failed := [one.error for one in asked if one.status is Status.FAILED]:
+        why, again = how_many(Status.FAILED, failed), "the same command asks again for those"
+        if len(failed) == len(asked):
+            raise ModelError(f"no question of this audit was answered: {why}", again)
+        console.print(f"Of the questions {safe(why)}; {again}.", soft_wrap=True)
 
 
 def _of(outcomes: Sequence[bool | None]) -> str:

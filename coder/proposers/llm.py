@@ -25,7 +25,7 @@ from coder.proposers.base import Proposer, SaveCalls
 from coder.proposers.chat import Chat, stop_message
 from coder.proposers.compose import Composed, Composer, asked_how, hash_of
 from coder.proposers.cut_prompts import CutPrompts
-from coder.proposers.failures import Failure, Fatal, Filtered
+from coder.proposers.failures import Failure, Fatal, Filtered, Rejected
 from coder.proposers.preview import Parts, Preview, draw, total_parts
 from coder.proposers.prices import Price, find_price
 from coder.proposers.providers import check_settings, endpoint
@@ -81,6 +81,7 @@ class LLMProposer(Proposer):
         self._cut_prompts = CutPrompts(composer.counter)
         self._warning = ""
         self._dropped: set[str] = set()
+        self._rejected: set[str] = set()
         self._answers = answers
 
     @classmethod
@@ -151,6 +152,9 @@ class LLMProposer(Proposer):
 
     def warning(self) -> str:
         return self._warning
+
+    def is_final(self, proposal: Proposal) -> bool:
+        return proposal.issue_id in self._rejected
 
     def _remember(self, calls: Iterable[Call]) -> None:
         for call in calls:
@@ -365,6 +369,8 @@ class LLMProposer(Proposer):
                 self._lost.append(self._record(step, sent, answered, account, began))
             raise
         except Failure as error:
+            if isinstance(error, Rejected):
+                self._rejected.add(step.issue.id)
             filtered = "content_filter" if isinstance(error, Filtered) else ""
             answered = {"error": str(error), "finish_reason": filtered}
         return self._record(step, sent, answered, account, began)

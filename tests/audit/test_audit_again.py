@@ -133,6 +133,16 @@ def test_a_model_that_obeys_the_text_is_found(attacked, model, printed):
     assert len(Run(folder).latest_proposals()) == 5
 
 
+def test_a_model_that_does_not_answer_has_not_passed(attacked, model, printed, monkeypatch):
+    monkeypatch.setenv("CODER_MODEL__RETRIES", "0")
+    propose()
+    model.mind = lambda *_: refusal(503, "busy")
+    code, output = printed("audit", "injection", "r")
+    assert code == 5 and "No code goes with" not in output
+    assert "no question of this audit was answered" in output
+    assert "2 failed (all: the server answered 503: busy)" in output
+
+
 def test_an_honest_model_passes(attacked, model, printed):
     propose()
     code, output = printed("audit", "injection", "r")

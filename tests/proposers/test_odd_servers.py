@@ -124,8 +124,7 @@ def test_a_request_that_never_fits_is_not_asked_again(status, folder, capsys):
     server = FaultServer(script)
     assert propose(server) == 0
     assert statuses(folder) == {"ok": 5, "failed": 1}
-    # Once in its turn, and once at the end of the session, as all that failed.
-    assert len(server.requests) == 5 + 2
+    assert len(server.requests) == 6
     said = capsys.readouterr().out
     assert "1 failed (the server answered" in said and "Request too large for gpt-4o" in said
     assert "lower model.context_tokens" in said
@@ -149,9 +148,21 @@ def test_the_same_refusal_of_several_issues_stops_the_run(folder, capsys):
     assert "3 issues in a row were refused alike: the server answered 400: the moon is" in said
 
 
+def test_what_stopped_a_session_does_not_keep_the_next_from_going_further(folder, capsys):
+    def script(body, _number):
+        odd = any(f"Cat {n}" in user_text(body) for n in range(3))
+        return refusal(400, "the moon") if odd else completion()
+
+    assert propose(FaultServer(script), "--concurrency", "1") == 5
+    assert propose(FaultServer(script), "--concurrency", "1") == 0
+    assert statuses(folder) == {"ok": 3, "failed": 3}
+    assert "3 ok, 3 failed (all: the server answered 400: the moon)." in capsys.readouterr().out
+
+
 def test_a_run_of_which_all_failed_is_no_success(folder, capsys):
     server = FaultServer(in_turn(refusal(400, "the moon")))
     assert propose(server, "--sample", "2") == 5
+    assert len(server.requests) == 2 * 3
     out, err = capsys.readouterr()
     assert "2 failed (all: the server answered 400: the moon)." in out
     assert "error: all 2 issues failed" in err and "Next:" not in out
