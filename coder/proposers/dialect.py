@@ -70,9 +70,9 @@ class Dialect:
         self.system_in_user = self.system_in_user or system_in_user
         if question.schema is None:
             return
-        stricter = self.formats(question)[: self.formats(question).index(form)]
-        if not self._worked.intersection(stricter):
-            self._format = form
+        between = {f for f in self.formats(question) if self._before(f, form)}
+        if not between & self._worked:
+            self._format = max(form, self._format, key=self._formats.index)
         self._worked.add(form)
 
     def learn(self, sent: Mapping[str, Any], refused: Rejected) -> bool:

@@ -10,6 +10,8 @@ from asking import propose, statuses
 from support.fault_server import FaultServer, Reply, completion, in_turn, refusal, user_text
 
 from coder.__main__ import run as coder
+from coder.proposers.dialect import FORMATS, Dialect
+from coder.proposers.question import Question
 from coder.store import Run
 
 PAGE = Reply(body="<!DOCTYPE html><html><head><title>Welcome to nginx!</title></head></html>")
@@ -113,6 +115,14 @@ def test_one_odd_issue_does_not_change_how_the_others_are_asked(status, folder, 
     assert propose(FaultServer(script), "--concurrency", "1") == 0
     forms = {call.issue_id: call.request["format"] for call in calls(folder)}
     assert forms.pop("i2") == "json_object" and set(forms.values()) == {"json_schema"}
+
+
+def test_an_answer_that_comes_late_in_a_format_that_was_left_is_taken_as_it_is():
+    dialect = Dialect(FORMATS[1:])
+    question = Question((("system", "Code it."), ("user", "A cat.")), {})
+    dialect.worked(question, "json_object", False)
+    dialect.worked(question, "json_schema", False)
+    assert dialect.formats(question) == ("json_object", "text")
 
 
 @pytest.mark.parametrize("status", [413, 429])
