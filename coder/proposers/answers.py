@@ -47,11 +47,12 @@ class Answers:
         return Kept(*found) if found else None
 
     def keep(self, calls: Iterable[Call]) -> None:
-        """Keep what was answered; the first answer to a request stays, failures are left out."""
+        """Keep what was answered; the first answer to a request stays. Failures are left out, and
+        answers to a prompt that was not read whole: a larger window would make others."""
         rows = [
             (call.request["key"], call.raw_response, call.finish_reason)
             for call in calls
-            if call.raw_response is not None and not call.error and not call.cached
+            if call.raw_response is not None and not (call.error or call.cached or call.prompt_cut)
         ]
         if rows:
             with self._connection() as db:

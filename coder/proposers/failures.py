@@ -265,7 +265,7 @@ def _body(error: BaseException) -> str:
             text = link.response.text  # type: ignore[attr-defined]
         except Exception:
             continue
-        if isinstance(text, str) and text:
+        if isinstance(text, str):
             return text
     return str(error)
 

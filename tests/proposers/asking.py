@@ -55,13 +55,13 @@ def ask(folder, server, issues=None, codes=PETS, **settings) -> tuple[list[Propo
     return proposals, calls
 
 
-def propose(server, *options, key=KEY, model="openai:m"):
+def propose(server, *options, key=KEY, model="openai:m", run="r"):
     """The exit code of the command as users type it, in the current folder."""
     address = () if model.startswith("azure") else ("--base-url", server.base_url)
     with server.running(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("CODER_API_KEY", key)
         return coder(
-            ["propose", "issues.jsonl", "--run", "r", "--model", model, *address, *options]
+            ["propose", "issues.jsonl", "--run", run, "--model", model, *address, *options]
         )
 
 

@@ -54,6 +54,10 @@ def test_a_window_that_is_too_small_is_said_once_and_marked(folder, capsys):
     report = folder / "runs" / "r" / "report"
     assert json.loads((report / "report.json").read_text())["usage"]["cut_prompts"] == 3
     assert told in (report / "report.md").read_text().replace("\\", "")
+    # Once the window is larger, another run asks anew.
+    server = FaultServer(reports(words_of))
+    assert propose(server, run="larger") == 0 and len(server.requests) == 3
+    capsys.readouterr()
     # It is on record: a session that asks nothing says it as well.
     assert propose(FaultServer(reports(words_of))) == 0
     assert told in capsys.readouterr().out
