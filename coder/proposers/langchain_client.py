@@ -1,8 +1,8 @@
 """The only importer of langchain's chat models: providers with a protocol of their own.
 
-Those in ``VENDORS`` are given an HTTP client of ours. Left to themselves, vendors' clients change
-what they are told to send, send it again, follow a server to another address and outlive the event
-loop they were made for.
+They are given an HTTP client of ours, where they take one. Left to themselves, vendors' clients
+change what they are told to send, send it again, follow a server to another address and outlive the
+event loop they were made for.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from coder.errors import LimitReached, ModelError
@@ -101,7 +102,7 @@ class LangchainModel:
         if not exchange.sent:
             raise Fatal(f"this version of the package for {self.provider} cannot be used")
         flat = {**exchange.sent, **exchange.sent.get("generationConfig", {})}
-        sent = {name: value for name, value in flat.items() if name not in _AROUND}
+        sent = {n: v for n, v in flat.items() if n not in _AROUND and v is not None}
         return replace(reply, usage=reply.usage or _counted(exchange.got)), sent
 
     async def _answer(self, question: Question, form: str, taken: Mapping[str, Any]) -> Reply:
@@ -150,8 +151,21 @@ def _any_other(to: Endpoint, key: str, settings: ModelSettings) -> LangchainMode
         options["api_key"] = key
     if to.base_url:
         options["base_url"] = to.base_url
-    made: BaseChatModel = init_chat_model(to.model, model_provider=to.provider, **options)
-    return LangchainModel(to.provider, made)
+    open_one = partial(init_chat_model, to.model, model_provider=to.provider)
+    made: BaseChatModel = open_one(**options)
+    http = None
+    if "http_async_client" in type(made).model_fields:
+        import httpx
+
+        class Client(_Gated, httpx.AsyncClient):
+            pass
+
+        http = Client(**_http_options(to, settings), limits=httpx.Limits())
+        made = open_one(**options, http_async_client=http)
+    if "temperature" in type(made).model_fields:
+        # What nobody asked for is not sent.
+        vars(made)["temperature"] = None
+    return LangchainModel(to.provider, made, http)
 
 
 def _anthropic(to: Endpoint, key: str, settings: ModelSettings) -> LangchainModel:
@@ -233,7 +247,7 @@ VENDORS: Mapping[str, Callable[[Endpoint, str, ModelSettings], LangchainModel]] 
     "google_genai": _google,
     "mistralai": _mistral,
 }
-"""How each is opened; all other providers are asked as langchain sets them up."""
+"""How those are opened that take an HTTP client by another way than others, or none."""
 
 
 class _Gated:

@@ -135,7 +135,7 @@ def test_an_address_with_a_password_is_shown_without_it(tmp_path):
     [
         ("openai:gpt-4.1-mini", "needs a key", "OPENAI_API_KEY"),
         ("azure:mine", "needs a key", "AZURE_OPENAI_API_KEY"),
-        ("groq:llama", "need the package langchain-groq", "pip install langchain-groq"),
+        ("cohere:command", "need the package langchain-cohere", "pip install langchain-cohere"),
         ("nobody:x", "no provider is called 'nobody'", "openai:"),
         ("gpt-4", "is not a model", "provider:model"),
     ],

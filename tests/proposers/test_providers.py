@@ -10,10 +10,11 @@ from asking import ask, book, issue, study
 from support.fault_server import GOOD, FaultServer, Reply, in_turn
 from support.protocols import (
     ANTHROPIC,
+    BY_LANGCHAIN,
+    BY_OPENAI,
     GOOGLE,
     KEY,
     MISTRAL,
-    PROTOCOLS,
     blocked,
     candidate,
     mistral_call,
@@ -24,7 +25,7 @@ from coder.proposers.llm import LLMProposer
 from coder.proposers.spending import Caps, spent_by
 from coder.records import Status, Usage
 
-OWN = {"anthropic": ANTHROPIC, "google": GOOGLE, "mistral": MISTRAL}
+PROTOCOLS = {**BY_OPENAI, **BY_LANGCHAIN}
 
 
 @pytest.fixture(params=PROTOCOLS)
@@ -35,9 +36,10 @@ def spoken(request, monkeypatch):
     return protocol
 
 
-@pytest.fixture(params=OWN)
+@pytest.fixture(params=BY_LANGCHAIN)
 def own(request, monkeypatch):
-    protocol = OWN[request.param]
+    """One that is asked through langchain."""
+    protocol = BY_LANGCHAIN[request.param]
     monkeypatch.setenv(protocol.variable, KEY)
     return protocol
 
@@ -87,8 +89,8 @@ def test_what_a_model_refuses_costs_one_request_and_is_not_sent_again(spoken, re
     server = spoken.server(script)
     proposals, calls = three(tmp_path, server, spoken)
     assert [p.status for p in proposals] == [Status.OK] * 3
-    # OpenAI's protocol has two strict formats to be refused.
-    formats = 1 + (spoken not in OWN.values()) if "format" in refused else 0
+    # Two strict formats are tried where openai's client asks, elsewhere one.
+    formats = 1 + (spoken in BY_OPENAI.values()) if "format" in refused else 0
     in_vain = ("temperature" in refused) + formats
     assert len(server.requests) == 3 + in_vain
     assert [call.attempts for call in calls] == [1 + in_vain, 1, 1]

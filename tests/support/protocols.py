@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -208,6 +208,36 @@ AZURE = Protocol(
     strict="response_format",
 )
 
-PROTOCOLS = {
-    "anthropic": ANTHROPIC, "google": GOOGLE, "mistral": MISTRAL, "openai": OPENAI, "azure": AZURE,
+# --- Others, through langchain ------------------------------------------------------------------
+
+
+def _told(body: Body) -> Body:
+    return {n: v for n in (*_SAMPLING, "n", "service_tier") if (v := body.get(n)) is not None}
+
+
+GROQ = replace(
+    MISTRAL,
+    setting="groq:llama-3.1-8b-instant",
+    variable="GROQ_API_KEY",
+    path="/openai/v1/chat/completions",
+    takes=MISTRAL.takes | {"n", "stop", "service_tier", "reasoning_effort", "reasoning_format"},
+    parameters=_told,
+    refused=refusal,
+    base="",
+)
+"""A client of its own."""
+DEEPSEEK = replace(
+    MISTRAL,
+    setting="deepseek:deepseek-chat",
+    variable="DEEPSEEK_API_KEY",
+    parameters=_told,
+    refused=refusal,
+)
+"""OpenAI's client, as many have it."""
+
+BY_OPENAI = {"openai": OPENAI, "azure": AZURE}
+BY_LANGCHAIN = {
+    "anthropic": ANTHROPIC, "google": GOOGLE, "mistral": MISTRAL, "groq": GROQ,
+    "deepseek": DEEPSEEK,
 }  # fmt: skip
+"""By the client they are asked through."""
