@@ -6,6 +6,7 @@ import json
 import math
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -137,6 +138,9 @@ class FaultServer:
             request_queue_size = 256
 
         self._server = Server(("127.0.0.1", 0), Handler)
+        # Where it is never entered, as in a test that fails before, the address is let go all the
+        # same: a socket that is left open is a warning, in whatever test runs at that moment.
+        weakref.finalize(self, self._server.socket.close)
         self.base_url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
 
     @contextmanager
