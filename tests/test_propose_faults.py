@@ -142,7 +142,8 @@ def test_whatever_fails_all_end_nothing_is_paid_twice_and_the_cap_holds(tmp_path
     lost = {c.issue_id for c in calls if c.estimated and (c.attempts > 1 or c.error)}
     titles = {f"Cat {issue_id[1:]} meows" for issue_id in lost}
     assert all(any(title in text for title in titles) for text in script.after_success)
-    assert sum(call.error.startswith("stopped before") for call in calls) <= CONCURRENCY
+    # Ctrl-C met what was under way, and what waited to be asked again.
+    assert sum(call.error == "stopped before an answer came" for call in calls) < 2 * CONCURRENCY
 
     saved = {call.id for call in calls}
     assert all(set(p.call_ids) <= saved for p in run.proposals)

@@ -27,6 +27,7 @@ from coder.proposers.failures import (
     Misplaced,
     NotACompletion,
     Rejected,
+    Straggling,
     Transient,
     Unreadable,
     alike,
@@ -101,6 +102,7 @@ class Chat:
         """Opens connections for as long as the context lasts; ``ask`` works only inside it."""
         before, self._pace = self._pace, self._new_pace()
         self._pace.slots.lowest = before.slots.lowest
+        self._pace.stragglers = before.stragglers
         self._pilot = Pilot()
         if self._read:
             self._pilot.let_everyone_go()
@@ -135,6 +137,11 @@ class Chat:
     def fewest_at_a_time(self) -> int:
         """To how many requests at a time an overloaded server has brought it down."""
         return self._pace.slots.lowest
+
+    @property
+    def stragglers(self) -> int:
+        """How many requests were given up as stragglers."""
+        return self._pace.stragglers.given_up
 
     async def ask(self, question: Question, account: Account, about: str) -> Reply:
         """The model's answer; every request for it goes through ``account``. ``about`` is the
@@ -244,7 +251,16 @@ class Chat:
             retry=tenacity.retry_if_exception_type(Transient),
             reraise=True,
         )
-        return await attempts(self._accounted, put, account)
+        return await attempts(self._past_stragglers, put, account)
+
+    async def _past_stragglers(self, put: Put, account: Account) -> Reply:
+        """A straggler is given longer each time, up to the whole time limit: this comes to an end,
+        and is none of the retries."""
+        while True:
+            try:
+                return await self._accounted(put, account)
+            except Straggling:
+                continue
 
     async def _accounted(self, put: Put, account: Account) -> Reply:
         def outdated() -> bool:
@@ -253,7 +269,8 @@ class Chat:
 
         # What the first answers say decides how to ask, and how many tokens were used, when.
         next_first = self._read and not self._settings.tokens_per_minute
-        gate = Gate(self._pace, account, self._timeout, outdated, next_first)
+        size = sum(len(text) for _, text in put.question.messages[1:])
+        gate = Gate(self._pace, account, self._timeout, size, outdated, next_first)
         used: Usage | None = None
         try:
             reply = await self._once(gate, put)
@@ -261,16 +278,15 @@ class Chat:
         except Failure as error:
             if not error.lost:
                 used = Usage()
-            if isinstance(error, Transient) and gate.cuts is not None:
-                self._pace.slots.failed(error.overloaded, gate.cuts)
-                if error.overloaded:
-                    # It says when to ask, not how: that is for the pace to learn.
-                    self._pilot.let_everyone_go()
+            if gate.passed and isinstance(error, Transient) and error.overloaded:
+                self._pace.slots.refused(error.retry_after)
+                # It says when to ask, not how: that is for the pace to learn.
+                self._pilot.let_everyone_go()
             raise
         else:
-            self._pace.slots.succeeded()
+            gate.answered()
         finally:
-            if gate.cuts is not None:
+            if gate.passed:
                 if gate.on_the_wire:
                     account.settle(used)
                 else:

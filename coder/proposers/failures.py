@@ -84,6 +84,10 @@ class Unreadable(Failure):
     lost = True
 
 
+class Straggling(Transient):
+    """Given up because others were answered in a fraction of its time; to be asked again now."""
+
+
 class Fatal(Failure):
     """Every other request would fail the same way: the run must stop."""
 

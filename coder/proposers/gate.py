@@ -11,8 +11,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
+from coder.proposers.failures import Straggling
 from coder.proposers.pace import Pace
 from coder.proposers.spending import Account
+from coder.proposers.stragglers import SOONEST
+
+_LOOK_SECONDS = 1.0
 
 CONNECT_SECONDS = 15.0
 """A server that takes longer to be connected to is not there; an answer may take far longer."""
@@ -30,37 +34,77 @@ class Gate:
         pace: Pace,
         account: Account,
         seconds: float,
+        size: int,
         outdated: Callable[[], bool],
         next_first: bool,
     ) -> None:
-        """``seconds`` is the time limit for the answer; waiting for one's turn is not in it."""
+        """``seconds`` is the time limit for the answer; waiting for one's turn is not in it.
+        ``size`` is the number of characters asked about, without what is the same for all."""
         self.next_first = next_first
         """Whether the next request may leave before the answer to this one has been read: where
         many answers come at once, the places at the server would stand empty meanwhile."""
         self._pace = pace
         self._account = account
         self._seconds = seconds
+        self._size = size
         self._outdated = outdated
-        self.cuts: int | None = None
-        """What the slots told when the request left; ``None`` before that, and then it has used
-        nothing."""
         self.on_the_wire = False
         """Whether anything of the request may have reached the server."""
+        self._sent: float | None = None
+        self._took = 0.0
+        self._given_up = False
+
+    @property
+    def passed(self) -> bool:
+        """Whether the request has left; before that it has used nothing."""
+        return self._sent is not None
+
+    def answered(self) -> None:
+        """To be told when the answer could be used: others are measured by it."""
+        assert self._sent is not None
+        self._pace.slots.answered()
+        self._pace.stragglers.answered(self._sent, self._took, self._size)
 
     @asynccontextmanager
     async def passing(self) -> AsyncIterator[None]:
-        """Held while the request is on the wire. Raises ``Outdated``, ``LimitReached`` and
-        ``TimeoutError``."""
-        assert self.cuts is None, "one request, counted and paid for once"
-        async with self._pace.slots.slot(again=self._account.attempts > 0) as cuts:
+        """Held while the request is on the wire. Raises ``Outdated``, ``LimitReached``,
+        ``TimeoutError`` and ``Straggling``."""
+        assert self._sent is None, "one request, counted and paid for once"
+        async with self._pace.slots.slot(again=self._account.attempts > 0):
             if self._outdated():
                 raise Outdated
             async with self._pace.turn(self._account.worst):
                 await self._account.reserve()
-            self.cuts = cuts
             self.on_the_wire = True
-            async with asyncio.timeout(self._seconds):
-                yield
+            loop = asyncio.get_running_loop()
+            self._sent = loop.time()
+            try:
+                async with asyncio.timeout(self._seconds) as limit:
+                    self._looking = loop.call_later(SOONEST, self._look, limit)
+                    yield
+            except TimeoutError:
+                if self._given_up:
+                    raise Straggling("it took far longer than the others", lost=True) from None
+                raise
+            finally:
+                self._looking.cancel()
+                self._took = loop.time() - self._sent
+
+    def _look(self, limit: asyncio.Timeout) -> None:
+        """Gives the request up if it is a straggler, else looks again later."""
+        if limit.expired():
+            return
+        assert self._sent is not None
+        loop, before = asyncio.get_running_loop(), self._account.given_up
+        half_empty = self._pace.slots.half_empty
+        patience = self._pace.stragglers.patience(self._sent, self._size, before, half_empty)
+        if loop.time() - self._sent < patience:
+            self._looking = loop.call_later(_LOOK_SECONDS, self._look, limit)
+            return
+        self._given_up = True
+        self._account.given_up += 1
+        self._pace.stragglers.given_up += 1
+        limit.reschedule(loop.time())
 
 
 CURRENT: ContextVar[Gate] = ContextVar("gate")

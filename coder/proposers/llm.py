@@ -20,6 +20,7 @@ from time import perf_counter
 from typing import Any, Generic, Self, TypeVar
 
 from coder.errors import LimitReached
+from coder.plural import plural
 from coder.proposers.answers import Answers
 from coder.proposers.base import Proposer, SaveCalls
 from coder.proposers.chat import Chat, stop_message
@@ -139,11 +140,17 @@ class LLMProposer(Proposer):
         self._remember(calls)
 
     def remark(self) -> str:
-        said = []
-        fewest = self._chat.fewest_at_a_time
-        if fewest != self._settings.model.concurrency:
+        said, fewest = [], self._chat.fewest_at_a_time
+        # A few may be refused by chance: that is no overload.
+        if 2 * fewest < self._settings.model.concurrency:
             said.append(
-                f"The server was overloaded: as few as {fewest} requests at a time were made."
+                f"The server was overloaded: as few as {plural(fewest, 'request')} at a time "
+                f"{'was' if fewest == 1 else 'were'} made."
+            )
+        if slow := self._chat.stragglers:
+            said.append(
+                f"{plural(slow, 'request')} took far longer than the others and "
+                f"{'was' if slow == 1 else 'were'} asked again; both may have to be paid for."
             )
         if self._dropped:
             names = ", ".join(sorted(self._dropped))

@@ -192,6 +192,8 @@ class Account:
         self.attempts = 0
         self.estimated: Usage | None = None
         """What the requests used of which no count came back."""
+        self.given_up = 0
+        """How many of the requests were stragglers."""
 
     async def reserve(self) -> None:
         """To be called before each request. Raises ``LimitReached``."""

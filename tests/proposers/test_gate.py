@@ -75,7 +75,7 @@ def test_what_waits_at_the_gate_when_a_run_is_stopped_has_used_nothing(tmp_path)
 
 def test_waiting_for_a_place_is_not_waiting_for_the_server():
     pace, account = Pace(1, 0, 0), Meter(NO_CAPS, None, "m").account(Usage())
-    gate = Gate(pace, account, 0.02, lambda: False, next_first=False)
+    gate = Gate(pace, account, 0.02, 100, lambda: False, next_first=False)
 
     async def passing() -> None:
         async with gate.passing():

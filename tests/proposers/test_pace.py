@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import random
 from types import SimpleNamespace
 
 import pytest
 from asking import book, issue, study
 from hypothesis import given
 from hypothesis import strategies as st
+from support import virtual_time
 from support.fault_server import FaultServer, Reply, completion, in_turn, refusal
 
 from coder.errors import StorageError
@@ -22,17 +24,17 @@ from coder.records import Call, Status
 
 
 @given(st.lists(st.booleans(), max_size=200), st.integers(1, 64))
-def test_slots_never_leave_their_bounds_and_all_come_back(overloads, most):
+def test_slots_never_leave_their_bounds_and_all_come_back(refusals, most):
     slots = Slots(most)
 
     async def requests() -> int:
-        for overloaded in overloads:
-            async with slots.slot() as cuts:
+        for refused in refusals:
+            async with slots.slot():
                 pass
-            if overloaded:
-                slots.failed(True, cuts)
+            if refused:
+                slots.refused(None)
             else:
-                slots.succeeded()
+                slots.answered()
             assert 1 <= slots.limit <= most and slots.lowest <= slots.limit
         held = 0
 
@@ -43,37 +45,124 @@ def test_slots_never_leave_their_bounds_and_all_come_back(overloads, most):
                 await asyncio.sleep(60)
 
         waiting = [asyncio.create_task(hold()) for _ in range(most + 1)]
-        for _ in range(3):
-            await asyncio.sleep(0)
+        await asyncio.sleep(2)
         for task in waiting:
             task.cancel()
         return held
 
-    assert asyncio.run(requests()) == slots.limit
+    assert virtual_time.run(requests()) == slots.limit
 
 
-def test_one_overload_halves_once_and_successes_bring_it_back():
-    slots = Slots(8)
+class Server:
+    """Takes ``capacity`` requests at a time and refuses the rest at once, and of those it takes a
+    share by chance; an answer takes a second, more or less."""
 
-    async def one(overloaded: bool) -> None:
-        async with slots.slot() as cuts:
-            await asyncio.sleep(0)
-        if overloaded:
-            slots.failed(True, cuts)
-        else:
-            slots.succeeded()
+    def __init__(self, capacity=1000, by_chance=0.0, retry_after=None):
+        self.capacity, self.by_chance, self.retry_after = capacity, by_chance, retry_after
+        self.random = random.Random(7)
+        self.busy = 0
+        self.refusals: list[float] = []
+        self.answers: list[float] = []
+
+    async def answers_one(self) -> bool:
+        now = asyncio.get_running_loop().time
+        if self.busy >= self.capacity or self.random.random() < self.by_chance:
+            await asyncio.sleep(0.01)
+            self.refusals.append(now())
+            return False
+        self.busy += 1
+        await asyncio.sleep(self.random.uniform(0.5, 1.5))
+        self.busy -= 1
+        self.answers.append(now())
+        return True
+
+
+async def ask_for(seconds, slots, server) -> list[int]:
+    """Asks as a run does: what is refused waits for itself and goes before the others then. Gives
+    how many slots there were at the end of each second."""
+
+    async def ask_on() -> None:
+        again = False
+        while True:
+            async with slots.slot(again):
+                answered = await server.answers_one()
+            if answered:
+                slots.answered()
+            else:
+                slots.refused(server.retry_after)
+                await asyncio.sleep(server.retry_after or server.random.uniform(0, 1))
+            again = not answered
+
+    tasks = [asyncio.create_task(ask_on()) for _ in range(4 * slots.limit)]
+    seen = []
+    for _ in range(seconds):
+        await asyncio.sleep(1)
+        seen.append(slots.limit)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return seen
+
+
+@pytest.mark.parametrize("most", [4, 32, 64])
+@pytest.mark.parametrize("share", [0.03, 0.06, 0.12])
+def test_refusals_by_chance_leave_the_slots_as_they_were(share, most):
+    server = Server(by_chance=share)
+    seen = virtual_time.run(ask_for(90, Slots(most), server))
+    assert len(server.refusals) > 0.7 * share * len(server.answers)
+    assert sum(seen) / len(seen) > 0.9 * most - 1
+    assert min(seen) > 0.8 * most - 3
+
+
+@pytest.mark.parametrize("capacity", [1, 2, 3, 8, 20])
+@pytest.mark.parametrize("retry_after", [None, 2.0])
+def test_a_server_that_takes_so_many_at_a_time_is_asked_for_about_as_many(capacity, retry_after):
+    server = Server(capacity, retry_after=retry_after)
+    seen = virtual_time.run(ask_for(300, Slots(32), server))
+    assert len([at for at in server.refusals if at < 0.5]) <= 32 + 4, "backed off from at once"
+    assert all(capacity <= limit <= capacity + 1 for limit in seen[20:]), seen
+    # It is kept busy, and of five requests at most two are refused.
+    assert len(server.answers) > 0.9 * 300 * capacity
+    assert len(server.refusals) < 2 / 3 * len(server.answers)
+
+
+def test_slots_come_back_within_seconds_once_an_overload_has_ended():
+    server = Server(capacity=0)
+
+    async def story() -> list[int]:
+        asking = asyncio.create_task(ask_for(60, Slots(32), server))
+        await asyncio.sleep(30)
+        server.capacity = 1000
+        return await asking
+
+    seen = virtual_time.run(story())
+    assert set(seen[5:30]) == {1} and seen[39] >= 16 and seen[44] == 32, seen
+
+
+@pytest.mark.parametrize("most", [1, 4, 32])
+def test_retry_after_holds_for_all_when_one_after_the_other_is_refused(most):
+    server = Server(capacity=0, retry_after=20.0)
+    virtual_time.run(ask_for(60, Slots(most), server))
+    # Then somebody tries every twenty seconds.
+    assert len([at for at in server.refusals if at < 19]) == most
+    assert len(server.refusals) <= most + 2
+
+
+def test_retry_after_of_a_single_refusal_keeps_nobody_else_waiting():
+    slots, server = Slots(4), Server()
 
     async def story() -> None:
-        await asyncio.gather(*(one(True) for _ in range(8)))
-        assert slots.limit == 4
-        for _ in range(4):
-            await one(False)
-        assert slots.limit == 5
-        for _ in range(100):
-            await one(False)
-        assert (slots.limit, slots.lowest) == (8, 4)
+        slots.refused(20.0)
+        await ask_for(10, slots, server)
 
-    asyncio.run(story())
+    virtual_time.run(story())
+    assert len(server.answers) > 30
+
+
+def test_a_server_that_refuses_even_one_at_a_time_is_asked_once_a_second():
+    server = Server(capacity=0)
+    virtual_time.run(ask_for(100, Slots(32), server))
+    assert 90 < len([at for at in server.refusals if at > 0.5]) <= 101
 
 
 @given(

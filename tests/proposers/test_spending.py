@@ -172,7 +172,7 @@ def test_a_server_that_dies_stops_the_run_and_leaves_the_rest_pending(folder):
 
 
 def test_failures_between_answers_do_not_stop_the_run(folder):
-    server = FaultServer(lambda _b, n: completion() if n % 5 == 4 else refusal(503))
+    server = FaultServer(lambda _b, n: completion() if n % 5 == 4 else refusal(500))
     with server.running():
         proposals, stop = session(
             folder, server, [], Caps(), issues_to_code(25), concurrency=1, retries=0
