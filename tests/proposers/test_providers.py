@@ -45,10 +45,9 @@ def own(request, monkeypatch):
 
 
 def three(folder, server, protocol, **settings):
-    """Three issues asked about one after the other."""
+    """Proposals for three issues, and the calls."""
     issues = [issue(number) for number in range(3)]
-    settings = {"concurrency": 1, "name": protocol.setting, **settings}
-    return ask(folder, server, issues, **settings)
+    return ask(folder, server, issues, **{"name": protocol.setting, **settings})
 
 
 def on_the_wire(server, protocol):
@@ -67,7 +66,7 @@ def test_the_parameters_in_the_log_are_those_on_the_wire(spoken, tmp_path):
 
 def test_samples_are_drawn_at_the_temperature_that_the_log_tells(spoken, tmp_path):
     server = spoken.server()
-    (_,), calls = ask(tmp_path, server, name=spoken.setting, samples=3, concurrency=1)
+    (_,), calls = ask(tmp_path, server, name=spoken.setting, samples=3)
     wire = on_the_wire(server, spoken)
     assert [call.request["parameters"] for call in calls] == wire
     assert [sent["temperature"] for sent in wire] == [0.7] * 3
@@ -171,6 +170,24 @@ def test_what_cannot_pass_stops_the_run_after_one_request(own, status, tmp_path)
     with pytest.raises(ModelError, match=rf"\({status}\)"):
         three(tmp_path, server, own)
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("protocol", "status", "words", "told"),
+    [
+        (ANTHROPIC, 400, "Your credit balance is too low to access the API.", "has no credit"),
+        (GOOGLE, 400, "API key not valid. Please pass a valid API key.", "the key is refused"),
+        (GOOGLE, 429, "Quota exceeded for requests per day, limit: 50", "the quota is used up"),
+    ],
+)
+def test_what_cannot_pass_is_known_by_its_words(
+    protocol, status, words, told, tmp_path, monkeypatch
+):
+    monkeypatch.setenv(protocol.variable, KEY)
+    server = protocol.server(lambda _b, _n: protocol.refused(status, words))
+    with pytest.raises(ModelError, match=told) as stopped:
+        three(tmp_path, server, protocol)
+    assert words in stopped.value.message and len(server.requests) == 1
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
