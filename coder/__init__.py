@@ -18,6 +18,8 @@ The map, from the ground up; imports run downwards only:
     durations     how long issues stayed open, and whether that differs between codes
     journal       append-only JSON Lines, chained by hash
     permissions   what a study may do on this machine, kept outside the study
+    sensitive     finds keys, passwords, addresses and user names in a text
+    redact        masks them in what is sent
     templates     the language of prompt templates: data and no code, bounded in work
     prompts       versioned templates, rendered into messages
     retrieval/    embedders and the index of labelled issues

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from coder.cli.main import cli
 from coder.records import Comment, Issue
-from coder.redact import Redactor, known_in, spans
+from coder.redact import Masked, Redactor
+from coder.sensitive import authors, spans
 
 KEY = "ghp_" + "a1B2c3D4e5F6g7H8i9J0" * 2
 BLOCK = "-----BEGIN RSA PRIVATE KEY-----\n{}\n{}\n-----END RSA PRIVATE KEY-----".format(
@@ -26,13 +27,46 @@ SECRETS = {
     "jane.doe+bugs@mail.example.org": "EMAIL",
     "192.168.31.230": "IP",
     "2001:db8:0:1::8a2e": "IP",
+    "fe80::1ff:fe23": "IP",
+    "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc" + "00Ab" * 9: "KEY",
+    "gsk_" + "Zx8" * 12: "KEY",
+    "SG." + "a1B2c3D4e5F6g7H8i9J0kL" + "." + "Zz" * 21 + "9": "KEY",
+    "SK" + "0123456789abcdef" * 2: "KEY",
 }
 KEPT = [
     "torch 2.1.0 on 127.0.0.1:8000 and 0.0.0.0", "@dataclass\nclass A: ...", "git@github.com:a/b",
     "nvidia-cudnn-cu12            8.9.2.26", "pip install x==1.2.3.4", "@torch.no_grad()",
     "/home/runner/work", "std::vector", "12:30:45", "//select[@name='q']", "max_new_tokens = 512",
     "tokenizer='/llm/models/Qwen/Qwen1.5-7B-Chat'", "1234567890abcdef1234567890abcdef12345678",
+    "tokenizer: Qwen/Qwen2.5-7B-Instruct", "eos_token = '</s>'", "version=129.0.0.0", "x>=1.2.3.4",
+    "api_key = 'EMPTY'", "password: required", "API_KEY=<your key>", 'token="your-token-here"',
+    "Authorization: Bearer $TOKEN", "password=os.environ['X']", "docker run -u 1000:1000 x",
+    '{"x-api-key": API_KEY, "Content-Type": "x"}', "PASSWORD=${PASSWORD}", "cuda-12.1.0.2-runtime",
+    "nvidia-cusolver-cu12-11.6.1.9",
 ]  # fmt: skip
+GIVEN = {
+    "host=198.51.100.23 port=5432": "198.51.100.23",
+    "--host=198.51.100.23": "198.51.100.23",
+    "198.51.100.23-198.51.100.40": "198.51.100.23",
+    "127.0.0.1-198.51.100.40": "198.51.100.40",
+    "api_key='zX81kQ0pL4mN7vB2'": "zX81kQ0pL4mN7vB2",
+    "API key:\n\n```bash\nzX81kQ0pL4mN7vB2\n```": "zX81kQ0pL4mN7vB2",
+    "My HF token\nzX81kQ0pL4mN7vB2": "zX81kQ0pL4mN7vB2",
+    "> **token**:\n> `zX81kQ0pL4mN7vB2`": "zX81kQ0pL4mN7vB2",
+    "| API_KEY | zX81kQ0pL4mN7vB2 |": "zX81kQ0pL4mN7vB2",
+    'password = "correct horse, battery & staple!"': "correct horse, battery & staple!",
+    "'db_password': 'p@ss w0rd'": "p@ss w0rd",
+    '{\\"secret\\": \\"it is a secret\\"}': "it is a secret",
+    'os.getenv("API_KEY", "a default")': "a default",
+    r'password = "with \" in it"': r"with \" in it",
+    "password: hunter2!": "hunter2!",
+    "export DB_PASSWORD=hunterhunter": "hunterhunter",
+    "mysql --password hunter22": "hunter22",
+    "Authorization: Basic dXNlcjpwYXNz": "dXNlcjpwYXNz",
+    "curl -u jane:hunter22 http://x": "jane:hunter22",
+    "X-Api-Token: abcdefgh": "abcdefgh",
+}
+"""What is a secret by what stands before it."""
 
 
 @pytest.mark.parametrize("secret", SECRETS)
@@ -40,6 +74,12 @@ def test_what_is_masked(secret):
     text = f"I set it to {secret} and it fails"
     ((start, end, kind),) = spans(text)
     assert (text[start:end], kind) == (secret, SECRETS[secret])
+
+
+@pytest.mark.parametrize("text", GIVEN)
+def test_what_is_masked_for_what_stands_before_it(text):
+    (start, end, _), *_ = spans(text)
+    assert text[start:end] == GIVEN[text]
 
 
 @pytest.mark.parametrize("text", KEPT)
@@ -57,14 +97,16 @@ def test_only_the_secret_part_is_masked():
         'db = "postgres://<KEY_1>@host/x"; api_key="<KEY_2>"; in /home/<USER_1>/x.py and '
         "C:\\Users\\<USER_1>\\x.py, cc @<USER_2>"
     )
-    assert redactor.masked == {"KEY": 2, "USER": 3}
+    assert redactor.count(redactor.redact(text)) == 5
 
 
 def test_what_looks_like_a_placeholder_already_is_nobodys():
     text = "<EMAIL_1> wrote to a@b.org"
     redactor = Redactor([text])
     assert redactor.redact(text) == "<EMAIL_1> wrote to <EMAIL_2>"
-    assert redactor.restore("<EMAIL_1>, <EMAIL_2>, <EMAIL_3>") == "<EMAIL_1>, a@b.org, <EMAIL_3>"
+    restored = redactor.mask(text).restore("<EMAIL_1>, <EMAIL_2>, <EMAIL_3>")
+    assert restored == "<EMAIL_1>, a@b.org, <EMAIL_3>"
+    assert redactor.count("<EMAIL_1> <EMAIL_2>") == 1
 
 
 PIECES = st.one_of(st.text(max_size=12), st.sampled_from([*SECRETS, *KEPT, "<KEY_1>", "<IP_2>"]))
@@ -72,9 +114,8 @@ PIECES = st.one_of(st.text(max_size=12), st.sampled_from([*SECRETS, *KEPT, "<KEY
 
 @given(st.lists(PIECES, max_size=8).map(" ".join))
 def test_masking_can_be_undone(text):
-    redactor = Redactor([text])
-    masked = redactor.redact(text)
-    assert redactor.restore(masked) == text
+    masked = Redactor([text]).mask(text)
+    assert masked.restore(masked.part()) == text
 
 
 @given(st.lists(PIECES, max_size=4), st.sampled_from(sorted(SECRETS)), st.lists(PIECES, max_size=4))
@@ -83,17 +124,42 @@ def test_no_planted_secret_survives(before, secret, after):
     assert secret not in Redactor([text]).redact(text)
 
 
-def test_names_of_the_authors_and_lines_of_a_key_are_known_in_every_part():
+@given(st.lists(PIECES, max_size=6).map(" ".join), st.integers(0, 200), st.integers(0, 200))
+def test_a_part_shows_nothing_of_what_it_cuts(text, start, end):
+    masked = Redactor([text]).mask(text)
+    start, end = min(start, len(text)), min(end, len(text))
+    part = masked.part(start, end)
+    for begin, stop, placeholder in masked.hidden:
+        if begin < end and stop > start and start < end:
+            assert placeholder in part
+    inside = [h for h in masked.hidden if h[0] >= start and h[1] <= end]
+    if start <= end and inside == [h for h in masked.hidden if h[1] > start and h[0] < end]:
+        assert masked.restore(part) == text[start:end]
+
+
+def test_what_begins_a_request_and_what_follows_share_their_placeholders():
+    first = Redactor(["a@b.org"])
+    assert first.redact("a@b.org") == "<EMAIL_1>"
+    second = Redactor(["c@d.org, a@b.org, <EMAIL_2>"], after=first)
+    assert second.redact("c@d.org, a@b.org") == "<EMAIL_3>, <EMAIL_1>"
+    assert first.redact("x@y.org") == "<EMAIL_2>"
+
+
+def test_names_of_the_authors_are_known_and_lines_of_a_key_hidden_in_every_part():
     issue = Issue(
         id="i", title="t", body=f"mallory says\n{BLOCK}", author="mallory",
         comments=(Comment(author="bot-x", body="hello", bot=True), Comment(author="al", body="x")),
     )  # fmt: skip
-    known = known_in(issue)
-    assert known["mallory"] == "USER" and "bot-x" not in known and "al" not in known
-    redactor = Redactor([issue.text])
+    known = authors(issue)
+    assert known == {"mallory": "USER"}
+    masked = Redactor([issue.text]).mask(issue.text, known)
+    assert isinstance(masked, Masked)
+    at = 0
     for line in issue.text.split("\n"):
-        assert "MIIE" not in redactor.redact(line, known)
-        assert "mallory" not in redactor.redact(line, known)
+        shown = masked.part(at, at + len(line))
+        assert not {"MIIE", "c2Vj", "mallory"} & {shown[i : i + 4] for i in range(len(shown))}
+        assert "mallory" not in shown
+        at += len(line) + 1
 
 
 # --- through the command ------------------------------------------------------------------------

@@ -13,8 +13,9 @@ from coder.learning import examples as carried
 from coder.proposers.compose import as_shown
 from coder.proposers.condense import condense
 from coder.records import Call, Codebook, Example, Issue, Proposal
-from coder.redact import Redactor, known_in, unnumbered
+from coder.redact import Redactor, unnumbered
 from coder.retrieval.duplicates import Duplicates
+from coder.sensitive import authors
 from coder.store import Run
 from coder.taught import fitted
 from coder.versions import book_at
@@ -152,16 +153,17 @@ def _in_request(
     asked = _asked(call)
     if not asked or not away:
         return
-    rightly = [passage.text for passage in condense(issue, lambda _: 0, 1).passages]
-    rightly += [as_shown(example).text for example in shown]
+    redactor = Redactor(()) if redacted else None
+    masked = redactor.mask(issue.text, authors(issue)) if redactor else None
+    condensed = condense(issue, lambda _: 0, 1, masked=masked)
+    rightly = [passage.text for passage in condensed.passages]
+    rightly += [as_shown(example, redactor).text for example in shown]
     if redacted:
         # Which placeholder a name got depends on what else was shown.
-        asked, known = unnumbered(asked), known_in(issue)
-        rightly = [unnumbered(Redactor(()).redact(text, known)) for text in rightly]
+        asked, rightly = unnumbered(asked), [unnumbered(text) for text in rightly]
     for example in away:
-        text = (
-            unnumbered(as_shown(example, Redactor(())).text) if redacted else as_shown(example).text
-        )
+        text = as_shown(example, redactor).text
+        text = unnumbered(text) if redacted else text
         if text and _count(text, asked) > _count(text, "\n".join(rightly)):
             yield Leak(issue.id, example.issue.id, f"its text is in the request of call {call.id}")
 

@@ -52,7 +52,7 @@ def require(study: Study, issues: Sequence[Issue], agreed: str | None) -> None:
 
 def _say(host: str, provider: str, issues: Sequence[Issue], redacted: bool) -> None:
     from coder.cli.terminal import console, safe
-    from coder.redact import holds_key
+    from coder.sensitive import holds_key
 
     console.print(
         f"The texts of {len(issues):,} issues will go to {safe(host)} ({safe(provider)})."

@@ -32,9 +32,10 @@ from coder.records import (
     canonical_json,
     content_hash,
 )
-from coder.redact import Redactor, known_in
+from coder.redact import Masked, Redactor, masked_codebook
 from coder.retrieval.base import Found
 from coder.retrieval.retriever import Retriever, open_retriever
+from coder.sensitive import authors
 from coder.study import ModelSettings, Study
 
 EXAMPLE_CHARACTERS = 600
@@ -66,10 +67,16 @@ class Composed:
     composer: Composer
     redactor: Redactor | None = None
     """What masked the texts, if anything did."""
+    masked: Masked | None = None
+    """The issue's own text as it was masked."""
 
     def restore(self, text: str) -> str:
-        """What a model wrote, in the issue's own words where it repeats a placeholder."""
-        return self.redactor.restore(text) if self.redactor else text
+        """What a model wrote, in the issue's own words where it repeats a placeholder of theirs."""
+        return self.masked.restore(text) if self.masked else text
+
+    def hide(self, text: str) -> str:
+        """``text`` as it may be sent along with these messages."""
+        return self.redactor.redact(text) if self.redactor else text
 
     @property
     def parts(self) -> Parts:
@@ -88,12 +95,15 @@ class Composer:
         retriever: Retriever,
         counter: TokenCounter,
         schema: str,
+        redactor: Redactor | None,
     ) -> None:
-        """``schema`` goes along with the messages; some providers count it as input."""
+        """``schema`` goes along with the messages; some providers count it as input. ``redactor``
+        has masked the codebook, if anything is masked."""
         self._study = study
         self.settings = study.settings
         self._scheme = scheme
         self._retriever = retriever
+        self._redactor = redactor
         self.prompt = prompt
         self.counter = counter
         self.system_hash = hash_of(prompt.system)
@@ -127,17 +137,26 @@ class Composer:
         settings = study.settings
         detailed = _detailed(codebook, settings.retrieval.definitions)
         quotes = settings.model.evidence == "quotes"
-        prompt = prompts.load(settings.model.template, study.root, codebook, detailed, quotes)
+        redactor = Redactor([codebook.to_json()]) if settings.model.redact else None
+        shown = masked_codebook(codebook, redactor) if redactor else codebook
+        prompt = prompts.load(settings.model.template, study.root, shown, detailed, quotes)
         counter = open_counter(settings.model.name, study.cache)
         retriever = open_retriever(study, codebook, examples)
-        return cls(study, everything(codebook), prompt, retriever, counter, schema)
+        return cls(study, everything(codebook), prompt, retriever, counter, schema, redactor)
 
     def at(self, scheme: Scheme, schema: Mapping[str, Any]) -> Composer:
         """A composer that asks about ``scheme`` only, with the same template and retrieval."""
         detailed = _detailed(scheme.codebook, self.settings.retrieval.definitions)
-        prompt = replace(self.prompt, codebook=scheme.codebook, detailed=detailed)
+        book, redactor = scheme.codebook, self._redactor
+        shown = masked_codebook(book, redactor) if redactor else book
         return Composer(
-            self._study, scheme, prompt, self._retriever, self.counter, canonical_json(schema)
+            self._study,
+            scheme,
+            replace(self.prompt, codebook=shown, detailed=detailed),
+            self._retriever,
+            self.counter,
+            canonical_json(schema),
+            redactor,
         )
 
     @classmethod
@@ -189,7 +208,8 @@ class Composer:
         known = self._scheme.codebook.by_id
         near = [n for n in found.definitions if n.code in known and _has_rules(known[n.code])]
         definitions = [known[n.code] for n in near]
-        redactor = self._redactor(issue, found)
+        redactor = self._redactor_for(issue, found)
+        masked = redactor.mask(issue.text, authors(issue)) if redactor else None
         shown, neighbours = self._shown(found, redactor)
         texts = [issue.text, *(example.text + example.memo for example in shown)]
         word = prompts.nonce(self.settings.seed, issue.hash, texts)
@@ -207,12 +227,8 @@ class Composer:
             order.shuffle(shown)
             order.shuffle(definitions)
             around = frame()
-        condensed = condense(issue, count, self._room, around)
-        passages = condensed.passages
-        if redactor is not None:
-            hidden = known_in(issue)
-            passages = tuple(p._replace(text=redactor.redact(p.text, hidden)) for p in passages)
-        user = self.prompt.user(passages, word, definitions, shown)
+        condensed = condense(issue, count, self._room, around, masked)
+        user = self.prompt.user(condensed.passages, word, definitions, shown)
         messages = (("system", self.prompt.system), ("user", user))
         return Composed(
             issue=issue,
@@ -226,13 +242,14 @@ class Composer:
             excluded=found.excluded,
             composer=self,
             redactor=redactor,
+            masked=masked,
         )
 
-    def _redactor(self, issue: Issue, found: Found) -> Redactor | None:
-        if not self.settings.model.redact:
+    def _redactor_for(self, issue: Issue, found: Found) -> Redactor | None:
+        if self._redactor is None:
             return None
         texts = [issue.text, *(e.issue.text + e.memo for e in found.examples)]
-        return Redactor(texts)
+        return Redactor(texts, after=self._redactor)
 
     def _shown(
         self, found: Found, redactor: Redactor | None
@@ -257,7 +274,7 @@ class Composer:
             definitions=defined - empty,
             examples=shown - defined,
             issue=count(composed.messages[-1][1]) - shown + empty,
-            masked=composed.redactor.masked.total() if composed.redactor else 0,
+            masked=composed.redactor.count(composed.messages[-1][1]) if composed.redactor else 0,
         )
 
     def worst(self, question: Question) -> Usage:
@@ -288,12 +305,12 @@ def _detailed(codebook: Codebook, definitions: int) -> bool:
 
 def as_shown(example: Example, redactor: Redactor | None = None) -> prompts.Shown:
     """A labelled issue as the prompt holds it."""
-    text = " ".join(example.issue.text.split())[:EXAMPLE_CHARACTERS]
-    memo = " ".join(example.memo.split())
+    text, memo = example.issue.text, example.memo
     if redactor is not None:
-        known = known_in(example.issue)
+        known = authors(example.issue)
         text, memo = redactor.redact(text, known), redactor.redact(memo, known)
-    return prompts.Shown(text, example.codes or (NONE_CODE,), memo)
+    text = " ".join(text.split())[:EXAMPLE_CHARACTERS]
+    return prompts.Shown(text, example.codes or (NONE_CODE,), " ".join(memo.split()))
 
 
 def _has_rules(code: Code) -> bool:

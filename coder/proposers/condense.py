@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from coder.prompts import Passage
 from coder.records import Issue
+from coder.redact import Masked
 from coder.text import Kind, Part, Segment, segments
 
 MAX_LINE = 400
@@ -55,15 +56,22 @@ class _Line(NamedTuple):
     what: str = "lines"
 
 
-def condense(issue: Issue, count: Callable[[str], int], budget: int, frame: str = "") -> Condensed:
+def condense(
+    issue: Issue,
+    count: Callable[[str], int],
+    budget: int,
+    frame: str = "",
+    masked: Masked | None = None,
+) -> Condensed:
     """``issue`` in at most ``budget`` tokens as ``count`` counts them, together with the words that
-    ``frame`` it; its first line always shows.
+    ``frame`` it; its first line always shows. ``masked`` is its text with what is not to be shown.
 
     Linear in the length of the text. Numbers are those of the whole issue, whatever is left out.
     """
     found = segments(issue)
+    text = masked or Masked(issue.text, ())
     for fold in (ROOMY_FOLD, TIGHT_FOLD):
-        lines = list(_lines(issue.text, found, fold))
+        lines = list(_lines(text, found, fold))
         texts = [f"[{line.number}] {_shown(line)}\n" for line in lines]
         if fits([frame, *texts], count, budget):
             return _condensed(lines)
@@ -85,29 +93,29 @@ def _count(text: str, count: Callable[[str], int]) -> int:
     return count(text) if text else 0
 
 
-def _lines(text: str, found: Sequence[Segment], fold: tuple[int, int]) -> Iterator[_Line]:
+def _lines(shown: Masked, found: Sequence[Segment], fold: tuple[int, int]) -> Iterator[_Line]:
     number = 0
     for segment in found:
-        words = text[segment.start : segment.end]
+        words = shown.text[segment.start : segment.end]
         if segment.kind in _MARKERS:
             yield _Line(_MARKERS[segment.kind])
         elif segment.kind is Kind.TEMPLATE:
             if _is_short_heading(words):
-                yield _Line(words)
+                yield _Line(shown.part(segment.start, segment.end))
             else:
                 yield _Line("", hides=1 + words.count("\n"), what="")
         elif segment.kind in _BLOCKS:
             first = number + 1
             number += 1 + words.count("\n")
-            yield from _folded(text, segment, first, fold)
+            yield from _folded(shown, segment, first, fold)
         else:
             number += 1
             comment = segment.part is Part.COMMENT
-            yield _numbered(text, segment.start, segment.end, number, ">> " if comment else "")
+            yield _numbered(shown, segment.start, segment.end, number, ">> " if comment else "")
 
 
-def _folded(text: str, segment: Segment, number: int, fold: tuple[int, int]) -> Iterator[_Line]:
-    at, rows = segment.start, []
+def _folded(shown: Masked, segment: Segment, number: int, fold: tuple[int, int]) -> Iterator[_Line]:
+    text, at, rows = shown.text, segment.start, []
     for row in text[segment.start : segment.end].split("\n"):
         rows.append((at, at + len(row)))
         at += len(row) + 1
@@ -118,12 +126,12 @@ def _folded(text: str, segment: Segment, number: int, fold: tuple[int, int]) -> 
             if position == hidden.start:
                 yield _Line("", hides=len(hidden), what=f"lines of {segment.kind.value}")
         elif text[start:end].strip():
-            yield _numbered(text, start, end, number + position)
+            yield _numbered(shown, start, end, number + position)
 
 
-def _numbered(text: str, start: int, end: int, number: int, mark: str = "") -> _Line:
+def _numbered(shown: Masked, start: int, end: int, number: int, mark: str = "") -> _Line:
     end = min(end, start + MAX_LINE)
-    return _Line(mark + " ".join(text[start:end].split()), number, start, end)
+    return _Line(mark + " ".join(shown.part(start, end).split()), number, start, end)
 
 
 def _without_middle(lines: list[_Line], costs: list[int], budget: int) -> list[_Line]:

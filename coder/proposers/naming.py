@@ -23,7 +23,8 @@ from coder.proposers.reasoning import after_reasoning
 from coder.proposers.reply import read_raw
 from coder.proposers.spending import NO_CAPS, Meter
 from coder.records import Call, Codebook, Issue, Usage, content_hash
-from coder.redact import Redactor, known_in
+from coder.redact import Masked, Redactor, masked_codebook
+from coder.sensitive import authors
 from coder.study import Study
 
 PROMPT = "name-group.v1"
@@ -138,13 +139,16 @@ async def _ask(
 
 def _question(study: Study, book: Codebook, issues: Sequence[Issue]) -> Question:
     counter = open_counter(study.settings.model.name, study.cache)
-    texts = [
-        "\n".join(p.text for p in condense(issue, counter.count, TOKENS_EACH).passages)
-        for issue in issues
-    ]
+    masked: list[Masked | None] = [None] * len(issues)
     if study.settings.model.redact:
-        hide = Redactor(texts)
-        texts = [hide.redact(t, known_in(issue)) for t, issue in zip(texts, issues, strict=True)]
+        redactor = Redactor([book.to_json(), *(issue.text for issue in issues)])
+        book = masked_codebook(book, redactor)
+        masked = [redactor.mask(issue.text, authors(issue)) for issue in issues]
+    shorter = [
+        condense(issue, counter.count, TOKENS_EACH, masked=text)
+        for issue, text in zip(issues, masked, strict=True)
+    ]
+    texts = ["\n".join(passage.text for passage in short.passages) for short in shorter]
     word = nonce(study.settings.seed, issues[0].hash, texts)
     codes = "\n".join(f"* {book.path(code.id)}" for code in book.leaves)
     shown = "\n".join(f"<data {word}>\n{text}\n</data {word}>" for text in texts)

@@ -78,7 +78,8 @@ class ScoreStage:
         book = _with_distinct_names(scheme.codebook)
         self.scheme = Scheme(scheme.whole, book, scheme.name, scheme.others_are_none)
         self.composer = composer.at(self.scheme, self.schema)
-        self._names = {code.id: code.name for code in book.leaves}
+        # As the prompt has them, which may mask what a name holds.
+        self._names = {code.id: code.name for code in self.composer.prompt.codebook.leaves}
         if book.allow_none:
             self._names[NONE_CODE] = NONE_NAME
         provider = settings.name.partition(":")[0]

@@ -90,12 +90,14 @@ class Stage:
             cut = f"cut off at {self._settings.max_output_tokens} tokens, before it was whole"
             unparsed = without(answer.status, f"{cut}; raise model.max_output_tokens")
             # One that had not begun by then would be no shorter the next time.
-            return unparsed, self._repair(said, f"it was {cut}; use fewer words") if said else None
+            shorter = f"it was {cut}; use fewer words"
+            return unparsed, self._repair(composed, said, shorter) if said else None
         problem = clean(answer.problem)
-        return without(answer.status, problem), self._repair(said, problem)
+        return without(answer.status, problem), self._repair(composed, said, problem)
 
-    def _repair(self, said: str, problem: str) -> tuple[tuple[str, str], ...]:
-        return ("assistant", said or "(empty)"), ("user", self.composer.prompt.repair(problem))
+    def _repair(self, composed: Composed, said: str, problem: str) -> tuple[tuple[str, str], ...]:
+        wrong = self.composer.prompt.repair(composed.hide(problem))
+        return ("assistant", composed.hide(said) or "(empty)"), ("user", wrong)
 
     def _answered(self, composed: Composed, calls: tuple[Call, ...], answer: Answer) -> Reading:
         text = composed.issue.text
