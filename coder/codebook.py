@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from coder.errors import CodebookError, UsageError
 from coder.escaping import join_surrogates
 from coder.reading import read_text
 from coder.records import NONE_CODE, Cardinality, Code, Codebook
+from coder.spelling import fold
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _BOOK_KEYS = {
@@ -26,6 +28,8 @@ _CODE_KEYS = {
     "children",
 }  # fmt: skip
 _LISTS = ("include", "exclude", "examples", "replaces")
+_DEEPEST_MIXED = 6
+"""Levels; with more, the mixed spellings of a path would be too many."""
 _NONE_WORDS = {NONE_CODE, "no code fits", "none fits", "no code"}
 
 
@@ -310,38 +314,40 @@ def can_hold(codebook: Codebook, codes: Sequence[str]) -> bool:
     return all(code in leaves for code in codes) and (len(codes) == 1 or not single)
 
 
-def resolver(codebook: Codebook) -> Callable[[str], str]:
+def resolver(codebook: Codebook, *, former: bool = False) -> Callable[[str], str]:
     """A function from any spelling of a code to its id.
 
-    Understood, ignoring case: the id, the name, and the full path by ids or by names with ``/`` or
-    ``>`` between the parts. "none" and "no code fits" give ``NONE_CODE`` where the codebook allows
-    it. The function raises ``UnknownCode`` for anything else, and for a name that two codes share.
+    Understood, whatever the case: the id, the name, and the full path with ``/`` or ``>`` between
+    its parts, each by id or name; with ``former`` also the ids that a code ``replaces``. "none" and
+    "no code fits" give ``NONE_CODE`` where the codebook allows it. The function raises
+    ``UnknownCode`` for anything else, and for a name that several codes share.
     """
     spellings: dict[str, set[str]] = {}
     for code in codebook.codes:
-        line = codebook.lineage(code.id)
-        by_name = "/".join(c.name for c in line)
-        by_id = "/".join(c.id for c in line)
-        for spelling in (code.name, by_name, by_id):
+        for spelling in (code.name, *_paths(codebook.lineage(code.id))):
             spellings.setdefault(_key(spelling), set()).add(code.id)
+    for code in codebook.codes if former else ():
+        for old in code.replaces:
+            spellings.setdefault(_key(old), set()).add(code.id)
     for code in codebook.codes:
         spellings[_key(code.id)] = {code.id}
 
     def resolve(text: str) -> str:
-        found = spellings.get(_key(text), set())
+        key = _key(text)
+        found = spellings.get(key, set())
         if len(found) == 1:
             return next(iter(found))
         if found:
             paths = ", ".join(sorted(codebook.path(code) for code in found))
             raise UnknownCode(f"{text!r} is the name of several codes", f"write one of: {paths}")
-        if text.strip().casefold() in _NONE_WORDS:
+        if key in _NONE_WORDS:
             if codebook.allow_none:
                 return NONE_CODE
             raise UnknownCode(
                 f"codebook {codebook.id!r} does not allow 'no code fits'",
                 "set allow_none: true in the codebook",
             )
-        near = difflib.get_close_matches(_key(text), spellings, 1)
+        near = difflib.get_close_matches(key, _within(key, spellings), 1)
         suggestion = f"did you mean {next(iter(spellings[near[0]]))!r}?" if near else ""
         raise UnknownCode(
             f"{text!r} is not a code of codebook {codebook.id!r}",
@@ -351,5 +357,26 @@ def resolver(codebook: Codebook) -> Callable[[str], str]:
     return resolve
 
 
+def _paths(line: Sequence[Code]) -> Iterator[str]:
+    """A code's path, each part by its id or its name; in a deep codebook all by one of the two."""
+    if len(line) > _DEEPEST_MIXED:
+        yield "/".join(code.id for code in line)
+        yield "/".join(code.name for code in line)
+        return
+    for parts in product(*({code.id, code.name} for code in line)):
+        yield "/".join(parts)
+
+
+def _within(key: str, spellings: Mapping[str, set[str]]) -> list[str]:
+    """The spellings that ``key`` may have been meant to be: what begins with a category's name is
+    not a slip for something of another one."""
+    above, slash, _ = key.rpartition("/")
+    if slash and len(spellings.get(above, ())) == 1:
+        (parent,) = spellings[above]
+        roots = [name for name, codes in spellings.items() if codes == {parent}]
+        return [name for name in spellings if any(name.startswith(f"{root}/") for root in roots)]
+    return list(spellings)
+
+
 def _key(text: str) -> str:
-    return "/".join(" ".join(part.split()).casefold() for part in re.split(r"[/>]", text))
+    return "/".join(fold(part) for part in re.split(r"[/>]", text))

@@ -94,6 +94,9 @@ def _print(report: ImportReport) -> None:
         say(f"  {n:,} {safe(reason)}")
     for row in (*report.first_set_aside, *report.first_duplicates):
         say(f"    [dim]{safe(row)}[/dim]")
+    if report.kept:
+        ids = "; ".join(f"{safe(source)} ({n:,})" for source, n in report.ids_from.items())
+        say(f"ids from {ids if len(report.ids_from) > 1 else safe(next(iter(report.ids_from)))}")
     if report.set_aside_file:
         say(f"  all of them: {safe(report.set_aside_file)}")
     if report.bad_dates:

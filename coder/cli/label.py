@@ -17,12 +17,14 @@ def command() -> None:
 @click.option("--rater", required=True, help="Who gave these labels.")
 @click.option("--run", "name", required=True, help="The run whose issues they are about.")
 @click.option("--map", "maps", multiple=True, metavar="FIELD=COLUMN", help="E.g. --map code=rater1")
-def import_labels(file: Path, rater: str, name: str, maps: tuple[str, ...]) -> None:
+@click.option("--one-hot", is_flag=True, help="Each code is a column, marked 1 where it was given.")
+def import_labels(file: Path, rater: str, name: str, maps: tuple[str, ...], one_hot: bool) -> None:
     """Import blind labels from FILE: CSV or JSONL with id, code and optionally memo.
 
-    Blind means: given before the rater saw any suggestion. Several codes are separated by ";" or
-    stand in several rows. A code is understood by id, name or full path; "none" means that no code
-    fits. Importing the same file again changes nothing.
+    Blind means: given before the rater saw any suggestion. An issue goes by its id, its URL or
+    owner/repo#number. Several codes are separated by ";", or stand in a list or in several rows. A
+    code is understood by id, name or full path; "none" means that no code fits.
+    Importing the same file again changes nothing.
     """
     from coder.cli.labels import SHOWN, read_label_file, show_set_aside
     from coder.cli.terminal import console, err_console, safe
@@ -31,9 +33,9 @@ def import_labels(file: Path, rater: str, name: str, maps: tuple[str, ...]) -> N
     from coder.study import Study
 
     run = Run.open(Study.open().runs, name)
-    report = read_label_file(file, run.codebook, run.issues, rater, maps)
+    report = read_label_file(file, run.codebook, run.issues, rater, maps, one_hot)
     outcome = run.add_labels(rater, report.labels)
-    show_set_aside(report)
+    show_set_aside(report, file)
     if outcome.not_blind:
         where = {f"in run {look.run} as {look.rater}" for look in outcome.not_blind.values()}
         err_console.print(
@@ -45,7 +47,7 @@ def import_labels(file: Path, rater: str, name: str, maps: tuple[str, ...]) -> N
     if not report.labels:
         raise InputError(
             f"{file} holds no usable label for run {name!r}",
-            "the ids must be those of the run's issues and the codes those of its codebook",
+            "its issues must be those of the run and its codes those of the run's codebook",
         )
     changed = f", {outcome.changed:,} of them changing an earlier one" if outcome.changed else ""
     known = f"; {len(outcome.unchanged):,} were there already" if outcome.unchanged else ""

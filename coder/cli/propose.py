@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Labels to learn from: CSV or JSONL with id, code. An issue never sees its own.",
 )
+@click.option("--map", "maps", multiple=True, metavar="FIELD=COLUMN", help="Columns of --labels.")
 @click.option(
     "--labelled-issues",
     type=click.Path(path_type=Path),
@@ -85,6 +86,7 @@ def command(
     decode: str | None,
     codebook: str | None,
     labels: Path | None,
+    maps: tuple[str, ...],
     labelled_issues: Path | None,
     reserve: float | None,
     concurrency: int | None,
@@ -144,7 +146,7 @@ def command(
         raise UsageError(
             "--reserve keeps some of --labels away, and there are none", "add --labels"
         )
-    examples = read_examples(labels, book, known) if labels else []
+    examples = read_examples(labels, book, known, maps) if labels else []
     learnt, kept = driver.reserve(examples, loaded, reserve or 0, study.settings.seed)
     if reserve:
         console.print(f"Reserved for evaluation: {len(kept):,} of {len(examples):,} labels.")

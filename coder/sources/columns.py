@@ -30,7 +30,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 
 LABEL_ALIASES: Mapping[str, tuple[str, ...]] = {
     **ALIASES,
-    "code": ("code", "codes", "label"),
+    "code": ("code", "codes", "label", "accept"),
     "memo": ("memo", "note"),
     "who": ("who",),
 }

@@ -33,6 +33,10 @@ _ISSUE_URL = re.compile(
     r"https?://(?:api\.|www\.)?github\.com/(?:repos/)?([^/\s]+/[^/\s]+)/issues/(\d{1,18})"
 )
 _REPO_URL = re.compile(r"https?://(?:api\.|www\.)?github\.com/(?:repos/)?([^/\s]+/[^/\s?#]+)")
+_NODE_ID = re.compile(r"(?:I|PR|D)_[\w-]+|MD[A-Z]\w{10,}=*")
+_API_COLUMNS = frozenset({"node_id", "repository_url", "comments_url", "user.login", "databaseid"})
+_SMALLEST_DATABASE_ID = 100_000
+"""GitHub has counted its issues beyond this since before 2010; nobody numbers a sample so."""
 _TRUE = ("true", "1", "yes")
 
 
@@ -58,6 +62,18 @@ def is_pull_request(row: Mapping[str, Any]) -> bool:
         return True
     flags = (row.get(key) for key in ("pull_request", "is_pull_request", "isPullRequest"))
     return any(flag is True or str(flag).lower() in _TRUE for flag in flags)
+
+
+def is_database_id(given: str, row: Mapping[str, Any], has_number: bool) -> bool:
+    """Whether a row's ``id`` is the one GitHub's API gives, which nobody who labels issues writes
+    down: a node id, or a number in a row as the API makes them or beside an issue's number."""
+    if _NODE_ID.fullmatch(given):
+        return True
+    if not given.isascii() or not given.isdigit():
+        return False
+    of_api = not _API_COLUMNS.isdisjoint(name.lower() for name in row)
+    of_api = of_api or str(row.get("url", "")).startswith("https://api.github.com/")
+    return of_api or (has_number and int(given) >= _SMALLEST_DATABASE_ID)
 
 
 def issue_from_url(url: str) -> tuple[str, int] | None:

@@ -101,6 +101,7 @@ class _Tally:
         """Rows since the last issue."""
         self.reasons: Counter[str] = Counter()
         self._labelled = self._bad_dates = self._bad_text = self._same_text = 0
+        self._ids_from: Counter[str] = Counter()
         self._first_set_aside: list[SetAside] = []
         self._first_duplicates: list[SetAside] = []
         self._first_same_text: list[str] = []
@@ -149,6 +150,7 @@ class _Tally:
             bad_text=self._bad_text,
             same_text=self._same_text,
             first_same_text=tuple(self._first_same_text),
+            ids_from=dict(self._ids_from.most_common()),
             labelled=self._labelled,
             labels_file=labels_file,
             set_aside_file=set_aside_file,
@@ -164,6 +166,7 @@ class _Tally:
 
     def _count_kept(self, found: Imported) -> None:
         self.kept += 1
+        self._ids_from[found.id_from] += 1
         self._labelled += bool(found.code)
         self._bad_dates += found.bad_dates
         self._bad_text += found.bad_text

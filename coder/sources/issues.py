@@ -1,9 +1,9 @@
 """Rows -> issues: what a row must hold to be an issue, and what its id is.
 
-An issue's id is the column mapped to ``id``, else ``owner/repo#number``, else its URL, else a
-column called ``id``, else ``repo:`` and 12 digits of the hash of repository, title, body and
-creation time. Rows of our own files keep their id. The ``id`` that GitHub's API gives comes so
-late because nobody who labels issues writes it down.
+An issue's id is the column mapped to ``id``, else a column called ``id`` unless it is the one that
+GitHub's API gives, else ``owner/repo#number``, else its URL, else that id after all, else ``repo:``
+and 12 digits of the hash of repository, title, body and creation time. Rows of our own files keep
+their id. An id of the form ``owner/repo#number`` tells repository and number where no column does.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from coder.reading import LineTooLong, lines
 from coder.records import Issue, content_hash
 from coder.sources.columns import ISSUE_FIELDS, Columns
 from coder.sources.files import opened
-from coder.sources.github import is_pull_request, issue_from_url, repo_from_url
+from coder.sources.github import is_database_id, is_pull_request, issue_from_url, repo_from_url
+from coder.sources.issue_names import place_in_id
 from coder.sources.rows import Row, SetAside
 from coder.sources.values import WRONG_TYPE, Values, WrongType
 
 _OWN_FIELDS = frozenset(Issue.model_fields)
+_TABLES = (".csv", ".tsv", ".xlsx", ".xls", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Imported:
     """An issue as read and where, the code its row carried ("" without one), what was given up."""
 
     issue: Issue
+    id_from: str
     file: str
     line: int
     code: str
@@ -65,6 +68,11 @@ def read_issues(
 
 def load_issues(path: Path) -> list[Issue]:
     """The issues in our own ``issues.jsonl``, strictly: ``InputError`` with the first bad line."""
+    if path.suffix.lower() in _TABLES:
+        raise InputError(
+            f"{path} is a table, not a file of issues that coder has imported",
+            f"coder import {path} -o {path.with_suffix('.jsonl')}",
+        )
     hint = "make this file with: coder import FILE... -o issues.jsonl"
     issues: dict[str, Issue] = {}
     try:
@@ -117,15 +125,23 @@ def _to_issue(row: Row, columns: Columns) -> Imported | SetAside:
     repo, number, url = _place(fields, values, guess=not own)
     created_at = values.date(fields["created_at"])
     given = values.text(fields["id"], "id").strip()
-    if own or "id" in columns.mapping:
-        if not given:
-            return row.set_aside("no id", f"column {columns.mapping.get('id', 'id')!r} is empty")
-        issue_id = given
+    column = columns.mapping.get("id", "id")
+    named = own or "id" in columns.mapping
+    if named and not given:
+        return row.set_aside("no id", f"column {column!r} is empty")
+    if named or (given and not is_database_id(given, row.values, number is not None)):
+        issue_id, id_from = given, f"column {column!r}"
     elif repo and number is not None:
-        issue_id = f"{repo}#{number}"
+        issue_id, id_from = f"{repo}#{number}", "owner/repo#number"
+    elif url.strip():
+        issue_id, id_from = url.strip(), "the URL"
+    elif given:
+        issue_id, id_from = given, f"column {column!r}"
     else:
         text_hash = content_hash("row.v1", [repo, title, body, str(created_at or "")])
-        issue_id = url.strip() or given or f"repo:{text_hash[:12]}"
+        issue_id, id_from = f"repo:{text_hash[:12]}", "the text, by its hash"
+    if not repo and number is None and (place := place_in_id(issue_id)):
+        repo, number = place
     issue = Issue(
         id=issue_id,
         repo=repo,
@@ -141,9 +157,10 @@ def _to_issue(row: Row, columns: Columns) -> Imported | SetAside:
     )
     return Imported(
         issue=issue,
+        id_from=id_from,
         file=row.file,
         line=row.line,
-        code=values.code(fields.get("code")),
+        code=";".join(values.codes(fields.get("code"))),
         bad_dates=values.bad_dates,
         bad_text=values.bad_text,
     )

@@ -1,27 +1,44 @@
-"""Label files -> Labels: what people coded elsewhere, checked code by code and id by id."""
+"""Label files -> Labels: what people coded elsewhere, checked code by code and issue by issue."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from coder.errors import CoderError, InputError
 from coder.escaping import from_csv_cell
 from coder.passes import people
 from coder.records import NONE_CODE, Label
-from coder.sources.columns import LABEL_ALIASES, LABEL_FIELDS, Columns
+from coder.sources.columns import LABEL_ALIASES, LABEL_FIELDS, Columns, fold
 from coder.sources.files import opened
+from coder.sources.github import repo_from_url
+from coder.sources.issue_names import IssueNames, is_number
 from coder.sources.issues import Imported, to_issue
 from coder.sources.report import LabelReport
 from coder.sources.rows import Row, SetAside
 from coder.sources.values import WRONG_TYPE, Values, WrongType
+from coder.spelling import visible
+
+SEPARATOR = ";"
+"""Between several codes in one cell."""
 
 _MOST_SET_ASIDE = 1_000_000
 _SUGGESTED = 20
 """Looking for a similar id is slow in a large study; later unknown ids go without."""
+_LOOKED_AT = 50
+"""So many rows of a file without a code column are searched for what to name."""
+_NOT_ACCEPTED = ("reject", "ignore")
+"""What Prodigy writes under ``answer`` where the annotator did not agree with what it shows."""
+_MARKS = ("1", "1.0", "x", "true", "yes", "y", "✓")
+_NO_MARKS = ("", "0", "0.0", "false", "no", "n", "-")
+_NO_LABEL = ("", "n/a", "na", "nan", "null", "-", "?")
+_WRONG_SEPARATORS = re.compile(r"[/|,\n+&]")
+
+Resolve = Callable[[str], str]
 
 
 @dataclass
@@ -37,33 +54,46 @@ class _Coded:
         self.memos += [memo for memo in memos if memo not in self.memos]
 
 
+@dataclass(frozen=True)
+class _Said:
+    """What one row says."""
+
+    issue_id: str
+    codes: tuple[str, ...]
+    memo: str
+    who: str
+
+
 def read_labels(
     path: Path,
-    resolve: Callable[[str], str],
+    resolve: Resolve,
+    issues: IssueNames,
     *,
     rater: str,
     single: bool,
-    issue_ids: Collection[str] | None = None,
     mapping: Mapping[str, str] | None = None,
+    one_hot: bool = False,
     codebook_hash: str = "",
 ) -> LabelReport:
     """The labels in ``path``: any file :mod:`coder.sources` reads with an id and a code column.
 
-    Several codes stand in one cell, separated by ``;``, or in several rows of the same id; a
-    ``memo`` column is optional. Without an id column an issue is known by the id that importing
-    the same row would give it, so the file the issues came from can be the label file. ``resolve``
+    Several codes stand in one cell, as a list or separated by ``;``, or in several rows of the same
+    issue; with ``one_hot`` each code is a column of its own, marked where it was given. A ``memo``
+    column is optional. An issue goes by any of its names; where a row has none, by the id that
+    importing it would give, so the file the issues came from can be the label file. ``resolve``
     gives a code's id or ``NONE_CODE`` and raises ``CoderError`` for anything else. ``NONE_CODE``
     alone becomes empty ``codes``.
 
     A ``who`` column, as ``coder label export`` writes it, names who gave a label: where it names
     ``rater``, only their rows are read, else all but those of somebody's second pass.
 
-    Set aside, with line and reason: unknown codes, ids not in ``issue_ids`` (when given), rows
-    without a code, "no code fits" beside a code and, when ``single``, two different codes for one
-    issue; nothing of that issue is kept then. Raises ``InputError`` when there is no code column.
+    Set aside, with line and reason: unknown codes, what is no name of one of ``issues``, rows
+    without a code, what an annotator did not accept, "no code fits" beside a code and, when
+    ``single``, two different codes for one issue; nothing of that issue is kept then. Raises
+    ``InputError`` when there is no code column.
     """
     columns = Columns(mapping or {}, LABEL_FIELDS, LABEL_ALIASES)
-    reader = _Reader(columns, resolve, issue_ids)
+    reader = _Reader(columns, resolve, issues, one_hot)
     set_aside: list[SetAside] = []
     given: dict[tuple[str, str], _Coded] = {}
     read = 0
@@ -83,11 +113,11 @@ def read_labels(
             if isinstance(item, SetAside):
                 set_aside.append(item)
                 continue
-            issue_id, codes, memo, who = item
-            given.setdefault((issue_id, who), _Coded(row)).add(codes, [memo] if memo else [])
+            coded = given.setdefault((item.issue_id, item.who), _Coded(row))
+            coded.add(item.codes, [item.memo] if item.memo else [])
     columns.require_all_met()
-    if read and not reader.has_code_column:
-        raise InputError(f"{path} has no column 'code'", "name it: --map code=COLUMN")
+    if reader.rows_without and not reader.has_codes:
+        raise InputError(f"{path} has no column 'code'", reader.hint())
     raters = {who for _, who in given}
     wanted = {rater} if rater in raters else {*people(raters)}
     found: dict[str, _Coded] = {}
@@ -121,76 +151,153 @@ def read_labels(
 
 
 class _Reader:
-    """Turns one row at a time into an issue id, its codes and a memo."""
+    """Turns one row at a time into what it says."""
 
     def __init__(
-        self,
-        columns: Columns,
-        resolve: Callable[[str], str],
-        issue_ids: Collection[str] | None,
+        self, columns: Columns, resolve: Resolve, issues: IssueNames, one_hot: bool
     ) -> None:
         self._columns = columns
         self._resolve = resolve
-        self._issue_ids = None if issue_ids is None else frozenset(issue_ids)
+        self._issues = issues
+        self._one_hot = one_hot
         self._suggestions = 0
-        self.has_code_column = "code" in columns.mapping
+        self.has_codes = one_hot or "code" in columns.mapping
+        self.rows_without: list[Row] = []
+        """The first rows that have no code column."""
 
-    def label(self, row: Row) -> tuple[str, list[str], str, str] | SetAside:
+    def label(self, row: Row) -> _Said | SetAside:
         values = Values()
         try:
             fields = self._columns.pick(row.values)
-            code, memo = values.code(fields["code"]), values.text(fields["memo"], "memo")
+            cells = self._marked(row) if self._one_hot else values.codes(fields["code"])
+            # Files that spreadsheets may open have a quote before what looks like a formula.
+            memo = from_csv_cell(values.text(fields["memo"], "memo"))
             who = from_csv_cell(values.text(fields["who"], "who").strip())
-            given = values.text(fields["id"], "id").strip()
+            found = self._issue(row, fields, values)
         except WrongType as error:
             return row.set_aside(WRONG_TYPE, str(error))
-        self.has_code_column = self.has_code_column or bool(code)
-        # Files that spreadsheets may open have a quote before what looks like a formula.
-        memo = from_csv_cell(memo)
-        if not self._knows(given):
-            given = from_csv_cell(given)
-        issue_id = self._issue_id(row, given)
-        if not issue_id:
-            return row.set_aside("no issue id")
-        if self._issue_ids is not None and issue_id not in self._issue_ids:
-            return row.set_aside("unknown issue", self._similar(issue_id))
-        if not code:
-            return row.set_aside("no code", issue_id)
+        self._note_columns(row)
+        if isinstance(found, SetAside):
+            return found
+        answer = str(row.values.get("answer", "")).casefold()
+        if answer in _NOT_ACCEPTED and "answer" not in self._columns.mapping.values():
+            return row.set_aside("not accepted by the annotator", f"{found}: {answer}", answer)
         try:
-            return issue_id, list(self._codes(code)), memo, who
+            codes = tuple(code for cell in cells for code in self._codes(cell))
         except CoderError as error:
+            spelling = "; ".join(cells)
             hint = f"; {error.hint}" if error.hint else ""
-            return row.set_aside("unknown code", f"{issue_id}: {error.message}{hint}")
+            return row.set_aside("unknown code", f"{found}: {error.message}{hint}", spelling)
+        if not codes:
+            return row.set_aside("no code", found, "; ".join(cells))
+        return _Said(found, codes, memo, who)
 
-    def _issue_id(self, row: Row, given: str) -> str:
-        if "id" in self._columns.mapping or (given and self._knows(given)):
-            return given
-        item = to_issue(row, self._columns)
-        return item.issue.id if isinstance(item, Imported) else given
+    def hint(self) -> str:
+        """What to write for a file without a code column."""
+        first, *_ = self.rows_without
+        named = [name for name in first.values if self._is_code(name)]
+        if len(named) > 1:
+            return f"codes are columns of their own here ({', '.join(named[:3])}, ...): --one-hot"
+        held = [name for name in first.values if self._holds_codes(name)]
+        if held:
+            each = ", ".join(held[:5])
+            return f"columns that hold codes: {each}; name one: --map code={held[0]}"
+        return "name it: --map code=COLUMN"
 
-    def _knows(self, issue_id: str) -> bool:
-        return self._issue_ids is None or issue_id in self._issue_ids
+    def _note_columns(self, row: Row) -> None:
+        if self.has_codes:
+            return
+        self.has_codes = any(fold(name) in LABEL_ALIASES["code"] for name in row.values)
+        if not self.has_codes and len(self.rows_without) < _LOOKED_AT:
+            self.rows_without.append(row)
+
+    def _is_code(self, text: str) -> bool:
+        try:
+            self._resolve(text)
+        except CoderError:
+            return False
+        return True
+
+    def _holds_codes(self, column: str) -> bool:
+        cells = [str(row.values.get(column) or "").strip() for row in self.rows_without]
+        filled = [cell for cell in cells if cell]
+        return bool(filled) and all(self._is_code(cell) for cell in filled)
+
+    def _marked(self, row: Row) -> tuple[str, ...]:
+        """The columns of a one-hot row that are codes and marked."""
+        marked = []
+        for name, value in row.values.items():
+            if not self._is_code(name):
+                continue
+            mark = visible(str("" if value is None else value)).casefold()
+            if mark in _MARKS:
+                marked.append(name)
+            elif mark not in _NO_MARKS:
+                raise WrongType(f"{name} is {mark[:20]!r}, neither 1 nor 0")
+        return tuple(marked)
+
+    def _issue(self, row: Row, fields: Mapping[str, Any], values: Values) -> str | SetAside:
+        """The id of the issue that a row is about. Its id counts first, exactly as it is; then
+        what cannot be mistaken, repository and number or URL; then its id as people write it."""
+        given = visible(values.text(fields["id"], "id"))
+        if given not in self._issues.ids:
+            given = from_csv_cell(given)
+        names = [given] if given in self._issues.ids else [*_places(fields, values), given]
+        for name in filter(None, names):
+            found = self._issues.find(name)
+            if len(found) == 1:
+                return next(iter(found))
+            if found:
+                which = ", ".join(sorted(found)[:3])
+                return row.set_aside("several issues go by this name", f"{name}: {which}", name)
+        item = None if "id" in self._columns.mapping else to_issue(row, self._columns)
+        if isinstance(item, Imported) and item.issue.id in self._issues.ids:
+            return item.issue.id
+        if not any(names):
+            return row.set_aside("no issue id")
+        name = next(filter(None, (given, *names)))
+        return row.set_aside("unknown issue", self._similar(name), name)
 
     def _codes(self, cell: str) -> Iterator[str]:
         """The codes in a cell; a code whose own name holds a semicolon is found first."""
-        if ";" in cell:
-            try:
-                yield self._resolve(cell)
-                return
-            except CoderError:
-                pass
-        for part in cell.split(";"):
-            if part.strip():
-                yield self._resolve(part.strip())
+        cell = visible(cell)
+        if SEPARATOR in cell and self._is_code(cell):
+            yield self._resolve(cell)
+            return
+        for part in map(str.strip, cell.split(SEPARATOR)):
+            if part.casefold() in _NO_LABEL and not self._is_code(part):
+                continue
+            yield self._code(part)
 
-    def _similar(self, issue_id: str) -> str:
+    def _code(self, text: str) -> str:
+        try:
+            return self._resolve(text)
+        except CoderError as error:
+            parts = [part for part in _WRONG_SEPARATORS.split(text) if part.strip()]
+            if len(parts) > 1 and all(self._is_code(part) for part in parts):
+                raise InputError(
+                    f"{text!r} is several codes", f"separate them by {SEPARATOR!r}"
+                ) from None
+            raise error from None
+
+    def _similar(self, name: str) -> str:
+        if is_number(name) and not self._issues.one_repository:
+            return f"{name}: a number alone, and the issues are of several repositories"
         self._suggestions += 1
         if self._suggestions > _SUGGESTED:
-            return issue_id
-        near = difflib.get_close_matches(issue_id, self._issue_ids or (), 3, cutoff=0.8)
+            return name
+        near = difflib.get_close_matches(name, self._issues.ids, 3, cutoff=0.8)
         # Another number is another issue, not a slip of the pen.
-        same = [other for other in near if _digits(other) == _digits(issue_id)]
-        return f"{issue_id}; did you mean {same[0]}?" if same else issue_id
+        same = [other for other in near if _digits(other) == _digits(name)]
+        return f"{name}; did you mean {same[0]}?" if same else name
+
+
+def _places(fields: Mapping[str, Any], values: Values) -> Iterator[str]:
+    """What a row's other columns call its issue."""
+    repo, number = values.name(fields["repo"], "repo"), values.number(fields["number"])
+    if repo and number is not None:
+        yield f"{repo_from_url(repo)}#{number}"
+    yield values.text(fields["url"], "url")
 
 
 def _digits(text: str) -> list[str]:

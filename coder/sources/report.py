@@ -11,6 +11,7 @@ class ImportReport(Record):
 
     ``reasons`` counts the rows set aside by reason. ``first_set_aside`` and ``first_duplicates``
     hold the first few; ``set_aside_file`` (empty when not needed) holds all of both.
+    ``ids_from`` says where the ids of so many issues came from.
     ``same_text`` counts issues that were kept although an issue of another id has the same text.
     """
 
@@ -20,6 +21,7 @@ class ImportReport(Record):
     duplicates: int
     set_aside: int
     reasons: dict[str, int]
+    ids_from: dict[str, int]
     first_set_aside: tuple[SetAside, ...] = ()
     first_duplicates: tuple[SetAside, ...] = ()
     bad_dates: int = 0

@@ -21,6 +21,8 @@ class SetAside(Record):
     line: int
     reason: str
     detail: str = ""
+    given: str = ""
+    """What stood where something else was expected; rows alike are counted by it."""
 
     def __str__(self) -> str:
         detail = f" ({self.detail})" if self.detail else ""
@@ -35,5 +37,5 @@ class Row:
     line: int
     values: dict[str, Any]
 
-    def set_aside(self, reason: str, detail: str = "") -> SetAside:
-        return SetAside(file=self.file, line=self.line, reason=reason, detail=detail)
+    def set_aside(self, reason: str, detail: str = "", given: str = "") -> SetAside:
+        return SetAside(file=self.file, line=self.line, reason=reason, detail=detail, given=given)

@@ -6,6 +6,7 @@ surrogates and bytes that are not UTF-8 become U+FFFD. All else is kept to the l
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 import re
@@ -31,7 +32,9 @@ _KINDS = {
     bool: "true or false",
     type(None): "null",
 }
-_NAMES = ("login", "username", "nameWithOwner", "full_name", "name")
+_NAMES = ("login", "username", "nameWithOwner", "full_name", "name", "displayName")
+_CODE_KEYS = ("choices", "labels", "codes", "code", "accept", "name", "label", "id", "value")
+"""Under which of its keys other programs' objects hold the code."""
 
 
 class WrongType(Exception):
@@ -68,6 +71,7 @@ class Values:
 
     def name(self, value: Any, field: str) -> str:
         """A login or repository: a text, or an object that holds one."""
+        value = unpacked(value)
         if isinstance(value, dict):
             value = next((value[key] for key in _NAMES if value.get(key)), None)
         return self.text(value, field)
@@ -100,7 +104,7 @@ class Values:
 
     def labels(self, value: Any) -> tuple[str, ...]:
         """Labels from a list of texts or of ``{name}``, or a text split at commas or semicolons."""
-        value = _nodes(_parsed(value))
+        value = _nodes(unpacked(value))
         if is_nothing(value):
             return ()
         if isinstance(value, str):
@@ -112,7 +116,7 @@ class Values:
 
     def comments(self, value: Any) -> tuple[Comment, ...]:
         """Comments from a list of objects or texts; a mere count of comments is no comment."""
-        value = _nodes(_parsed(value))
+        value = _nodes(unpacked(value))
         if is_nothing(value) or value == "" or isinstance(value, int | float):
             return ()
         if isinstance(value, str):
@@ -121,11 +125,18 @@ class Values:
             raise WrongType(f"comments is {kind(value)}, not a list")
         return tuple(self._comment(item) for item in value if item is not None)
 
-    def code(self, value: Any) -> str:
-        """The code a row was given; several are joined by ``;``."""
+    def codes(self, value: Any) -> tuple[str, ...]:
+        """The codes a cell holds: each of a list, that of an object, else its text as it is."""
+        value = unpacked(value)
+        if isinstance(value, dict):
+            held = _first(value, *_CODE_KEYS)
+            if held is None:
+                raise WrongType(f"code is {kind(value)} without a code in it")
+            value = held
         if isinstance(value, list | tuple):
-            return ";".join(self.text(item, "code").strip() for item in value)
-        return self.text(value, "code").strip()
+            return tuple(code for item in value for code in self.codes(item))
+        text = self.text(value, "code").strip()
+        return (text,) if text else ()
 
     def _comment(self, value: Any) -> Comment:
         if isinstance(value, str):
@@ -163,13 +174,16 @@ def _nodes(value: Any) -> Any:
     return value["nodes"] if isinstance(value, dict) and "nodes" in value else value
 
 
-def _parsed(value: Any) -> Any:
-    """The list a table cell spells out as JSON, else the cell as it is."""
-    if isinstance(value, str) and value.lstrip().startswith("["):
+def unpacked(value: Any) -> Any:
+    """The list or object a table cell spells out as JSON or as Python does, else the cell."""
+    if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
+        return value
+    for read in (json.loads, ast.literal_eval):
         try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
-            return value
+            found = read(value.strip())
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        return found if isinstance(found, list | dict) else value
     return value
 
 

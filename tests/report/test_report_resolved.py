@@ -19,6 +19,7 @@ from coder.report.html import html
 from coder.report.markdown import markdown
 from coder.report.model import Report
 from coder.report.table import disagreements_csv
+from coder.sources.issue_names import IssueNames
 from coder.sources.labels import read_labels
 from coder.store import Run
 
@@ -134,7 +135,7 @@ def test_an_export_is_read_back_as_it_was(maker: Maker, tmp_path: Path) -> None:
         ]
         assert not [cell for cell in cells if cell[:1] in ("=", "+", "-", "@")]
         report = read_labels(
-            path, resolver(run.codebook), rater="x", single=False, issue_ids=run.issues
+            path, resolver(run.codebook), IssueNames(run.issues.values()), rater="x", single=False
         )
         assert not report.set_aside
         return {found.issue_id: (found.codes, found.memo) for found in report.labels}

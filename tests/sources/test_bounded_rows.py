@@ -15,6 +15,7 @@ from coder.__main__ import run
 from coder.errors import InputError
 from coder.sources import importing, labels, lines, tables
 from coder.sources.importing import import_issues
+from coder.sources.issue_names import IssueNames
 from coder.sources.labels import read_labels
 
 MEMORY = 400 << 20
@@ -124,7 +125,7 @@ def test_a_file_of_rows_that_are_no_labels_does_not_fill_the_memory(
     path = tmp_path / "a.csv"
     path.write_text("id,code\n1,x\n" + "2,\n" * 60)
     with pytest.raises(InputError, match=r"more than 50 rows .* are no labels"):
-        read_labels(path, str, rater="ann", single=True)
+        read_labels(path, str, IssueNames([]), rater="ann", single=True)
 
 
 def test_cells_may_be_as_long_as_rows() -> None:

@@ -9,7 +9,9 @@ import pytest
 
 from coder.codebook import parse, resolver
 from coder.errors import InputError
+from coder.records import Issue
 from coder.sources.importing import import_issues
+from coder.sources.issue_names import IssueNames
 from coder.sources.labels import read_labels
 from coder.sources.report import LabelReport
 
@@ -26,14 +28,18 @@ codes:
 )
 assert BOOK is not None
 RESOLVE = resolver(BOOK)
-IDS = ("a", "b", "c", "o/r#1")
+IDS = ("7", "a", "b", "c", "o/r#1")
 
 
 def read(path: Path, text: str, single: bool = True, **mapping: str) -> LabelReport:
     path.write_text(text, encoding="utf-8")
     return read_labels(
-        path, RESOLVE, rater="ann", single=single, issue_ids=IDS, mapping=mapping, codebook_hash="h"
+        path, RESOLVE, names(*IDS), rater="ann", single=single, mapping=mapping, codebook_hash="h"
     )
+
+
+def names(*ids: str) -> IssueNames:
+    return IssueNames(Issue(id=issue_id) for issue_id in ids)
 
 
 def codes(report: LabelReport) -> dict[str, tuple[str, ...]]:
@@ -84,7 +90,7 @@ def test_a_single_code_said_twice_is_one(path: Path) -> None:
 def test_what_cannot_be_a_label_is_set_aside_with_its_line(path: Path) -> None:
     text = (
         "id,code\na,how-rum\nb,Other\nc,\nx,err\n,err\nb,err;how\na,err\nc,none;err\n"
-        "o/R#1,err\nb,a,b\n"
+        "o/rr#1,err\nb,a,b\n"
     )
     report = read(path, text)
     assert codes(report) == {"a": ("err",)}
@@ -123,18 +129,16 @@ def test_the_file_of_the_issues_can_be_the_label_file(tmp_path: Path) -> None:
     import_issues([source], out)
     ids = [json.loads(line)["id"] for line in out.read_text().split("\n")[:-1]]
     report = read_labels(
-        source, RESOLVE, rater="r", single=True, issue_ids=ids, mapping={"code": "v"}
+        source, RESOLVE, names(*ids), rater="r", single=True, mapping={"code": "v"}
     )
-    assert codes(report) == {"o/r#1": ("err",), ids[1]: ()}
+    assert codes(report) == {ids[0]: ("err",), ids[1]: ()}
     assert reasons(report) == [(3, "no issue id")]
 
 
 def test_columns_are_mapped_as_in_import(path: Path) -> None:
     text = '{"row": 7, "rating": {"ann": "err"}, "id": "a"}\n'
     path.write_text(text)
-    report = read_labels(
-        path, RESOLVE, rater="ann", single=True, mapping={"id": "row", "code": "rating.ann"}
-    )
+    report = read(path, text, id="row", code="rating.ann")
     assert codes(report) == {"7": ("err",)}
 
 
