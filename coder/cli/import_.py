@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     metavar="FIELD=COLUMN",
     help="Which column feeds a field; repeatable. See below.",
 )
-def command(files: tuple[Path, ...], output: Path, maps: tuple[str, ...]) -> None:
-    """Bring in issues from files.
+@click.option("--encoding", default="", metavar="NAME", help="Of the files; UTF-8 as it comes.")
+def command(files: tuple[Path, ...], output: Path, maps: tuple[str, ...], encoding: str) -> None:
+    """Bring in issues from files, or from all such files in a folder.
 
     JSON Lines, JSON, CSV or TSV, gzipped or not.
 
@@ -70,6 +71,7 @@ def command(files: tuple[Path, ...], output: Path, maps: tuple[str, ...]) -> Non
             output,
             mapping,
             lambda done, total: bar.update(task, completed=done, total=total or None),
+            encoding,
         )
     _print(report)
 
@@ -100,7 +102,17 @@ def _print(report: ImportReport) -> None:
     if report.set_aside_file:
         say(f"  all of them: {safe(report.set_aside_file)}")
     if report.bad_dates:
-        say(f"[yellow]{_count(report.bad_dates, 'date')} not understood[/yellow]: left empty")
+        say(
+            f"[yellow]{_count(report.bad_dates, 'date')} not understood[/yellow], left empty: "
+            f"{safe(', '.join(report.first_bad_dates))}"
+            f"{' ...' if report.bad_dates > len(report.first_bad_dates) else ''}"
+        )
+    if report.missing_comments:
+        say(
+            f"[yellow]{_count(report.missing_comments, 'comment')} missing[/yellow]: "
+            f"{_count(report.with_missing_comments, 'issue')} count comments that are not in the "
+            "file; what people wrote there is not coded"
+        )
     if report.bad_text:
         say(
             f"[yellow]{_count(report.bad_text, 'issue')} with characters that are not text"

@@ -14,17 +14,18 @@ ISSUE_FIELDS = (*Issue.model_fields, "code")
 LABEL_FIELDS = (*Issue.model_fields, "code", "memo", "who")
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
-    "id": ("id", "issueid"),
+    "id": ("id", "issueid", "issuekey"),
     "repo": ("repo", "repository", "reponame", "fullname", "namewithowner", "repositoryurl"),
     "number": ("number", "issuenumber", "num", "iid"),
     "url": ("htmlurl", "weburl", "issueurl", "url"),
-    "title": ("title", "issuetitle"),
+    "title": ("title", "issuetitle", "summary"),
     "body": ("body", "issuebody", "description"),
-    "comments": ("comments",),
+    "comments": ("comments", "comment"),
     "labels": ("labels", "label"),
-    "author": ("author", "user", "username", "login"),
+    "author": ("author", "user", "username", "login", "user.login", "author.login", "reporter"),
     "created_at": ("createdat", "created"),
-    "closed_at": ("closedat",),
+    "closed_at": ("closedat", "resolved"),
+    "comment_count": ("commentscount", "numcomments", "commentcount"),
 }
 """Column names taken for a field, best first, compared without case, ``_``, ``-`` and spaces."""
 

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from coder.errors import InputError
+from coder.errors import InputError, UsageError
 from coder.sources.json_rows import read_json_lines, read_json_values
 from coder.sources.rows import Row, SetAside
 from coder.sources.tables import read_table
@@ -19,17 +19,26 @@ _PEEK = 1 << 16
 _BOM = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_HTML = re.compile(rb"\s*<(?:!doctype html|html|head)\b", re.IGNORECASE)
+_COMMENTS = re.compile(r"(?:[ \t]*(?://|#)[^\n]*\n)+(?=\s*[\[{])")
+"""Lines before the JSON itself, as hand-made files have them."""
+_MULTIBYTE = re.compile(rb"[\xc2-\xf4][\x80-\xbf]{1,3}")
+_ACCENTED = re.compile(rb"(?<=[A-Za-z])[\xc0-\xff](?![\x80-\xff])|[\xc0-\xff](?=[a-z])")
+"""A letter of Windows-1252 in a word."""
 _BINARY = {b"PK\x03\x04": "a zip or Excel file", b"PAR1": "a Parquet file", b"%PDF": "a PDF"}
-_JSON = re.compile(rb"\s*(\{|\[\s*[\[{\]])")
-_STREAMED = re.compile(rb"\[|\{\s*$")
+_JSON = re.compile(r"\s*(\{|\[\s*[\[{\]])")
+_STREAMED = re.compile(r"\[|\{\s*$")
 _DELIMITERS = (",", "\t", ";")
+_HEADER_WITHIN = 10
+"""Lines; what a spreadsheet puts above the header is no longer."""
 
 
 class Source:
     """An opened input file; get one from :func:`opened`."""
 
-    def __init__(self, path: Path, raw: io.FileIO) -> None:
+    def __init__(self, path: Path, raw: io.FileIO, encoding: str) -> None:
         self.path = path
+        self._encoding = encoding
         self._raw = raw
         packed: io.BufferedReader = io.BufferedReader(raw, _PEEK)
         # Not wrapped in another buffer: filling one would lose the rows just before a damage.
@@ -61,20 +70,25 @@ class Source:
 
     def _read(self) -> Iterator[Row | SetAside]:
         name = str(self.path)
-        head = self._stream.peek(_PEEK)
-        self._refuse_other_encodings(head)
-        head = head.removeprefix(_BOM)
-        header = head.lstrip().split(b"\n", 1)[0]
+        peeked = self._stream.peek(_PEEK)
+        self._refuse_other_kinds(peeked)
+        head = peeked.removeprefix(_BOM).decode(self._encoding or "utf-8", "replace")
         suffixes = [s.lower() for s in self.path.suffixes if s.lower() != ".gz"]
         suffix = suffixes[-1] if suffixes else ""
         if not head:
             return
-        if _JSON.match(head) or suffix in (".json", ".jsonl", ".ndjson"):
+        comments = _COMMENTS.match(head)
+        start = head[comments.end() :] if comments else head
+        if _JSON.match(start) or suffix in (".json", ".jsonl", ".ndjson"):
+            header = start.lstrip().split("\n", 1)[0]
             reader = read_json_values if _STREAMED.match(header) else read_json_lines
+            before = comments.group().count("\n") if comments else 0
             with self._text(newline="\n") as text:
-                yield from reader(text, name)
+                for _ in range(before):
+                    text.readline()
+                yield from reader(text, name, before)
             return
-        delimiter = _delimiter(header.decode("utf-8", "replace"))
+        delimiter = _delimiter(head)
         if delimiter is None and suffix not in (".csv", ".tsv"):
             raise InputError(
                 f"{self.path} is neither JSON, JSON Lines, CSV nor TSV",
@@ -84,40 +98,76 @@ class Source:
             yield from read_table(text, name, delimiter or ",")
 
     def _text(self, newline: str) -> io.TextIOWrapper:
-        # surrogateescape turns bytes that are not UTF-8 into lone surrogates, which the cells
-        # replace and count like any other: one path for all broken characters.
+        # surrogateescape turns bytes that are not of the encoding into lone surrogates, which the
+        # cells replace and count like any other: one path for all broken characters.
+        encoding = self._encoding or "utf-8-sig"
         return io.TextIOWrapper(
-            self._stream, encoding="utf-8-sig", errors="surrogateescape", newline=newline
+            self._stream, encoding=encoding, errors="surrogateescape", newline=newline
         )
 
-    def _refuse_other_encodings(self, head: bytes) -> None:
-        if head.startswith(_UTF16):
-            raise InputError(f"{self.path} is UTF-16, not UTF-8", "save it as UTF-8")
+    def _refuse_other_kinds(self, head: bytes) -> None:
         for magic, kind in _BINARY.items():
             if head.startswith(magic):
                 raise InputError(f"{self.path} is {kind}", "export it as CSV or JSON first")
+        if _HTML.match(head):
+            raise InputError(
+                f"{self.path} is an HTML page, not data",
+                "a download that failed looks so; open it in a browser to see what it says",
+            )
+        if not self._encoding and (found := _other_encoding(head)):
+            kind, encoding = found
+            raise InputError(f"{self.path} is {kind}, not UTF-8", f"add: --encoding {encoding}")
+
+
+def _other_encoding(head: bytes) -> tuple[str, str] | None:
+    """What a file is written in that is not UTF-8, in words and as ``--encoding`` takes it."""
+    if head.startswith(_UTF16):
+        return "UTF-16", "utf-16"
+    if 3 * head[1::2].count(0) > len(head[1::2]):
+        return "UTF-16 without a byte-order mark", "utf-16-le"
+    if 3 * head[::2].count(0) > len(head[::2]) > 0:
+        return "UTF-16 without a byte-order mark", "utf-16-be"
+    # Bytes that are broken, and no letters of words, are replaced and counted instead.
+    if _ACCENTED.search(head) and not _MULTIBYTE.search(head):
+        return "probably Windows-1252", "cp1252"
+    return None
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[Source]:
-    """``path`` opened for reading. ``InputError`` when it is missing or unreadable."""
+def opened(path: Path, encoding: str = "") -> Iterator[Source]:
+    """``path`` opened for reading; ``encoding`` is UTF-8 unless one is named. ``InputError`` when
+    it is missing or unreadable, ``UsageError`` when there is no such encoding."""
+    _check_encoding(encoding)
     try:
         raw = io.FileIO(path)
     except OSError as error:
         raise _unreadable(path, error) from error
     with raw:
         try:
-            source = Source(path, raw)
+            source = Source(path, raw, encoding)
         except OSError as error:
             raise _unreadable(path, error) from error
         yield source
 
 
-def _delimiter(header: str) -> str | None:
-    """The delimiter the header line uses most outside quotes, or ``None`` without any."""
-    bare = re.sub(r'"[^"]*"', "", header)
-    best = max(_DELIMITERS, key=bare.count)
-    return best if best in bare else None
+def _check_encoding(name: str) -> None:
+    try:
+        "".encode(name or "utf-8")
+    except (LookupError, ValueError):
+        raise UsageError(
+            f"there is no encoding {name!r}", "for example: --encoding cp1252, --encoding utf-16"
+        ) from None
+
+
+def _delimiter(head: str) -> str | None:
+    """The delimiter that one of the first lines uses most outside quotes, ``None`` without any."""
+    lines = re.sub(r'"[^"]*"', "", head).lstrip().split("\n", _HEADER_WITHIN)[:_HEADER_WITHIN]
+    first = lines[0]
+    if any(delimiter in first for delimiter in _DELIMITERS):
+        lines = [first]
+    counts = {d: max(line.count(d) for line in lines) for d in _DELIMITERS}
+    best = max(counts, key=lambda delimiter: counts[delimiter])
+    return best if counts[best] else None
 
 
 def _unreadable(path: Path, error: OSError) -> InputError:

@@ -32,6 +32,8 @@ recognised anyway, and without it they may be a person.
 _ISSUE_URL = re.compile(
     r"https?://(?:api\.|www\.)?github\.com/(?:repos/)?([^/\s]+/[^/\s]+)/issues/(\d{1,18})"
 )
+_PULL_URL = re.compile(r"https?://(?:api\.|www\.)?github\.com/(?:repos/)?[^/\s]+/[^/\s]+/pulls?/\d")
+_URL_COLUMNS = ("html_url", "url", "issue_url", "htmlUrl")
 _REPO_URL = re.compile(r"https?://(?:api\.|www\.)?github\.com/(?:repos/)?([^/\s]+/[^/\s?#]+)")
 _NODE_ID = re.compile(r"(?:I|PR|D)_[\w-]+|MD[A-Z]\w{10,}=*")
 _API_COLUMNS = frozenset({"node_id", "repository_url", "comments_url", "user.login", "databaseid"})
@@ -57,8 +59,12 @@ def is_bot(login: str, *described_by: Mapping[str, Any]) -> bool:
 
 
 def is_pull_request(row: Mapping[str, Any]) -> bool:
-    """Whether a row of issues is a pull request, which GitHub lists among them."""
-    if isinstance(row.get("pull_request"), dict):
+    """Whether any sign tells a row for a pull request, which GitHub lists among the issues."""
+    if isinstance(row.get("pull_request"), dict) or row.get("__typename") == "PullRequest":
+        return True
+    if any(name.startswith("pull_request.") and value for name, value in row.items()):
+        return True
+    if any(_PULL_URL.match(str(row.get(name, ""))) for name in _URL_COLUMNS):
         return True
     flags = (row.get(key) for key in ("pull_request", "is_pull_request", "isPullRequest"))
     return any(flag is True or str(flag).lower() in _TRUE for flag in flags)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -27,6 +28,7 @@ MOST_IN_VAIN = 1_000_000
 """Rows without an issue among them after which a file is given up: some kilobytes that unpack to
 gigabytes of them would fill the disk with their list."""
 _NAMED = 5
+_OF_ROWS = re.compile(r"(?i)(?<!set-aside)\.(?:jsonl?|ndjson|csv|tsv)(?:\.gz)?$")
 _PROGRESS_EVERY = 100
 
 Progress = Callable[[int, int], None]
@@ -38,8 +40,12 @@ def import_issues(
     out: Path,
     mapping: Mapping[str, str] | None = None,
     on_progress: Progress | None = None,
+    encoding: str = "",
 ) -> ImportReport:
     """Import every issue in ``paths`` into ``out``, one ``Issue.to_json()`` a line, in input order.
+
+    A folder stands for the files of rows in it, by name. ``encoding`` is theirs where it is not
+    UTF-8.
 
     Beside ``out``, ``<stem>.labels.csv`` (``id,code``) is written when ``mapping`` names a
     ``code``, and ``<stem>.set-aside.jsonl`` when a row was not kept. Each file is replaced at
@@ -49,6 +55,7 @@ def import_issues(
     ``UsageError`` when an output is also an input, ``StorageError`` when it cannot be written.
     """
     columns = Columns(mapping or {}, ISSUE_FIELDS)
+    paths = [file for path in paths for file in _files(path)]
     labels_path, aside_path = sidecar(out, ".labels.csv"), sidecar(out, ".set-aside.jsonl")
     _keep_inputs_safe(paths, (out, labels_path, aside_path))
     tally = _Tally()
@@ -59,7 +66,7 @@ def import_issues(
         table = csv.writer(labels, lineterminator="\n")
         if "code" in columns.mapping:
             table.writerow(["id", "code"])
-        for found in _each(paths, columns, on_progress):
+        for found in _each(paths, columns, encoding, on_progress):
             item = tally.judge(found)
             if isinstance(item, SetAside):
                 aside.write(item.to_json() + "\n")
@@ -101,6 +108,8 @@ class _Tally:
         """Rows since the last issue."""
         self.reasons: Counter[str] = Counter()
         self._labelled = self._bad_dates = self._bad_text = self._same_text = 0
+        self._missing_comments = self._with_missing = 0
+        self._first_bad_dates: list[str] = []
         self._ids_from: Counter[str] = Counter()
         self._first_set_aside: list[SetAside] = []
         self._first_duplicates: list[SetAside] = []
@@ -147,6 +156,9 @@ class _Tally:
             first_set_aside=tuple(self._first_set_aside),
             first_duplicates=tuple(self._first_duplicates),
             bad_dates=self._bad_dates,
+            first_bad_dates=tuple(self._first_bad_dates),
+            missing_comments=self._missing_comments,
+            with_missing_comments=self._with_missing,
             bad_text=self._bad_text,
             same_text=self._same_text,
             first_same_text=tuple(self._first_same_text),
@@ -168,7 +180,11 @@ class _Tally:
         self.kept += 1
         self._ids_from[found.id_from] += 1
         self._labelled += bool(found.code)
-        self._bad_dates += found.bad_dates
+        self._bad_dates += len(found.bad_dates)
+        for written in found.bad_dates:
+            _remember(written, self._first_bad_dates)
+        self._missing_comments += found.missing_comments
+        self._with_missing += bool(found.missing_comments)
         self._bad_text += found.bad_text
         text = _digest(found.issue.text)
         if text in self._texts:
@@ -178,13 +194,13 @@ class _Tally:
 
 
 def _each(
-    paths: Sequence[Path], columns: Columns, on_progress: Progress | None
+    paths: Sequence[Path], columns: Columns, encoding: str, on_progress: Progress | None
 ) -> Iterator[Imported | SetAside]:
     """Every row of every file in turn, telling how far the reading has come."""
     total = sum(_size(path) for path in paths)
     done = 0
     for path in paths:
-        with opened(path) as source:
+        with opened(path, encoding) as source:
             for count, row in enumerate(source.rows()):
                 if on_progress and count % _PROGRESS_EVERY == 0:
                     on_progress(done + source.position, total)
@@ -192,6 +208,18 @@ def _each(
         done += _size(path)
     if on_progress:
         on_progress(done, total)
+
+
+def _files(path: Path) -> list[Path]:
+    """``path``, or the files of rows in it. ``InputError`` for a folder without any."""
+    if not path.is_dir():
+        return [path]
+    found = [file for file in path.rglob("*") if file.is_file() and _OF_ROWS.search(file.name)]
+    if not found:
+        raise InputError(
+            f"{path} holds no file of issues", "JSON, JSON Lines, CSV or TSV, gzipped or not"
+        )
+    return sorted(found)
 
 
 def _size(path: Path) -> int:

@@ -21,6 +21,7 @@ from coder.errors import InputError
 from coder.reading import LineTooLong, lines
 from coder.records import Issue, content_hash
 from coder.sources.columns import ISSUE_FIELDS, Columns
+from coder.sources.envelopes import lists_inside
 from coder.sources.files import opened
 from coder.sources.github import is_database_id, is_pull_request, issue_from_url, repo_from_url
 from coder.sources.issue_names import place_in_id
@@ -28,6 +29,8 @@ from coder.sources.rows import Row, SetAside
 from coder.sources.values import WRONG_TYPE, Values, WrongType
 
 _OWN_FIELDS = frozenset(Issue.model_fields)
+_MESSAGE_KEYS = 4
+"""A server's message has no more keys."""
 _TABLES = (".csv", ".tsv", ".xlsx", ".xls", ".parquet")
 
 
@@ -40,7 +43,8 @@ class Imported:
     file: str
     line: int
     code: str
-    bad_dates: int
+    bad_dates: tuple[str, ...]
+    missing_comments: int
     bad_text: bool
 
     @cached_property
@@ -120,7 +124,7 @@ def _to_issue(row: Row, columns: Columns) -> Imported | SetAside:
     fields, values = columns.pick(row.values), Values()
     title, body = values.text(fields["title"], "title"), values.text(fields["body"], "body")
     if not (title.strip() or body.strip()):
-        return row.set_aside("neither title nor body")
+        return row.set_aside("neither title nor body", _where_else(row.values))
     own = row.values.keys() == _OWN_FIELDS
     repo, number, url = _place(fields, values, guess=not own)
     created_at = values.date(fields["created_at"])
@@ -142,6 +146,8 @@ def _to_issue(row: Row, columns: Columns) -> Imported | SetAside:
         issue_id, id_from = f"repo:{text_hash[:12]}", "the text, by its hash"
     if not repo and number is None and (place := place_in_id(issue_id)):
         repo, number = place
+    comments = values.comments(fields["comments"])
+    values.count_missing(fields["comment_count"], len(comments))
     issue = Issue(
         id=issue_id,
         repo=repo,
@@ -149,7 +155,7 @@ def _to_issue(row: Row, columns: Columns) -> Imported | SetAside:
         url=url,
         title=title,
         body=body,
-        comments=values.comments(fields["comments"]),
+        comments=comments,
         labels=values.labels(fields["labels"]),
         author=values.name(fields["author"], "author"),
         created_at=created_at,
@@ -161,9 +167,19 @@ def _to_issue(row: Row, columns: Columns) -> Imported | SetAside:
         file=row.file,
         line=row.line,
         code=";".join(values.codes(fields.get("code"))),
-        bad_dates=values.bad_dates,
+        bad_dates=tuple(values.bad_dates),
+        missing_comments=values.missing_comments,
         bad_text=values.bad_text,
     )
+
+
+def _where_else(row: Mapping[str, Any]) -> str:
+    """What a row that is no issue holds instead, for its reader to go on from."""
+    message = row.get("message") or row.get("error") or row.get("errors")
+    if isinstance(message, str) and len(row) <= _MESSAGE_KEYS:
+        return f"a server's message: {message[:200]}"
+    lists = list(lists_inside(row))[:5]
+    return f"lists inside it: {', '.join(lists)}; take the one with the issues out" if lists else ""
 
 
 def _place(fields: Mapping[str, Any], values: Values, guess: bool) -> tuple[str, int | None, str]:

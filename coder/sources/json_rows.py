@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, TextIO
 
+from coder.sources.envelopes import unwrapped
 from coder.sources.lines import LARGEST_ROW, Lines, RowTooLong
 from coder.sources.rows import TOO_LONG, Row, SetAside
 from coder.sources.values import kind
@@ -22,9 +23,11 @@ _LONGEST_TOKEN = 64
 _DECODER = json.JSONDecoder(strict=False)  # raw tabs inside strings are common and harmless
 
 
-def read_json_lines(text: TextIO, file: str) -> Iterator[Row | SetAside]:
-    """One object a line; lines end at ``\\n`` only. A broken line costs that line alone."""
+def read_json_lines(text: TextIO, file: str, before: int = 0) -> Iterator[Row | SetAside]:
+    """One object a line, or several glued together; lines end at ``\\n`` only. A broken line costs
+    that line alone. ``before`` is how many lines of the file were read already."""
     lines = Lines(text)
+    lines.number = before
     while True:
         lines.begin_row()
         number = lines.number + 1
@@ -39,7 +42,7 @@ def read_json_lines(text: TextIO, file: str) -> Iterator[Row | SetAside]:
         if not content:
             continue
         try:
-            value = _DECODER.decode(content)
+            values = list(_glued(content))
         except (ValueError, RecursionError) as error:
             detail = _explain(error)
             if isinstance(error, json.JSONDecodeError):
@@ -48,17 +51,29 @@ def read_json_lines(text: TextIO, file: str) -> Iterator[Row | SetAside]:
                 detail = f"the last line, maybe cut off: {detail}"
             yield SetAside(file=file, line=number, reason=NOT_JSON, detail=detail)
         else:
-            yield _row(value, file, number)
+            for value in values:
+                yield from _rows(value, file, number)
 
 
-def read_json_values(text: TextIO, file: str) -> Iterator[Row | SetAside]:
+def _glued(content: str) -> Iterator[Any]:
+    """The values on one line, which nothing need separate. ``ValueError`` if one is broken."""
+    at = 0
+    while at < len(content):
+        value, end = _DECODER.raw_decode(content, at)
+        if at and not isinstance(value, dict):
+            raise json.JSONDecodeError("Extra data", content, at)
+        yield value
+        at = _BETWEEN.match(content, end).end()  # type: ignore[union-attr]
+
+
+def read_json_values(text: TextIO, file: str, before: int = 0) -> Iterator[Row | SetAside]:
     """The objects of one list, of nested or of several lists, or several indented objects.
 
     These are what ``gh issue list --json`` and ``gh api --paginate [--slurp]`` print. Nothing
     marks where an object ends but its own syntax, so reading stops at the first broken one, and
-    what is left of the file is set aside as one.
+    what is left of the file is set aside as one. ``before`` lines of the file were read already.
     """
-    buffer, at, line, open_lists, ended = "", 0, 1, 0, False
+    buffer, at, line, open_lists, ended = "", 0, 1 + before, 0, False
     while True:
         start = _BETWEEN.match(buffer, at).end()  # type: ignore[union-attr]
         between = buffer[at:start]
@@ -78,7 +93,7 @@ def read_json_values(text: TextIO, file: str) -> Iterator[Row | SetAside]:
             more = text.read(max(_CHUNK, len(buffer) - at))
             buffer, at, ended = buffer[at:] + more, 0, not more
             continue
-        yield _row(value, file, line)
+        yield from _rows(value, file, line)
         line += buffer.count("\n", at, end)
         at = end
     if open_lists > 0:
@@ -86,10 +101,11 @@ def read_json_values(text: TextIO, file: str) -> Iterator[Row | SetAside]:
         yield SetAside(file=file, line=line, reason=NOT_JSON, detail=detail)
 
 
-def _row(value: Any, file: str, line: int) -> Row | SetAside:
+def _rows(value: Any, file: str, line: int) -> Iterator[Row | SetAside]:
     if isinstance(value, dict):
-        return Row(file, line, value)
-    return SetAside(file=file, line=line, reason=NOT_OBJECT, detail=f"found {kind(value)}")
+        yield from (Row(file, line, found) for found in unwrapped(value))
+    else:
+        yield SetAside(file=file, line=line, reason=NOT_OBJECT, detail=f"found {kind(value)}")
 
 
 def _maybe_cut(error: Exception, buffer: str, at: int) -> bool:

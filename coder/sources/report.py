@@ -12,6 +12,7 @@ class ImportReport(Record):
     ``reasons`` counts the rows set aside by reason. ``first_set_aside`` and ``first_duplicates``
     hold the first few; ``set_aside_file`` (empty when not needed) holds all of both.
     ``ids_from`` says where the ids of so many issues came from.
+    ``missing_comments`` are only counted in the files, by so many issues.
     ``same_text`` counts issues that were kept although an issue of another id has the same text.
     """
 
@@ -25,6 +26,9 @@ class ImportReport(Record):
     first_set_aside: tuple[SetAside, ...] = ()
     first_duplicates: tuple[SetAside, ...] = ()
     bad_dates: int = 0
+    first_bad_dates: tuple[str, ...] = ()
+    missing_comments: int = 0
+    with_missing_comments: int = 0
     bad_text: int = 0
     same_text: int = 0
     first_same_text: tuple[str, ...] = ()

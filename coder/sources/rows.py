@@ -29,6 +29,10 @@ class SetAside(Record):
         return f"{self.file}:{self.line}: {self.reason}{detail}"
 
 
+class Repeated(list[str]):
+    """What the columns of one name hold in a row, those that are empty left out."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One row as it was found, with the line it starts on."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from typing import TextIO
+from typing import Any, TextIO
 
 from coder.errors import InputError
 from coder.sources.lines import LARGEST_ROW, Lines, RowTooLong
-from coder.sources.rows import TOO_LONG, Row, SetAside
+from coder.sources.rows import TOO_LONG, Repeated, Row, SetAside
+
+_HEADER_WITHIN = 10
+"""Lines."""
 
 
 def read_table(text: TextIO, file: str, delimiter: str) -> Iterator[Row | SetAside]:
@@ -39,17 +42,20 @@ def read_table(text: TextIO, file: str, delimiter: str) -> Iterator[Row | SetAsi
         if not any(cells):
             continue
         if header is None:
-            header = _header(cells, file)
+            # A title, a date or "sep=;" that a spreadsheet put above the names of the columns.
+            if not (len(cells) > 1 and not any(cells[1:]) and line <= _HEADER_WITHIN):
+                header = [cell.strip() for cell in cells]
         elif len(cells) != len(header):
             detail = f"{len(cells)} cells under {len(header)} columns"
             yield SetAside(file=file, line=line, reason="wrong number of cells", detail=detail)
         else:
-            yield Row(file, line, dict(zip(header, cells, strict=True)))
+            yield Row(file, line, _by_name(header, cells))
 
 
-def _header(cells: list[str], file: str) -> list[str]:
-    names = [cell.strip() for cell in cells]
-    twice = [name for name in names if name and names.count(name) > 1]
-    if twice:
-        raise InputError(f"{file}: two columns are called {twice[0]!r}", "rename one of them")
-    return names
+def _by_name(header: list[str], cells: list[str]) -> dict[str, Any]:
+    """The cells by column, those of one name together."""
+    row: dict[str, Any] = dict(zip(header, cells, strict=True))
+    if len(row) < len(header):
+        for name in {name for name in header if header.count(name) > 1}:
+            row[name] = Repeated(c for n, c in zip(header, cells, strict=True) if n == name and c)
+    return row

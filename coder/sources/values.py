@@ -7,6 +7,7 @@ surrogates and bytes that are not UTF-8 become U+FFFD. All else is kept to the l
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import math
 import re
@@ -16,6 +17,7 @@ from typing import Any
 
 from coder.records import Comment
 from coder.sources.github import is_bot
+from coder.sources.rows import Repeated
 
 WRONG_TYPE = "wrong type"
 
@@ -23,10 +25,17 @@ _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _LINE_END = re.compile("\r\n?")
 _EPOCH = re.compile(r"-?\d{9,}(\.\d+)?")
 _MILLISECONDS_FROM = 1e11  # as seconds this would be the year 5138
+_COUNT = re.compile(r"\d+(?:\.0)?")
+_WITH_MONTHS_NAME = (
+    "%d/%b/%y %I:%M %p", "%d/%b/%y", "%d/%b/%Y %H:%M", "%d %b %Y %H:%M", "%d %b %Y",
+    "%b %d, %Y", "%B %d, %Y", "%b %d, %Y %I:%M %p",
+)  # fmt: skip
+"""As Jira's tables and people write dates."""
 _NO_DATE = ("", "nan", "nat", "none", "null")
 _KINDS = {
     dict: "an object",
     list: "a list",
+    Repeated: "several columns of one name",
     tuple: "several columns",
     str: "a text",
     bool: "true or false",
@@ -45,7 +54,10 @@ class Values:
     """Converts the cells of one row, counting what it had to give up."""
 
     def __init__(self) -> None:
-        self.bad_dates = 0
+        self.bad_dates: list[str] = []
+        """Those that were not understood, as they were written."""
+        self.missing_comments = 0
+        """Comments that the row counts and does not hold."""
         self.bad_text = False
 
     def text(self, value: Any, field: str) -> str:
@@ -99,7 +111,7 @@ class Values:
         try:
             return _date(value)
         except (ValueError, OverflowError, OSError):
-            self.bad_dates += 1
+            self.bad_dates.append(str(value)[:40])
             return None
 
     def labels(self, value: Any) -> tuple[str, ...]:
@@ -115,15 +127,24 @@ class Values:
         return tuple(self.name(item, "labels") for item in value)
 
     def comments(self, value: Any) -> tuple[Comment, ...]:
-        """Comments from a list of objects or texts; a mere count of comments is no comment."""
+        """Comments from a list of objects or texts; a mere count of comments is no comment, and
+        remembered as such."""
         value = _nodes(unpacked(value))
-        if is_nothing(value) or value == "" or isinstance(value, int | float):
+        if is_nothing(value) or value == "":
+            return ()
+        if isinstance(value, int | float) or (isinstance(value, str) and _COUNT.fullmatch(value)):
+            self.missing_comments = int(float(value))
             return ()
         if isinstance(value, str):
-            return () if re.fullmatch(r"\d+(\.0)?", value) else (self._comment(value),)
+            return (self._comment(value),)
         if not isinstance(value, list):
             raise WrongType(f"comments is {kind(value)}, not a list")
         return tuple(self._comment(item) for item in value if item is not None)
+
+    def count_missing(self, stated: Any, held: int) -> None:
+        """Take note of how many of so many comments ``held`` are not all that a row states."""
+        if isinstance(stated, int | float | str) and _COUNT.fullmatch(str(stated)):
+            self.missing_comments = max(0, int(float(stated)) - held)
 
     def codes(self, value: Any) -> tuple[str, ...]:
         """The codes a cell holds: each of a list, that of an object, else its text as it is."""
@@ -140,7 +161,7 @@ class Values:
 
     def _comment(self, value: Any) -> Comment:
         if isinstance(value, str):
-            return Comment(body=self.text(value, "comments"))
+            return self._jira_comment(value) or Comment(body=self.text(value, "comments"))
         if not isinstance(value, dict):
             raise WrongType(f"comments hold {kind(value)}, not comments")
         writer = next((value[key] for key in ("author", "user") if value.get(key)), None)
@@ -152,6 +173,19 @@ class Values:
             body=self.text(_first(value, "body", "bodyText", "text"), "comment body"),
             created_at=self.date(_first(value, "created_at", "createdAt", "created")),
             bot=stated if isinstance(stated, bool) else is_bot(author, *described),
+        )
+
+    def _jira_comment(self, cell: str) -> Comment | None:
+        """A cell of Jira's CSV export: date, author and text between semicolons."""
+        when, *others = cell.split(";", 2)
+        try:
+            at = _date(when) if len(others) == 2 else None
+        except (ValueError, OverflowError, OSError):
+            at = None
+        if at is None:
+            return None
+        return Comment(
+            author=others[0].strip(), body=self.text(others[1], "comments"), created_at=at
         )
 
 
@@ -170,8 +204,13 @@ def _first(fields: Mapping[str, Any], *names: str) -> Any:
 
 
 def _nodes(value: Any) -> Any:
-    """The list inside GraphQL's ``{"nodes": [...]}``."""
-    return value["nodes"] if isinstance(value, dict) and "nodes" in value else value
+    """The list inside GraphQL's ``{"nodes": [...]}`` or ``{"edges": [{"node": ...}]}``; the count
+    where it has nothing but that."""
+    if not isinstance(value, dict):
+        return value
+    if "edges" in value and "nodes" not in value:
+        return [edge.get("node") for edge in value["edges"] or () if isinstance(edge, dict)]
+    return value.get("nodes", value.get("totalCount", value))
 
 
 def unpacked(value: Any) -> Any:
@@ -187,11 +226,22 @@ def unpacked(value: Any) -> Any:
     return value
 
 
+def _moment(text: str) -> datetime:
+    """ISO 8601, or a spelling with the month's name, which cannot be mistaken for the day."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        for spelling in _WITH_MONTHS_NAME:
+            with contextlib.suppress(ValueError):
+                return datetime.strptime(text, spelling)
+        raise
+
+
 def _date(value: Any) -> datetime:
     if isinstance(value, str):
         text = value.strip()
         if not _EPOCH.fullmatch(text):
-            moment = datetime.fromisoformat(text.removesuffix("UTC").rstrip())
+            moment = _moment(text.removesuffix("UTC").rstrip())
             return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
         value = float(text)
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -213,7 +213,7 @@ def test_an_empty_mapped_id_is_set_aside(tmp_path: Path, out: Path) -> None:
 def test_nothing_kept_is_an_error_that_leaves_the_old_file(tmp_path: Path, out: Path) -> None:
     out.write_text("precious")
     with pytest.raises(InputError, match="neither title nor body") as caught:
-        import_issues([write(tmp_path / "a.jsonl", {"summary": "a"})], out)
+        import_issues([write(tmp_path / "a.jsonl", {"headline": "a"})], out)
     assert "--map" in caught.value.hint
     assert out.read_text() == "precious"
     assert (tmp_path / "issues.set-aside.jsonl").exists()
