@@ -121,11 +121,11 @@ def to_issue(row: Row | SetAside, columns: Columns) -> Imported | SetAside:
 def _to_issue(row: Row, columns: Columns) -> Imported | SetAside:
     if is_pull_request(row.values):
         return row.set_aside("pull request")
-    fields, values = columns.pick(row.values), Values()
+    own = row.values.keys() == _OWN_FIELDS
+    fields, values = columns.pick(row.values), Values(spelled_out=not own)
     title, body = values.text(fields["title"], "title"), values.text(fields["body"], "body")
     if not (title.strip() or body.strip()):
         return row.set_aside("neither title nor body", _where_else(row.values))
-    own = row.values.keys() == _OWN_FIELDS
     repo, number, url = _place(fields, values, guess=not own)
     created_at = values.date(fields["created_at"])
     given = values.text(fields["id"], "id").strip()
@@ -144,7 +144,7 @@ def _to_issue(row: Row, columns: Columns) -> Imported | SetAside:
     else:
         text_hash = content_hash("row.v1", [repo, title, body, str(created_at or "")])
         issue_id, id_from = f"repo:{text_hash[:12]}", "the text, by its hash"
-    if not repo and number is None and (place := place_in_id(issue_id)):
+    if not (own or repo or number is not None) and (place := place_in_id(issue_id)):
         repo, number = place
     comments = values.comments(fields["comments"])
     values.count_missing(fields["comment_count"], len(comments))

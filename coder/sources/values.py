@@ -53,7 +53,9 @@ class WrongType(Exception):
 class Values:
     """Converts the cells of one row, counting what it had to give up."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, spelled_out: bool = True) -> None:
+        """``spelled_out``: whether a text may spell out a list or an object."""
+        self._unpacked = unpacked if spelled_out else lambda value: value
         self.bad_dates: list[str] = []
         """Those that were not understood, as they were written."""
         self.missing_comments = 0
@@ -83,7 +85,7 @@ class Values:
 
     def name(self, value: Any, field: str) -> str:
         """A login or repository: a text, or an object that holds one."""
-        value = unpacked(value)
+        value = self._unpacked(value)
         if isinstance(value, dict):
             value = next((value[key] for key in _NAMES if value.get(key)), None)
         return self.text(value, field)
@@ -116,7 +118,7 @@ class Values:
 
     def labels(self, value: Any) -> tuple[str, ...]:
         """Labels from a list of texts or of ``{name}``, or a text split at commas or semicolons."""
-        value = _nodes(unpacked(value))
+        value = _nodes(self._unpacked(value))
         if is_nothing(value):
             return ()
         if isinstance(value, str):
@@ -129,7 +131,7 @@ class Values:
     def comments(self, value: Any) -> tuple[Comment, ...]:
         """Comments from a list of objects or texts; a mere count of comments is no comment, and
         remembered as such."""
-        value = _nodes(unpacked(value))
+        value = _nodes(self._unpacked(value))
         if is_nothing(value) or value == "":
             return ()
         if isinstance(value, int | float) or (isinstance(value, str) and _COUNT.fullmatch(value)):
@@ -148,7 +150,7 @@ class Values:
 
     def codes(self, value: Any) -> tuple[str, ...]:
         """The codes a cell holds: each of a list, that of an object, else its text as it is."""
-        value = unpacked(value)
+        value = self._unpacked(value)
         if isinstance(value, dict):
             held = _first(value, *_CODE_KEYS)
             if held is None:
