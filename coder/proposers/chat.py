@@ -216,16 +216,13 @@ class Chat:
         wanted = {**self.parameters, **question.changes}
         in_user = self._dialect.system_in_user
         while True:
-            put = Put(question, form, self._dialect.accepted(wanted), in_user)
+            request = Request(question, form, self._dialect.accepted(wanted), in_user)
             left_out = self._dialect.left_out(wanted)
             try:
-                reply = await self._retrying(put, account, tries, may_break)
+                reply = await self._retrying(request, account, tries, may_break)
             except Outdated:
                 in_user = in_user or self._dialect.system_in_user
-                if (put.parameters, put.system_in_user) == (
-                    self._dialect.accepted(wanted),
-                    in_user,
-                ):
+                if request == Request(question, form, self._dialect.accepted(wanted), in_user):
                     raise
             except Rejected as error:
                 if error.about_the_system_role and question.has_system and not in_user:
@@ -233,13 +230,15 @@ class Chat:
                     continue
                 if in_user and not error.about_the_system_role:
                     self._dialect.system_in_user = True
-                if error.about_the_text or not self._dialect.learn(put.parameters, error):
+                if error.about_the_text or not self._dialect.learn(request.parameters, error):
                     raise
             else:
                 self._dialect.worked(question, form, in_user)
                 return replace(reply, dropped={n: wanted[n] for n in (*left_out, *reply.dropped)})
 
-    async def _retrying(self, put: Put, account: Account, tries: int, may_break: int) -> Reply:
+    async def _retrying(
+        self, request: Request, account: Account, tries: int, may_break: int
+    ) -> Reply:
         def enough(state: tenacity.RetryCallState) -> bool:
             error = state.outcome.exception() if state.outcome else None
             broke_down = isinstance(error, Transient) and error.broke_down
@@ -251,29 +250,31 @@ class Chat:
             retry=tenacity.retry_if_exception_type(Transient),
             reraise=True,
         )
-        return await attempts(self._past_stragglers, put, account)
+        return await attempts(self._past_stragglers, request, account)
 
-    async def _past_stragglers(self, put: Put, account: Account) -> Reply:
+    async def _past_stragglers(self, request: Request, account: Account) -> Reply:
         """A straggler is given longer each time, up to the whole time limit: this comes to an end,
         and is none of the retries."""
         while True:
             try:
-                return await self._accounted(put, account)
+                return await self._accounted(request, account)
             except Straggling:
                 continue
 
-    async def _accounted(self, put: Put, account: Account) -> Reply:
+    async def _accounted(self, request: Request, account: Account) -> Reply:
         def outdated() -> bool:
             self._go_on()
-            return self._dialect.is_outdated(put.form, put.parameters, put.system_in_user)
+            return self._dialect.is_outdated(
+                request.form, request.parameters, request.system_in_user
+            )
 
         # What the first answers say decides how to ask, and how many tokens were used, when.
         next_first = self._read and not self._settings.tokens_per_minute
-        size = sum(len(text) for _, text in put.question.messages[1:])
+        size = sum(len(text) for _, text in request.question.messages[1:])
         gate = Gate(self._pace, account, self._timeout, size, outdated, next_first)
         used: Usage | None = None
         try:
-            reply = await self._once(gate, put)
+            reply = await self._once(gate, request)
             used = reply.usage
         except Failure as error:
             if not error.lost:
@@ -295,14 +296,14 @@ class Chat:
                 self._pace.used(account.worst, used)
         return reply
 
-    async def _once(self, gate: Gate, put: Put) -> Reply:
+    async def _once(self, gate: Gate, request: Request) -> Reply:
         assert self._send is not None
         here = CURRENT.set(gate)
-        question = put.question
-        if put.system_in_user:
+        question = request.question
+        if request.system_in_user:
             question = replace(question, messages=system_in_user(question.messages))
         try:
-            reply = await self._send(question, put.form, put.parameters)
+            reply = await self._send(question, request.form, request.parameters)
         except (LimitReached, Outdated):
             raise
         except Exception as error:
@@ -312,9 +313,9 @@ class Chat:
         self._reached = self._read = True
         return replace(
             reply,
-            format=put.form,
-            parameters=put.parameters if reply.parameters is None else reply.parameters,
-            system_in_user=put.system_in_user,
+            format=request.form,
+            parameters=request.parameters if reply.parameters is None else reply.parameters,
+            system_in_user=request.system_in_user,
         )
 
     def _mapped(self, error: Exception, gate: Gate) -> Failure:
@@ -331,8 +332,8 @@ class Chat:
 
 
 @dataclass(frozen=True)
-class Put:
-    """How a question is put to the server."""
+class Request:
+    """A question as it is put to the server."""
 
     question: Question
     form: str
