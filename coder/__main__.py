@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -9,7 +10,7 @@ import sys
 import click
 
 from coder.cli.main import cli
-from coder.errors import CoderError, StorageError
+from coder.errors import CoderError, Stopped, StorageError
 
 
 def main() -> None:
@@ -17,19 +18,21 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command and return its exit code: 0, the error's own, or 130 after Ctrl-C."""
+    """Run one command and return its exit code: 0, the error's own, or 128 + n after a signal n,
+    such as 130 after Ctrl-C."""
     try:
-        cli.main(arguments, prog_name="coder", standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
+        # Commands return nothing; where one exits early, click hands over the code.
+        code: int | None = cli.main(arguments, prog_name="coder", standalone_mode=False)
+        return code or 0
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except CoderError as error:
         return _report(error)
     except (KeyboardInterrupt, click.Abort):
-        print("\nstopped; run the same command again to go on", file=sys.stderr)
-        return 130
+        return _stopped(130)
+    except Stopped as stop:
+        return _stopped(stop.exit_code)
     except BrokenPipeError:
         # The reader of our output has left (`coder ... | head`): nothing to say, nothing to flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -40,7 +43,12 @@ def run(arguments: list[str]) -> int:
         where = f" {error.filename}" if error.filename else ""
         hint = "free some space or fix the permissions, then run the same command again"
         return _report(StorageError(f"cannot write{where}: {error.strerror}", hint))
-    return 0
+
+
+def _stopped(code: int) -> int:
+    with contextlib.suppress(OSError):  # the terminal may be what has gone
+        print("\nstopped; run the same command again to go on", file=sys.stderr)
+    return code
 
 
 def _report(error: CoderError) -> int:

@@ -56,3 +56,11 @@ class LimitReached(CoderError):
     """A cap that the user set does not allow another request; every answer so far is kept."""
 
     exit_code = 7
+
+
+class Stopped(Exception):
+    """A signal asked for the end, as Ctrl-C does; everything acknowledged before is on disk."""
+
+    def __init__(self, signal: int) -> None:
+        super().__init__(f"stopped by signal {signal}")
+        self.exit_code = 128 + signal

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from coder.journal import Journal
 from coder.passes import person
-from coder.records import Decision, Issue, Label, Mode
+from coder.records import Decision, Issue, Label
 
 IssuesOf = Callable[[], Mapping[str, Issue]]
 """Reads a run's issues; called only where another run's have to be held against them."""
@@ -87,9 +87,7 @@ def exposures(here: Path, issues_of: IssuesOf, rater: str = "") -> dict[str, Exp
 def shows_suggestion(record: Label | Decision) -> bool:
     """Whether who left ``record`` has seen the suggestion by then. What was taken back counts too;
     after a label that is given blind first the suggestion comes at once."""
-    if isinstance(record, Decision):
-        return record.seen
-    return record.mode is Mode.BLIND_FIRST
+    return record.seen if isinstance(record, Decision) else record.reveals
 
 
 def _records(run: Path) -> Iterator[Label | Decision]:

@@ -14,7 +14,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Literal
 
-from coder.records import Action, Decision, Label, Mode, now
+from coder.records import Action, Decision, Label, now
 from coder.sampling import Draw, Drawn
 
 REVIEW = "review"
@@ -55,7 +55,7 @@ class History:
         self.met: dict[str, Draw] = {}
         """How each issue came before the rater first, in that order."""
         self.seen: set[str] = set()
-        """The issues of which a decision says that the suggestion was on the screen."""
+        """The issues whose suggestion has been shown, also where that was taken back."""
         self._latest: datetime | None = None
         moments: list[list[tuple[datetime, Callable[[], None]]]] = [
             [(label.at, partial(self.add_label, label)) for label in labels],
@@ -73,6 +73,8 @@ class History:
         self._pass(label.at)
         if label.source == REVIEW:
             self._meet(label)
+        if label.reveals:
+            self.seen.add(label.issue_id)
         key = f"label of {label.issue_id}"
         self.steps.pop(key, None)
         if label.withdrawn:
@@ -80,8 +82,7 @@ class History:
             return
         self.labels[label.issue_id] = label
         if label.source == REVIEW and label.mode is not None:
-            fixed = label.mode is Mode.BLIND_FIRST
-            self.steps[key] = Step(label.issue_id, "label", fixed=fixed)
+            self.steps[key] = Step(label.issue_id, "label", fixed=label.reveals)
 
     def add_decision(self, decision: Decision) -> None:
         self._pass(decision.at)
@@ -91,7 +92,7 @@ class History:
         if decision.action is Action.UNDO:
             self._take_back(decision)
             return
-        if decision.action is Action.LEAVE:
+        if decision.action in (Action.SHOW, Action.LEAVE):
             return
         self.decisions[decision.id] = decision
         memo = decision.action is Action.MEMO

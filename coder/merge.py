@@ -31,7 +31,6 @@ from coder.records import (
     Decision,
     Label,
     Migration,
-    Mode,
     Proposal,
     Record,
     Refit,
@@ -395,7 +394,7 @@ def _later_decisions(
             decision
             for decision in merged
             if decision.issue_id == issue_id
-            and decision.action not in (Action.UNDO, Action.MEMO, Action.LEAVE)
+            and decision.action.answers
             and decision.id not in undone
         ]
         above = stack[stack.index(wanted) + 1 :] if wanted in stack else []
@@ -427,7 +426,7 @@ def _withdraw(plans: Iterable[_Plan]) -> Iterator[tuple[str, str]]:
             if decision.seen:
                 seen.setdefault(decision.issue_id, []).append(decision)
         for label in (*labels.mine.records, *labels.theirs.records):
-            if label.mode is Mode.BLIND_FIRST:  # the suggestion came at once after it
+            if label.reveals:
                 seen.setdefault(label.issue_id, []).append(label)
         copies = tuple(
             (said.contents, said.contents | done.contents)

@@ -408,6 +408,11 @@ class Label(Record):
     source: str = ""
     at: datetime = Field(default_factory=now)
 
+    @property
+    def reveals(self) -> bool:
+        """Whether the suggestion comes at once after it, so that it has been seen from then on."""
+        return self.mode is Mode.BLIND_FIRST
+
 
 class Action(StrEnum):
     ACCEPT = "accept"
@@ -418,8 +423,15 @@ class Action(StrEnum):
     FLAG = "flag"
     MEMO = "memo"
     UNDO = "undo"
+    SHOW = "show"
+    """The suggestion is about to be on the screen; on disk before it is drawn."""
     LEAVE = "leave"
-    """The suggestion was on the screen, and the rater went away without a word."""
+    """The rater went away from a suggestion; written by versions that did not write ``show``."""
+
+    @property
+    def answers(self) -> bool:
+        """Whether it says how an issue stands."""
+        return self in (Action.ACCEPT, Action.CORRECT, Action.REJECT, Action.SKIP, Action.FLAG)
 
 
 class Change(StrEnum):
@@ -452,7 +464,7 @@ class Decision(Record):
     undoes: str = ""
     mode: Mode = Mode.ASSISTED
     seen: bool = True
-    """Whether the suggestion was on the screen; what is recorded before that may still be blind."""
+    """Whether the suggestion was shown by then; what is recorded before that may still be blind."""
     shown: tuple[str, ...] | None = None
     """The codes that were suggested; ``None`` when none were shown."""
     before: tuple[str, ...] | None = None

@@ -2,9 +2,10 @@
 
 Every front end drives a :class:`ReviewSession`. An answer is appended to one of the rater's two
 journals, and synced, before the session moves on; so what a front end has shown as answered is on
-disk. Everything the session knows is derived from those journals, which makes a restart nothing
-special. What is answered before the suggestion was on the screen is a blind label, what is answered
-after it a decision; an item whose suggestion is hidden does not hold it.
+disk. So is that a suggestion is shown, before a front end gets it; whatever ends the review then,
+the issue is not blind any more. Everything the session knows is derived from those journals, which
+makes a restart nothing special. What is answered before the suggestion was shown is a blind label,
+what is answered after it a decision; an item whose suggestion is hidden does not hold it.
 """
 
 from __future__ import annotations
@@ -144,7 +145,8 @@ class ReviewSession:
     ``item`` is what to show now, ``None`` at the end. The answers (``enter``, ``pick``, ``choose``,
     ``reject``, ``skip``, ``flag``) return the record they wrote and move on; a blind label of a
     blind-first issue moves on to the same issue with its suggestion. Answers that are not possible
-    raise ``UsageError`` and change nothing; a full disk raises ``StorageError`` and the item stays.
+    raise ``UsageError`` and change nothing; a full disk raises ``StorageError``, the item stays,
+    and another session goes on from what reached the disk.
 
     A skip only postpones: the issue comes back after all others, once in this session and again in
     the next. A flag is an answer ("to be discussed") and takes the issue out of the queue.
@@ -474,20 +476,10 @@ class ReviewSession:
                 f"{self.key('undo')} again for what was before it",
             )
         here = self.item is not None and self.item.issue.id == last.issue_id
-        if not here:
-            self.leave()
         record = self._withdraw(last) if last.kind == "label" else self._take_back(last)
         if not (here and last.kind == "memo"):
             self._show(self._read(self._entries[last.issue_id]))
         return record
-
-    def leave(self) -> Decision | None:
-        """To be called when the rater goes: a suggestion that was on the screen has been seen, and
-        a label of its issue would not be blind any more. ``None`` if that is on record already."""
-        item = self.item
-        if item is None or item.hidden or item.own or item.issue.id in self._history.seen:
-            return None
-        return self._write(item, Action.LEAVE)
 
     # --- inside ---------------------------------------------------------------------------------
 
@@ -587,10 +579,10 @@ class ReviewSession:
         self.journal.append([decision])
         self._today.add(decision.id)
         self._history.add_decision(decision)
-        if decision.action not in (Action.MEMO, Action.LEAVE):
+        if decision.action not in (Action.MEMO, Action.SHOW):
             self._tell(decision.issue_id)
         self._since = self._clock()
-        if decision.action not in (Action.UNDO, Action.LEAVE):
+        if decision.action not in (Action.UNDO, Action.SHOW):
             self._kept.clear()
         return decision
 
@@ -740,10 +732,13 @@ class ReviewSession:
         return None
 
     def _show(self, item: Item) -> None:
+        """Bring ``item`` before the rater; that its suggestion is shown is on disk before it is."""
+        self._since = self._clock()
+        if not item.hidden and item.issue.id not in self._history.seen:
+            self._write(item, Action.SHOW)
         self.item = item
         self.branch = None
         self.selected = ()
         if self.several:
             self.selected = (item.own or ()) if item.revealed else item.suggested
         self._spent = 0.0
-        self._since = self._clock()

@@ -341,7 +341,7 @@ class Run:
 def standing(decisions: Iterable[Decision]) -> dict[str, Decision]:
     """The decision that stands for each issue: the last one that no later record took back.
 
-    Memos are notes beside a decision and never replace one, and who leaves an issue decides
+    Memos are notes beside a decision and never replace one, and to be shown a suggestion decides
     nothing. Nor does a skip replace one: who puts off an issue that came again has not taken back
     what they said before.
     """
@@ -350,7 +350,7 @@ def standing(decisions: Iterable[Decision]) -> dict[str, Decision]:
         stack = stacks.setdefault(decision.issue_id, [])
         if decision.action is Action.UNDO:
             stacks[decision.issue_id] = [d for d in stack if d.id != decision.undoes]
-        elif decision.action not in (Action.MEMO, Action.LEAVE):
+        elif decision.action.answers:
             stack.append(decision)
     return {
         issue: next((d for d in reversed(stack) if d.action is not Action.SKIP), stack[-1])

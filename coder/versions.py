@@ -33,7 +33,9 @@ from coder.store import Run
 Judged = Label | Decision | Adjudication
 """What people said, of which each kind names the codebook it was said under."""
 
-NO_ANSWER = (Action.SKIP, Action.FLAG, Action.MEMO, Action.UNDO, Action.LEAVE)
+NO_ANSWER = (
+    Action.SKIP, Action.FLAG, Action.MEMO, Action.UNDO, Action.SHOW, Action.LEAVE
+)  # fmt: skip
 
 
 class Versions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.runs import CODEBOOK, make_issue, make_proposal, make_run
+from support.runs import CODEBOOK, done, make_issue, make_proposal, make_run
 
 from coder.errors import UsageError
 from coder.modes import Shares
@@ -78,7 +78,7 @@ def test_issues_labelled_blind_were_met_by_their_queue(tmp_path: Path) -> None:
     later = open_session(run, order=Order.RANDOM)
     while later.item is not None:
         later.accept()
-    decisions = list(run.decision_journal("ann"))
+    decisions = done(run)
     assert [d.queue for d in decisions] == ["random"] * 4
     assert [d.chance for d in decisions] == [1 / 4, 2 / 4, 3 / 4, 1.0]
 

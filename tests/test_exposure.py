@@ -57,14 +57,15 @@ def test_what_was_seen_in_another_run_is_not_coded_blind(runs: Path, shares: Sha
     review(first, "cat").accept()
     assert not hidden(second, "cat", shares)
     assert hidden(second, "ann", shares), "others have not seen it"
-    assert review(second, "cat", shares).seen_elsewhere == {("first", "cat"): 1}
+    # The answer has brought the next issue.
+    assert review(second, "cat", shares).seen_elsewhere == {("first", "cat"): 2}
 
 
 def test_what_one_pass_saw_the_next_does_not_code_blind(runs: Path) -> None:
     run = make_run(runs)
     review(run, "cat").accept()
     assert not hidden(run, "cat.2")
-    assert review(run, "cat.2", BLIND).seen_elsewhere == {(run.name, "cat"): 1}
+    assert review(run, "cat.2", BLIND).seen_elsewhere == {(run.name, "cat"): 2}
 
 
 def test_a_suggestion_that_came_after_a_blind_label_was_seen_too(runs: Path) -> None:
@@ -100,11 +101,11 @@ def test_an_issue_is_the_same_by_its_id_or_its_text(
 def test_a_label_of_what_was_seen_in_another_run_is_not_imported(runs: Path) -> None:
     first, second = make_run(runs, name="first"), make_run(runs, name="second")
     review(first, "cat").accept()
-    Path("cat.csv").write_text("id,code\ni1,looks.green\ni2,looks.green\n")
+    Path("cat.csv").write_text("id,code\ni1,looks.green\ni3,looks.green\n")
     result = coder("label", "import", "cat.csv", "--rater", "cat.2", "--run", "second")
     assert "Not blind, set aside: 1" in result.stderr
     assert "cat.2 had already seen, in run first as cat (i1)" in result.stderr
-    assert [*second.labels("cat.2")] == ["i2"]
+    assert [*second.labels("cat.2")] == ["i3"]
 
 
 def test_a_label_given_elsewhere_before_the_suggestion_was_seen_is_brought_over(
@@ -124,14 +125,14 @@ def test_a_label_given_elsewhere_before_the_suggestion_was_seen_is_brought_over(
 def test_the_report_leaves_out_labels_given_after_a_look_elsewhere_and_says_so(runs: Path) -> None:
     first, second = make_run(runs, name="first"), make_run(runs, name="second")
     session = review(second, "ann", HOLDOUT)
-    for _ in range(2):
+    for _ in range(3):
         session.pick("taste.sour")
     # Written by an earlier version, which did not look beyond its own run.
     review(first, "cat").accept()
     second.label_journal("cat").append(
         Label(issue_id=i, rater="cat", codes=("taste.sour",), mode=Mode.HOLDOUT, source=REVIEW,
               at=now() + timedelta(seconds=1))
-        for i in ("i1", "i2")
+        for i in ("i1", "i3")
     )  # fmt: skip
     report = build_report(second, draws=0)
     cat = next(r for r in report.coverage.raters if r.rater == "cat")

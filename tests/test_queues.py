@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.runs import make_issue, make_proposal, make_run
+from support.runs import done, make_issue, make_proposal, make_run
 
 from coder.errors import UsageError
 from coder.queues import Only, Order, Pile, Queue, novelty_file
@@ -28,10 +28,6 @@ def shown(session: ReviewSession) -> list[str]:
         else:
             session.reject()
     return found
-
-
-def told(run: Run, rater: str = "ann") -> list[Decision]:
-    return [d for d in run.decision_journal(rater) if d.action is not Action.LEAVE]
 
 
 def decide(run: Run, rater: str, issue: int, *codes: str, **fields: object) -> None:
@@ -70,8 +66,8 @@ def test_random_order_is_the_same_for_all_and_stable_when_proposals_arrive(tmp_p
 def test_chance_is_the_share_of_the_random_queue_seen_so_far(tmp_path: Path) -> None:
     run = make_run(tmp_path, 4)
     shown(session_of(run))
-    assert [d.chance for d in told(run)] == [0.25, 0.5, 0.75, 1.0]
-    assert {(d.queue, d.weight) for d in told(run)} == {("random", 1.0)}
+    assert [d.chance for d in done(run)] == [0.25, 0.5, 0.75, 1.0]
+    assert {(d.queue, d.weight) for d in done(run)} == {("random", 1.0)}
 
 
 @pytest.mark.parametrize(
@@ -92,8 +88,8 @@ def test_a_queue_is_limited_to_a_code_or_a_repository_and_says_so(
     session = session_of(run, only=only)
     assert session.progress.total == len(issues)
     assert set(shown(session)) == issues
-    assert {d.queue for d in told(run)} == {name}
-    assert max(d.chance for d in told(run)) == 1.0
+    assert {d.queue for d in done(run)} == {name}
+    assert max(d.chance for d in done(run)) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -127,9 +123,9 @@ def test_by_code_says_how_it_drew_and_counts_no_answer_as_a_code(tmp_path: Path)
     run = mixed(tmp_path)
     session = session_of(run, order=Order.BY_CODE)
     shown(session)
-    weights = {d.issue_id: d.weight for d in told(run)}
+    weights = {d.issue_id: d.weight for d in done(run)}
     # Three of taste; one each of looks, of none and of no answer.
-    assert {d.queue for d in told(run)} == {"by-code"}
+    assert {d.queue for d in done(run)} == {"by-code"}
     assert [weights[f"i{n}"] for n in range(1, 7)] == [pytest.approx(1 / 3)] * 3 + [1.0] * 3
 
 
@@ -141,7 +137,10 @@ def test_what_was_met_in_another_queue_is_not_drawn_again(tmp_path: Path) -> Non
     session = session_of(run)
     assert (session.progress.done, session.progress.total) == (2, 6)
     shown(session)
-    assert [d.chance for d in told(run)[2:]] == [0.25, 0.5, 0.75, 1.0]
+    # The third one, too, has come before them already.
+    assert {d.issue_id for d in done(run) if d.queue == "file"} == {"i1", "i2", "i3"}
+    drawn = [d.chance for d in done(run) if d.queue == "random"]
+    assert drawn == [pytest.approx(1 / 3), pytest.approx(2 / 3), 1.0]
 
 
 def test_an_issue_answered_anew_stays_with_the_queue_that_brought_it(tmp_path: Path) -> None:
@@ -151,7 +150,7 @@ def test_an_issue_answered_anew_stays_with_the_queue_that_brought_it(tmp_path: P
     session.undo()
     assert session.item is not None
     session.reject()
-    first, undo, again = told(run)
+    first, undo, again = done(run)
     assert first.issue_id == undo.issue_id == again.issue_id
     assert (again.queue, again.chance) == (first.queue, first.chance)
 
@@ -195,7 +194,7 @@ def test_flagged_issues_come_again_until_they_are_answered(tmp_path: Path) -> No
         session_of(run, only=Only(flagged="me"))
     everyones = session_of(run, order=Order.FILE, only=Only(flagged="anyone"))
     assert shown(everyones) == ["i2", "i3"]
-    assert told(run)[-1].queue == "file flagged=anyone"
+    assert done(run)[-1].queue == "file flagged=anyone"
     with pytest.raises(UsageError):
         session_of(run, only=Only(flagged="anyone"))
 
@@ -212,7 +211,7 @@ def test_stale_answers_come_again_and_a_skip_leaves_them_standing(tmp_path: Path
     session.skip()
     assert run.decisions("ann")["i1"].action is Action.CORRECT
     assert shown(session) == ["i3", "i1"]
-    assert {(d.queue, d.chance) for d in told(run)[2:] if d.issue_id == "i3"} == {
+    assert {(d.queue, d.chance) for d in done(run)[2:] if d.issue_id == "i3"} == {
         ("file stale", 1.0)
     }
     with pytest.raises(UsageError):
@@ -234,7 +233,7 @@ def test_what_the_other_raters_disagree_on_comes_first_by_category_before_code(
     decide(run, "ann.2", 1, "looks.green")
     session = session_of(run, order=Order.DISAGREEMENT)
     assert shown(session)[:2] == ["i4", "i2"]
-    assert {(d.queue, d.chance) for d in told(run)} == {("disagreement", 1.0)}
+    assert {(d.queue, d.chance) for d in done(run)} == {("disagreement", 1.0)}
     # A blind label is what a rater says, whatever they accepted afterwards.
     run.label_journal("cem").append([Label(issue_id="i4", rater="cem", codes=("looks.green",))])
     assert shown(session_of(run, "dan", order=Order.DISAGREEMENT))[0] == "i2"
@@ -251,7 +250,7 @@ def test_what_two_runs_disagree_on_comes_first(tmp_path: Path) -> None:
     other = make_run(tmp_path, issues, proposals, name="other")
     session = session_of(run, order=Order.DISAGREEMENT, against=other)
     assert shown(session)[:2] == ["i3", "i4"]
-    assert told(run)[0].queue == "disagreement against=other"
+    assert done(run)[0].queue == "disagreement against=other"
     strange = make_run(tmp_path, [make_issue(50)], name="strange")
     with pytest.raises(UsageError, match="no proposals for the same issue"):
         session_of(run, "bea", order=Order.DISAGREEMENT, against=strange)
@@ -269,7 +268,7 @@ def test_novel_shows_what_is_least_like_the_issues_answered(tmp_path: Path) -> N
     session = session_of(run, order=Order.NOVEL)
     first = shown(session)[:3]
     assert {"i8", "i15"} < set(first)
-    assert {(d.queue, d.chance) for d in told(run)} == {("novel", 1.0)}
+    assert {(d.queue, d.chance) for d in done(run)} == {("novel", 1.0)}
     assert novelty_file(run).exists()
     again = session_of(run, "bea", order=Order.NOVEL)
     assert shown(again)[:3] == first

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from support.runs import make_issue, make_proposal, make_run
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from support.runs import done, make_issue, make_proposal, make_run, seen
 
 from coder import history
-from coder.errors import UsageError
+from coder.errors import StorageError, UsageError
 from coder.modes import Shares
 from coder.queues import Order
 from coder.records import Action, Change, Decision, Label, Mode, Status
@@ -34,7 +34,12 @@ def labels(run: Run) -> list[Label]:
 
 
 def decisions(run: Run) -> list[Decision]:
-    return list(run.decision_journal("ann"))
+    return done(run)
+
+
+def looks(run: Run) -> list[str]:
+    """The issues of the lines that say that a suggestion is about to be shown, in their order."""
+    return [d.issue_id for d in run.decision_journal("ann") if d.action is Action.SHOW]
 
 
 def shown(session: ReviewSession) -> str:
@@ -224,39 +229,60 @@ def test_what_was_seen_is_never_blind_again(tmp_path: Path) -> None:
     assert (shown(again), again.item.hidden) == ("i3", True)
 
 
-def test_a_suggestion_that_was_left_on_the_screen_was_seen(tmp_path: Path) -> None:
+def test_a_suggestion_is_on_record_as_seen_before_it_is_shown(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     session = open_session(run, Shares())
     session.enter()
-    record = session.leave()
-    assert record is not None
-    assert (record.action, record.issue_id, record.shown) == (Action.LEAVE, "i2", ("taste.sour",))
-    assert session.leave() is None, "once is enough"
+    *_, look = run.decision_journal("ann")
+    assert (look.action, look.issue_id, look.seen) == (Action.SHOW, "i2", True)
+    assert (look.shown, look.proposal_id, look.codes) == (("taste.sour",), "p-i2", ())
     assert run.decisions("ann").keys() == {"i1"}, "it answers nothing"
+    # The session ends here without a word, as when its process is killed.
     again = open_session(run, BLIND)
     assert again.last is not None and again.last.issue_id == "i1", "nor can it be taken back"
     assert shown(again) == "i2"
     assert again.item is not None and again.item.mode is Mode.ASSISTED
+    assert looks(run) == ["i1", "i2"], "once is enough"
+    assert seen(run) == {"i1", "i2"}
     refused = run.add_labels("ann", [imported("i2", "taste.sour"), imported("i3", "taste.sour")])
     assert [*refused.not_blind] == ["i2"]
 
 
-def test_what_was_not_shown_when_the_rater_left_stays_blind(tmp_path: Path) -> None:
+def test_what_cannot_be_put_on_record_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = open_session(make_run(tmp_path), Shares())
+    append = session.journal.append
+
+    def full(records: list[Decision]) -> None:
+        if any(record.action is Action.SHOW for record in records):
+            raise StorageError("no space", "free some")
+        append(records)
+
+    monkeypatch.setattr(session.journal, "append", full)
+    with pytest.raises(StorageError):
+        session.enter()
+    assert shown(session) == "i1"
+
+
+def test_what_was_not_shown_stays_blind(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     session = open_session(run)
-    assert session.leave() is None
+    assert seen(run) == set()
+    assert shown(open_session(run)) == "i1"
     give(session, "looks.green")
-    assert session.leave() is None, "the label says already that its suggestion came"
-    assert decisions(run) == []
+    assert looks(run) == [], "the label says already that its suggestion came"
+    assert seen(run) == {"i1"}
 
 
-def test_going_back_leaves_the_suggestion_that_was_on_the_screen(tmp_path: Path) -> None:
+def test_a_suggestion_beside_an_imported_label_is_on_record_as_seen(tmp_path: Path) -> None:
     run = make_run(tmp_path)
-    session = open_session(run, Shares())
-    session.enter()
-    session.undo()
-    actions = [(d.action, d.issue_id) for d in decisions(run)]
-    assert actions == [(Action.ACCEPT, "i1"), (Action.LEAVE, "i2"), (Action.UNDO, "i1")]
+    run.add_labels("ann", [imported("i1", "looks.green")])
+    open_session(run, Shares())
+    assert looks(run) == ["i1"]
+    refused = run.add_labels("ann", [imported("i1", "taste.sour")])
+    assert [*refused.not_blind] == ["i1"]
+    assert run.labels("ann")["i1"].codes == ("looks.green",)
 
 
 def test_several_codes_before_and_after_the_reveal(tmp_path: Path) -> None:
@@ -436,16 +462,26 @@ class AnyHistory(RuleBasedStateMachine):
         self.shares = BLIND
         self.acknowledged_labels: list[Label] = []
         self.acknowledged_decisions: list[Decision] = []
+        self.seen: set[str] = set()
+        """The issues whose suggestion a front end was given to show."""
         self.open()
 
     def open(self) -> None:
         self.session = open_session(self.run_, self.shares)
 
+    @invariant()
+    def what_is_shown_is_on_record(self) -> None:
+        item = self.session.item
+        if item is None:
+            return
+        if item.hidden:
+            assert item.issue.id not in self.seen, "what was shown is never hidden again"
+        else:
+            self.seen.add(item.issue.id)
+        assert seen(self.run_) == self.seen
+
     @rule(blind=st.sampled_from([0.0, 0.5, 1.0]), holdout=st.sampled_from([0.0, 0.5]))
     def restart(self, blind: float, holdout: float) -> None:
-        left = self.session.leave()
-        if left is not None:
-            self.acknowledge(left)
         self.shares = Shares(blind, holdout, "s")
         self.open()
 
@@ -462,8 +498,7 @@ class AnyHistory(RuleBasedStateMachine):
     def give(self, how: str) -> None:
         item = self.session.item
         assert item is not None
-        blind = item.issue.id not in self.revealed()
-        assert item.hidden <= blind, "what was shown is never hidden again"
+        blind = item.issue.id not in self.seen
         record = give(self.session, how)
         self.acknowledge(record)
         assert record.issue_id == item.issue.id
@@ -493,8 +528,6 @@ class AnyHistory(RuleBasedStateMachine):
         assert (record is None) == (before is None)
         if record is not None and before is not None:
             assert record.issue_id == before.issue_id
-            said = decisions(self.run_)[len(self.acknowledged_decisions) :]
-            self.acknowledged_decisions += [d for d in said if d.action is Action.LEAVE]
             self.acknowledge(record)
 
     def acknowledge(self, record: Label | Decision) -> None:
@@ -505,12 +538,6 @@ class AnyHistory(RuleBasedStateMachine):
         # Whatever dies now: both files hold all that was said, in its order, and nothing else.
         assert labels(self.run_) == self.acknowledged_labels
         assert decisions(self.run_) == self.acknowledged_decisions
-
-    def revealed(self) -> set[str]:
-        """Issues whose suggestion was on the screen, by the records alone."""
-        seen = {d.issue_id for d in self.acknowledged_decisions if d.seen}
-        first = (x for x in self.acknowledged_labels if x.mode is Mode.BLIND_FIRST)
-        return seen | {label.issue_id for label in first}
 
     def teardown(self) -> None:
         if not hasattr(self, "folder"):

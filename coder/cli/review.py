@@ -98,7 +98,6 @@ def command(
         session = ReviewSession(
             run, rater, Order(order), only, other, shares=shares, keys=keys, suggester=learner
         )
-        held.callback(session.leave)
         for line in not_blind(session):
             click.echo(line, err=True)
         if plain or not can_draw():
@@ -123,7 +122,8 @@ def _learner(study: Study, run: Run, rater: str) -> AbstractContextManager[Learn
 
 
 def can_draw() -> bool:
-    is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    # Textual draws on the standard error.
+    is_terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
     return is_terminal and os.environ.get("TERM", "dumb") != "dumb"
 
 

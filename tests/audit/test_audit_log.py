@@ -193,14 +193,15 @@ def test_adjudications_are_checked_and_another_copys_file_is_no_part(classified,
     assert "adjudications.jsonl:3: is about 'gone', which is not an issue" in text
 
 
-def test_a_label_given_after_the_suggestion_was_seen_is_named(classified, printed):
+@pytest.mark.parametrize("action", [Action.SHOW, Action.LEAVE])
+def test_a_label_given_after_the_suggestion_was_seen_is_named(classified, printed, action):
     run = Run(classified)
     proposals = {proposal.issue_id: proposal.id for proposal in run.proposals}
     ann = {"rater": "ann", "issue_id": "own", "proposal_id": proposals["own"]}
     journal = run.decision_journal("ann")
     journal.append([Decision(id="d-1", action=Action.SKIP, seen=False, **ann)])
     assert printed("audit", "log", "first")[0] == 0, "what was skipped unseen is still blind"
-    journal.append([Decision(id="d-2", action=Action.LEAVE, **ann)])
+    journal.append([Decision(id="d-2", action=action, **ann)])
     assert printed("audit", "log", "first")[0] == 0, "the label is older"
     labels = run.label_journal("ann")
     labels.append([Label(issue_id="own", rater="ann", codes=("dog",))])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from support.runs import make_issue, make_proposal, make_run
+from support.runs import done, make_issue, make_proposal, make_run
 
 from coder.adjudication import AdjudicationSession
 from coder.audit.log import check_log
@@ -109,7 +109,7 @@ def test_a_new_part_is_a_new_draw(run: Run) -> None:
         session.accept()
     coder("assign", "trial", "--raters", "ann,cem", "--overlap", "0")
     ReviewSession(Run.open(run.path.parent, "trial"), "ann", Order.RANDOM).accept()
-    *_, last_of_first, first_of_second = run.decision_journal("ann")
+    *_, last_of_first, first_of_second = done(run)
     assert (last_of_first.queue, first_of_second.queue) == ("random part=0.5", "random part=0.5#2")
 
 

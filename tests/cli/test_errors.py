@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from coder.__main__ import run
+from coder.cli import doctor
+from coder.errors import Stopped
 
 BOOK = "id: pets\nname: Pets\ncodes:\n- {id: cat, name: Cat, definition: Cats meow and purr.}\n"
 BOOK += "- {id: dog, name: Dog, definition: Dogs bark and fetch sticks.}\n"
@@ -149,6 +153,26 @@ def test_inputs_are_compared_before_the_model_is_made(study, capsys, monkeypatch
     (study / "codebook" / "pets.yaml").write_text(BOOK.replace("meow", "hiss"))
     capsys.readouterr()
     assert "(pets 1, " in fails(capsys, *PROPOSE)[1]
+
+
+def test_a_command_that_exits_early_gives_its_code(monkeypatch, capsys):
+    def callback() -> None:
+        raise click.exceptions.Exit(3)
+
+    monkeypatch.setattr(doctor.command, "callback", callback)
+    assert run(["doctor"]) == 3
+    for well in (["--help"], ["--version"], ["report", "--schema"], ["review", "--help"]):
+        assert run(well) == 0
+        assert capsys.readouterr().out
+
+
+def test_a_signal_is_told_by_the_code(monkeypatch, capsys):
+    def callback() -> None:
+        raise Stopped(signal.SIGTERM)
+
+    monkeypatch.setattr(doctor.command, "callback", callback)
+    assert run(["doctor"]) == 143
+    assert capsys.readouterr().err == "\nstopped; run the same command again to go on\n"
 
 
 def test_unknown_command_and_option_exit_2():

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.runs import make_issue, make_proposal, make_run
+from support.runs import done, make_issue, make_proposal, make_run
 
 from coder.records import Action, Decision, Status
 from coder.store import Run
@@ -32,9 +32,7 @@ def review(study: Path, commands: str, *options: str) -> subprocess.CompletedPro
 
 
 def decisions(study: Path) -> list[Decision]:
-    """What was done; what was on the screen at the end is for ``test_review_blind.py``."""
-    journal = Run.open(study / "runs", "trial").decision_journal("ann")
-    return [decision for decision in journal if decision.action is not Action.LEAVE]
+    return done(Run.open(study / "runs", "trial"))
 
 
 def told(study: Path) -> list[tuple[str, str, tuple[str, ...]]]:
@@ -115,8 +113,8 @@ def test_quitting_at_once_answers_nothing_but_the_suggestion_was_seen(tmp_path: 
     out = review(tmp_path, "q\n").stdout
     assert "0 of 3 reviewed" in out
     assert "nothing stored" not in out
-    (left,) = run.decision_journal("ann")
-    assert (left.action, left.issue_id, left.seen) == (Action.LEAVE, "i1", True)
+    (look,) = run.decision_journal("ann")
+    assert (look.action, look.issue_id, look.seen) == (Action.SHOW, "i1", True)
     assert run.decisions("ann") == {}
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.runs import make_issue, make_proposal, make_run
+from support.runs import done, make_issue, make_proposal, make_run
 from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 
@@ -17,7 +18,7 @@ from coder.errors import StorageError
 from coder.keymap import keymap
 from coder.modes import Shares
 from coder.queues import Order
-from coder.records import Action, Evidence, Status
+from coder.records import Evidence, Status
 from coder.review import ReviewSession
 from coder.store import Run
 
@@ -41,11 +42,7 @@ def text(app: ReviewApp, pane: str) -> str:
 
 
 def told(run: Run) -> list[tuple[str, str, tuple[str, ...]]]:
-    return [
-        (d.issue_id, d.action.value, d.codes)
-        for d in run.decision_journal("ann")
-        if d.action is not Action.LEAVE
-    ]
+    return [(d.issue_id, d.action.value, d.codes) for d in done(run)]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 50)])
@@ -294,8 +291,8 @@ def test_ctrl_c_is_told_from_quitting(tmp_path: Path) -> None:
     async def quit_(pilot: Pilot[None], app: ReviewApp) -> None:
         await pilot.press("q")
 
-    assert play(make_run(tmp_path), interrupt).interrupted
-    assert not play(make_run(tmp_path), quit_).interrupted
+    assert play(make_run(tmp_path), interrupt).stopped_by == signal.SIGINT
+    assert play(make_run(tmp_path), quit_).stopped_by is None
 
 
 def play_with(session: ReviewSession, scene: Scene, size: tuple[int, int] = (80, 24)) -> ReviewApp:
@@ -415,7 +412,7 @@ def test_a_change_of_the_codebook_is_proposed_in_a_dialog(tmp_path: Path) -> Non
         assert "limes" not in text(app, "suggestion")
 
     play(run, scene)
-    assert [(d.action.value, d.change) for d in run.decision_journal("ann")] == [
+    assert [(d.action.value, d.change) for d in done(run)] == [
         ("memo", "split"),
         ("undo", None),
     ]

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.runs import make_issue, make_proposal, make_run
+from support.runs import done, make_issue, make_proposal, make_run
 
-from coder.records import Action, Decision, Label
+from coder.records import Decision, Label
 from coder.store import Run
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
@@ -107,9 +107,7 @@ def told(study: Path) -> list[tuple[str, str, tuple[str, ...]]]:
 
 
 def decisions(study: Path) -> list[Decision]:
-    """Without what was on the screen at the end."""
-    journal = Run.open(study / "runs", "trial").decision_journal("ann")
-    return [decision for decision in journal if decision.action is not Action.LEAVE]
+    return done(Run.open(study / "runs", "trial"))
 
 
 def test_accept_correct_memo_and_undo_across_a_restart(tmp_path: Path, socket: str) -> None:

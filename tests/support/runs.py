@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from coder import codebook as codebooks
+from coder.exposure import Exposure
 from coder.records import (
+    Action,
     Comment,
+    Decision,
     Evidence,
     Example,
     Issue,
@@ -17,7 +20,7 @@ from coder.records import (
     ScoredCode,
     Status,
 )
-from coder.store import Run, data_hash
+from coder.store import Run, data_hash, labels_hash
 
 CODEBOOK = """\
 id: fruit
@@ -89,6 +92,16 @@ def make_proposal(issue: Issue, **fields: object) -> Proposal:
     )
 
 
+def done(run: Run, rater: str = "ann") -> list[Decision]:
+    """All that a rater did in a review, oldest first, without what was only shown to them."""
+    return [d for d in run.decision_journal(rater) if d.action is not Action.SHOW]
+
+
+def seen(run: Run, rater: str = "ann") -> set[str]:
+    """The issues whose suggestion a rater was shown, by what is on record."""
+    return {*run.exposures(rater).get(rater, Exposure()).looks}
+
+
 def make_run(
     runs: Path,
     issues: Sequence[Issue] | int = 3,
@@ -104,16 +117,17 @@ def make_run(
     text = CODEBOOK.format(cardinality=cardinality, allow_none=str(allow_none).lower())
     book, problems = codebooks.parse(text)
     assert book is not None, problems
+    example = Example(issue=make_issue(99, id="e1"), codes=("taste.sour",))
     manifest = Manifest(
         name=name,
         codebook_id=book.id,
         codebook_version=book.version,
         codebook_hash=book.hash,
         data_hash=data_hash(issues),
+        labels_hash=labels_hash([example]),
         issues=len(issues),
         model={"name": "test"},
     )
-    example = Example(issue=make_issue(99, id="e1"), codes=("taste.sour",))
     run = Run.create_or_resume(runs, manifest, issues, text, [example])
     if proposals is None:
         proposals = [make_proposal(issue) for issue in issues]

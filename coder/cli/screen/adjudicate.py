@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
-import signal
 from typing import ClassVar
 
-import click
 from textual import events
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.content import Content
@@ -22,8 +17,8 @@ from coder.cli.browser import open_page
 from coder.cli.issue_view import clean, pieces
 from coder.cli.review_words import names
 from coder.cli.screen import panes
-from coder.cli.screen.app import WIDE, set_theme
 from coder.cli.screen.dialogs import FindCode, Read, WriteReason
+from coder.cli.screen.terminal_app import WIDE, TerminalApp
 from coder.cli.terminal import plain
 from coder.errors import CoderError, UsageError
 from coder.report.resolved import Answer
@@ -35,25 +30,14 @@ _ALWAYS = ("u", "?", "q")
 
 
 def adjudicate_on_screen(session: AdjudicationSession) -> None:
-    """Run the screen until the person quits. Raises ``KeyboardInterrupt`` after Ctrl-C."""
-    app = AdjudicateApp(session)
-    app.run()
-    if app.failure is not None:
-        raise app.failure
-    if app.interrupted:
-        raise KeyboardInterrupt
-    if app.return_code:
-        raise click.exceptions.Exit(app.return_code)
+    """Run the screen until the person quits; raises what ``TerminalApp.run_in_terminal`` does."""
+    AdjudicateApp(session).run_in_terminal()
 
 
-class AdjudicateApp(App[None]):
+class AdjudicateApp(TerminalApp):
     """One screen over one :class:`AdjudicationSession`."""
 
-    CSS_PATH = "app.tcss"
     TITLE = "coder adjudicate"
-    ENABLE_COMMAND_PALETTE = False
-    ALLOW_SELECT = False
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "marked"),
         *(Binding(str(digit), f"answer({digit})") for digit in range(1, 10)),
@@ -67,15 +51,11 @@ class AdjudicateApp(App[None]):
         Binding("space", "page_down"),
         Binding("question_mark", "help"),
         Binding("q", "quit"),
-        Binding("ctrl+c", "interrupt", priority=True),
     ]
 
     def __init__(self, session: AdjudicationSession) -> None:
-        # Textual chooses how to leave out colours here, before a theme can be set.
-        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+        super().__init__()
         self.session = session
-        self.failure: CoderError | None = None
-        self.interrupted = False
         self._unfolded = False
 
     def compose(self) -> ComposeResult:
@@ -92,9 +72,7 @@ class AdjudicateApp(App[None]):
         yield Static(id="keys")
 
     def on_mount(self) -> None:
-        set_theme(self)
-        with contextlib.suppress(NotImplementedError):  # Windows has no such handlers
-            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self.action_interrupt)
+        self.choose_theme()
         self.query_one("#reading").focus()
         self._show("? shows all keys")
 
@@ -180,17 +158,12 @@ class AdjudicateApp(App[None]):
         try:
             record = self.session.resolve(codes, reason)
         except CoderError as error:
-            self._fail(error)
+            self.fail(error)
         else:
             self._show(said(self.session, record))
 
     def _refuse(self, error: UsageError) -> None:
         self._notify(plain(f"{error.message}: {error.hint}"), "bold $text-error")
-
-    def _fail(self, error: CoderError) -> None:
-        """What cannot be stored ends the session."""
-        self.failure = error
-        self.exit()
 
     def action_answer(self, number: int) -> None:
         try:
@@ -245,7 +218,7 @@ class AdjudicateApp(App[None]):
         try:
             record = self.session.undo()
         except CoderError as error:
-            self._fail(error)
+            self.fail(error)
             return
         if record is None:
             self._notify("there is nothing to undo")
@@ -273,10 +246,6 @@ class AdjudicateApp(App[None]):
         self.push_screen(Read("Keys", Content.assemble(*parts)))
 
     async def action_quit(self) -> None:
-        self.exit()
-
-    def action_interrupt(self) -> None:
-        self.interrupted = True
         self.exit()
 
 

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
-import signal
 from collections.abc import Callable
 from typing import ClassVar
 
-import click
 from textual import events
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.theme import Theme
 from textual.widgets import Static
 
 from coder.cli.browser import open_page
@@ -23,48 +17,15 @@ from coder.cli.issue_view import pieces
 from coder.cli.review_words import NOT_YET, said, said_blind, taken_back
 from coder.cli.screen import panes
 from coder.cli.screen.dialogs import FindCode, ProposeChange, Read, WriteMemo
+from coder.cli.screen.terminal_app import WIDE, TerminalApp
 from coder.errors import CoderError, UsageError
 from coder.records import Change, Decision, Label
 from coder.review import ReviewSession
 
-WIDE = 110
-"""From this many columns on, issue and suggestion stand side by side."""
-
-THEME = Theme(
-    name="coder",
-    dark=True,
-    primary="#7aa2f7",
-    secondary="#9fb3c8",
-    accent="#e0af68",
-    success="#9ece6a",
-    warning="#e5c07b",
-    error="#f7768e",
-    foreground="#d5d9e0",
-    background="#15171c",
-    surface="#1b1e25",
-    panel="#262a33",
-)
-
 
 def review_on_screen(session: ReviewSession) -> None:
-    """Run the screen until the rater quits. Raises ``KeyboardInterrupt`` after Ctrl-C."""
-    app = ReviewApp(session)
-    app.run()
-    if app.failure is not None:
-        raise app.failure
-    if app.interrupted:
-        raise KeyboardInterrupt
-    if app.return_code:
-        raise click.exceptions.Exit(app.return_code)
-
-
-def set_theme(app: App[None]) -> None:
-    if app.no_color or app.console.color_system in ("standard", "windows"):
-        # With no more than sixteen colours only the terminal's own are sure to be readable.
-        app.theme = "ansi-dark"
-    elif "TEXTUAL_THEME" not in os.environ:
-        app.register_theme(THEME)
-        app.theme = THEME.name
+    """Run the screen until the rater quits; raises what ``TerminalApp.run_in_terminal`` does."""
+    ReviewApp(session).run_in_terminal()
 
 
 ACTIONS = {
@@ -87,30 +48,22 @@ ACTIONS = {
 """What Textual is to do for each action of the review."""
 
 
-class ReviewApp(App[None]):
+class ReviewApp(TerminalApp):
     """One screen over one :class:`ReviewSession`."""
 
-    CSS_PATH = "app.tcss"
     TITLE = "coder review"
-    ENABLE_COMMAND_PALETTE = False
-    ALLOW_SELECT = False
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(digit), f"pick({digit})") for digit in range(1, 10)),
         Binding("escape", "categories"),
-        Binding("ctrl+c", "interrupt", priority=True),
     ]
 
     def __init__(self, session: ReviewSession) -> None:
-        # Textual chooses how to leave out colours here, before a theme can be set.
-        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+        super().__init__()
         for action, key in session.keys.items():
             self._bind(key, ACTIONS[action])
         if "space" not in session.keys.values():
             self._bind("space", "page_down")
         self.session = session
-        self.failure: CoderError | None = None
-        self.interrupted = False
         self._unfolded = False
         self._last_evidence = -1
 
@@ -132,9 +85,7 @@ class ReviewApp(App[None]):
         yield Static(id="keys")
 
     def on_mount(self) -> None:
-        set_theme(self)
-        with contextlib.suppress(NotImplementedError):  # Windows has no such handlers
-            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self.action_interrupt)
+        self.choose_theme()
         self.query_one("#reading").focus()
         self._show(f"{self.session.key('help')} shows all keys")
 
@@ -197,8 +148,7 @@ class ReviewApp(App[None]):
         except UsageError as error:
             self._notify(f"{error.message}: {error.hint}", "bold $text-error")
         except CoderError as error:
-            self.failure = error
-            self.exit()
+            self.fail(error)
         else:
             if record is None:
                 self._show_answer(f"{self.session.key('accept')} takes the codes marked")
@@ -272,8 +222,7 @@ class ReviewApp(App[None]):
         except UsageError as error:
             self._notify(error.message, "bold $text-error")
         except CoderError as error:
-            self.failure = error
-            self.exit()
+            self.fail(error)
         else:
             self._show_answer(said(self.session.codebook, decision))
 
@@ -336,8 +285,4 @@ class ReviewApp(App[None]):
         self.push_screen(Read("Keys", panes.help_text(self.session)))
 
     async def action_quit(self) -> None:
-        self.exit()
-
-    def action_interrupt(self) -> None:
-        self.interrupted = True
         self.exit()

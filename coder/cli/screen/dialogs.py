@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
@@ -19,8 +20,23 @@ from coder.cli.screen.panes import found_code
 from coder.finder import find_codes
 from coder.records import Change, Codebook
 
+R = TypeVar("R")
 
-class FindCode(ModalScreen[str | None]):
+
+class Dialog(ModalScreen[R]):
+    """A screen before the app's own that gives one answer and goes, however many keys that would
+    give one arrive together."""
+
+    _answered = False
+
+    def dismiss(self, result: R | None = None) -> AwaitComplete:
+        if self._answered:
+            return AwaitComplete()
+        self._answered = True
+        return super().dismiss(result)
+
+
+class FindCode(Dialog[str | None]):
     """Type a few letters, Enter takes the code on top or the one moved to; ``None`` on Esc."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -84,7 +100,7 @@ class FindCode(ModalScreen[str | None]):
         return found_code(self._codebook, self._codebook.by_id[code], marked, on_top)
 
 
-class WriteMemo(ModalScreen[str | None]):
+class WriteMemo(Dialog[str | None]):
     """One line of text; ``None`` on Esc, and nothing is kept."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)")]
@@ -117,7 +133,7 @@ class WriteReason(WriteMemo):
             yield Static(self.HINT, classes="hint")
 
 
-class ProposeChange(ModalScreen[tuple[Change, str] | None]):
+class ProposeChange(Dialog[tuple[Change, str] | None]):
     """A kind of change, then one line of text about it; ``None`` on Esc."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)")]
@@ -172,7 +188,7 @@ class ProposeChange(ModalScreen[tuple[Change, str] | None]):
         return Content.styled(f"{what} · {self._about}", "bold $text-primary")
 
 
-class Read(ModalScreen[None]):
+class Read(Dialog[None]):
     """Text to read and close."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
