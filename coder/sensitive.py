@@ -12,9 +12,10 @@ import ipaddress
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
+from typing import Any
 
 from coder.records import Issue
 
@@ -198,7 +199,8 @@ def _vendors() -> tuple[re.Pattern[str], ...]:
     from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
 
     found: list[re.Pattern[str]] = []
-    for detector in get_mapping_from_secret_type_to_class().values():
+    detectors: Iterable[Any] = get_mapping_from_secret_type_to_class().values()
+    for detector in detectors:
         if detector.__name__ not in _OWN_WAY:
             found += getattr(detector, "denylist", ())
     return tuple(found)
