@@ -5,6 +5,7 @@ The map, from the ground up; imports run downwards only:
     telemetry     every switch that keeps dependencies from calling home
     errors        what a user can act on: a message, a hint, an exit code
     escaping      control characters and formulas, for files that people open
+    addresses     of servers, in one form; which are one's own
     records       every data type; canonical JSON; content hashes
     reading       text files and lines, never more than a set size
     resources     finds prompts and codebooks: path given > study folder > shipped

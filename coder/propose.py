@@ -101,7 +101,7 @@ def dry_run(
     kept = study.settings.model.cache
     answers = Answers(study.cache / FILE, read_only=True) if kept else None
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        elsewhere = study.with_cache(Path(folder))
+        elsewhere = study.having(cache=Path(folder))
         proposer = build_proposer(elsewhere, codebook, examples, caps, issues, answers)
         manifest = manifest.model_copy(update={"model": proposer.describe()})
         run = Run.resume(study.runs, manifest)

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal
-from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
+from coder.addresses import server_identity
 from coder.escaping import json_text
 
 NONE_CODE = "none"
@@ -507,22 +507,9 @@ class Consent(Record):
     host: str
     provider: str
     redacted: bool = False
+    endpoint: str = ""
+    """The whole address; empty in older records."""
     at: datetime = Field(default_factory=now)
-
-
-def is_loopback(address: str) -> bool:
-    """Whether the server at an address stands on this machine."""
-    host = urlsplit(address).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
-
-
-def server_identity(address: str) -> str:
-    """What tells a server from others: its address. One on this machine is given another port at
-    every start, perhaps, so there only the rest counts."""
-    if not is_loopback(address):
-        return address
-    parts = urlsplit(address)
-    return urlunsplit((parts.scheme, "localhost", parts.path, parts.query, parts.fragment))
 
 
 class Manifest(Record):

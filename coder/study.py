@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,9 +16,7 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
-    DotEnvSettingsSource,
     EnvSettingsSource,
-    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -116,6 +116,15 @@ class Settings(BaseSettings):
         return (init_settings,)
 
 
+@dataclass(frozen=True)
+class Origins:
+    """Where a study's settings came from: ``outside`` are those of the command line and the
+    environment, by section; ``env_file`` are the variables of its .env."""
+
+    outside: Mapping[str, Any]
+    env_file: Mapping[str, str]
+
+
 class Study:
     """A study folder: where its runs, codebooks and prompts are, and what it is set to."""
 
@@ -125,6 +134,7 @@ class Study:
         settings: Settings,
         cache: Path | None = None,
         shuffle: int | None = None,
+        origins: Origins | None = None,
     ) -> None:
         self.root = root
         self.settings = settings
@@ -132,20 +142,45 @@ class Study:
         """Derived files; may be deleted at any time."""
         self.shuffle = shuffle
         """Seeds the order of what is retrieved for a prompt; ``None`` is the nearest first."""
+        self._origins = origins or Origins({}, _env_file(root))
 
     @property
     def runs(self) -> Path:
         return self.root / "runs"
 
-    def with_cache(self, folder: Path) -> Study:
-        """The same study with its derived files elsewhere."""
-        return Study(self.root, self.settings, folder, self.shuffle)
+    def having(
+        self,
+        settings: Settings | None = None,
+        cache: Path | None = None,
+        shuffle: int | None = None,
+    ) -> Study:
+        """The same study with other settings, its derived files elsewhere, or another order."""
+        return Study(
+            self.root,
+            settings or self.settings,
+            cache or self.cache,
+            self.shuffle if shuffle is None else shuffle,
+            self._origins,
+        )
+
+    def variable(self, name: str) -> str:
+        """The value of ``name`` in the environment, else in the study's .env, else empty."""
+        return os.environ.get(name) or self._origins.env_file.get(name) or ""
 
     def key(self, name: str) -> SecretStr | None:
-        """The secret called ``name`` from the environment, else from the study's .env."""
-        env_file = io.StringIO(_read_env(self.root / ".env"))
-        value = os.environ.get(name) or dotenv_values(stream=env_file).get(name)
+        """The same for a secret; ``None`` if there is none."""
+        value = self.variable(name)
         return SecretStr(value) if value else None
+
+    def is_from_folder(self, *setting: str) -> bool:
+        """Whether a setting, by section and name, can only have come from the study folder: from a
+        file that somebody else may have written, not the command line or the environment."""
+        found: Any = self._origins.outside
+        for key in setting:
+            if not isinstance(found, Mapping) or key not in found:
+                return True
+            found = found[key]
+        return False
 
     @classmethod
     def open(cls, start: Path | None = None, **flags: Any) -> Study:
@@ -157,19 +192,11 @@ class Study:
         root = study_root(start)
         require_own(root, root / "runs")
         toml = read_toml(root / STUDY_FILE)
-        env_file = root / ".env"
-        _read_env(env_file)  # which names what is wrong with it; the library's reader does not
+        env_file = _env_file(root)
         try:
-            sources = (
-                InitSettingsSource(Settings, _prune(flags)),
-                EnvSettingsSource(Settings),
-                _DotEnv(Settings, env_file=env_file, env_file_encoding="utf-8-sig"),
-                InitSettingsSource(Settings, toml),
-            )
-            merged: dict[str, Any] = {}
-            for source in reversed(sources):
-                merged = _merge(merged, source())
-            settings = Settings(**merged)
+            folder = _merge(toml, _settings_in(env_file))
+            outside = _merge(_settings_in(os.environ), _prune(flags))
+            settings = Settings(**_merge(folder, outside))
         except ValidationError as error:
             first = error.errors()[0]
             key = ".".join(str(part) for part in first["loc"])
@@ -177,19 +204,23 @@ class Study:
                 f"setting {key!r}: {first['msg']}",
                 f"correct it in {root / STUDY_FILE}, .env, the environment or the command line",
             ) from None
-        return cls(root, settings)
+        return cls(root, settings, origins=Origins(outside, env_file))
 
 
-class _DotEnv(DotEnvSettingsSource):
-    """.env also holds the vendors' own keys (OPENAI_API_KEY, ...): not ours to reject."""
+def _env_file(root: Path) -> Mapping[str, str]:
+    """The variables in the study's .env. As they stand: ``${NAME}`` would put what is secret in the
+    environment into an address that the file names."""
+    path = root / ".env"
+    text = read_text(path) if path.is_file() else ""
+    found = dotenv_values(stream=io.StringIO(text), interpolate=False)
+    return {name: value for name, value in found.items() if value is not None}
 
-    def __call__(self) -> dict[str, Any]:
-        known = set(Settings.model_fields)
-        return {key: value for key, value in super().__call__().items() if key in known}
 
-
-def _read_env(path: Path) -> str:
-    return read_text(path) if path.is_file() else ""
+def _settings_in(variables: Mapping[str, str]) -> dict[str, Any]:
+    """The settings among ``variables``; the vendors' own keys (OPENAI_API_KEY, ...) are none."""
+    source = EnvSettingsSource(Settings)
+    source.env_vars = {name.lower(): value for name, value in variables.items()}
+    return source()
 
 
 def _prune(values: dict[str, Any]) -> dict[str, Any]:

@@ -182,7 +182,7 @@ def propose(*more):
 def test_nothing_is_sent_to_a_strangers_server_before_somebody_agrees(in_study):
     result = propose("--base-url", "http://models.example.com/v1")
     assert result.exit_code != 0
-    assert "1 issue texts would go to models.example.com" in str(result.exception)
+    assert "the texts of 1 issue would go to http://models.example.com/v1" in str(result.exception)
     assert not (in_study / "runs" / "r").exists()
 
 
@@ -220,4 +220,4 @@ def test_agreeing_holds_for_the_study_and_not_for_whole_texts_if_it_was_for_mask
     again = propose("--base-url", dead, "--redact")
     assert "would go to" not in str(again.exception)
     whole = propose("--base-url", dead)
-    assert "would go to models.example.invalid" in str(whole.exception)
+    assert "would go to http://models.example.invalid/v1" in str(whole.exception)

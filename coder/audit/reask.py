@@ -45,7 +45,8 @@ class Reasker:
         # Not from the cache: how much answers vary by themselves is part of the question.
         fresh = study.settings.model.model_copy(update={"cache": False})
         settings = study.settings.model_copy(update={"model": fresh})
-        self._study = Study(study.root, settings, study.cache)
+        self.study = study.having(settings)
+        """Set as it was when the run was made."""
         self._caps = caps
         self._verified = False
 
@@ -54,6 +55,10 @@ class Reasker:
         """Hold the audit's files; ``RunError`` when another process is at this audit."""
         with self.calls.writing("coder audit"):
             yield
+
+    def require_same_model(self) -> None:
+        """``RunError`` when the model is not the one the run was made with. Contacts nobody."""
+        self._as_made()
 
     def known(self, variant: str, issues: Sequence[Issue]) -> Answers:
         """The answers on disk to just these texts, failed ones left out."""
@@ -86,7 +91,7 @@ class Reasker:
         if codebook is None or not self._verified:
             proposer = self._as_made()
         if codebook is not None:
-            study = Study(self._study.root, self._study.settings, self._study.cache, shuffle)
+            study = self.study.having(shuffle=shuffle)
             proposer = self._build(study, codebook)
         proposer.recall(self.calls)
         for name, text in proposer.texts().items():
@@ -109,10 +114,10 @@ class Reasker:
     def _as_made(self) -> Proposer:
         """The run's proposer as the study makes it now, which must be as it was."""
         then = self.run.manifest.model
-        name = self._study.settings.model.name
+        name = self.study.settings.model.name
         if then.get("name", name) != name:
             raise self._another("name", then["name"], name)
-        proposer = self._build(self._study, self.run.first_codebook)
+        proposer = self._build(self.study, self.run.first_codebook)
         today = proposer.describe()
         for key in sorted({*then, *today}):
             if then.get(key) != today.get(key):

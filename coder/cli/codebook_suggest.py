@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coder.cli import consent
+
 if TYPE_CHECKING:
     from coder.store import Run
     from coder.study import Study
@@ -19,8 +21,10 @@ if TYPE_CHECKING:
     "-o", "output", type=click.Path(path_type=Path), help="Write the candidates as YAML codes."
 )
 @click.option("--name-with-model", is_flag=True, help="Ask the study's chat model for names.")
-@click.option("--send-to", metavar="HOST", help="Agree that issue texts go to this server.")
-def suggest(name: str, output: Path | None, name_with_model: bool, send_to: str | None) -> None:
+@consent.send_to
+def suggest(
+    name: str, output: Path | None, name_with_model: bool, send_to: tuple[str, ...]
+) -> None:
     """Group the issues of run NAME that its codebook does not settle.
 
     Those are issues that no code fits, that the model is least sure of, or whose code people often
@@ -51,9 +55,8 @@ def suggest(name: str, output: Path | None, name_with_model: bool, send_to: str 
 
 
 def _named(
-    study: Study, run: Run, candidates: list[Candidate], send_to: str | None
+    study: Study, run: Run, candidates: list[Candidate], send_to: tuple[str, ...]
 ) -> list[Candidate]:
-    from coder.cli import consent
     from coder.cli.terminal import err_console
     from coder.errors import UsageError
     from coder.journal import Journal

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coder.cli import consent
+
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Sequence
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     help="Ask K times and take what most answers say.",
 )
 @click.option("--redact", is_flag=True, default=None, help="Mask e-mails, keys, user names, IPs.")
-@click.option("--send-to", metavar="HOST", help="Agree that issue texts go to this server.")
+@consent.send_to
 @click.option(
     "--decode",
     type=click.Choice(["json", "score"]),
@@ -82,7 +84,7 @@ def command(
     strategy: str | None,
     samples: int | None,
     redact: bool | None,
-    send_to: str | None,
+    send_to: tuple[str, ...],
     decode: str | None,
     codebook: str | None,
     labels: Path | None,
@@ -110,7 +112,6 @@ def command(
 
     from coder import codebook as codebooks
     from coder import propose as driver
-    from coder.cli import consent
     from coder.cli.labels import read_examples
     from coder.cli.terminal import console, safe
     from coder.errors import UsageError
@@ -274,6 +275,7 @@ def _say_what_it_took(study: Study, run: Run) -> None:
     """What the run has used in all its sessions; nothing for a model that makes no calls."""
     from coder.cli.terminal import console, safe
     from coder.proposers.prices import find_price
+    from coder.proposers.providers import endpoint
     from coder.proposers.spending import in_words, spent_by
 
     calls = list(run.calls)
@@ -281,8 +283,7 @@ def _say_what_it_took(study: Study, run: Run) -> None:
         console.print(f"Answers that other runs of the study had paid for: {taken:,}.")
     spent = spent_by(calls)
     if spent.calls:
-        model = study.settings.model
-        price = find_price(study.root, model.name, model.base_url)
+        price = find_price(study.root, study.settings.model.name, endpoint(study).identity)
         cost, as_of = (price.of(spent.usage), price.as_of) if price else (None, None)
         said = in_words(spent, cost, as_of)
         console.print(f"Used by this run so far: {safe(said)}.", soft_wrap=True)

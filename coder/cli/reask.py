@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from coder.cli import consent
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -32,6 +34,7 @@ def asking(command: F) -> F:
     whole = click.IntRange(min=0)
     options = (
         click.option("--base-url", help="The server that the run asked, if study.toml names none."),
+        consent.send_to,
         click.option(
             "--control/--no-control", default=True, help="Also ask the very same again (default)."
         ),
@@ -52,7 +55,9 @@ def asking(command: F) -> F:
 @click.command("injection")
 @click.argument("name")
 @asking
-def injection(name: str, base_url: str | None, control: bool, **caps: Any) -> None:
+def injection(
+    name: str, base_url: str | None, send_to: tuple[str, ...], control: bool, **caps: Any
+) -> None:
     """Ask again with text aimed at the model masked.
 
     Finds the issues of run NAME whose text speaks to a model and asks the run's model about them
@@ -70,6 +75,7 @@ def injection(name: str, base_url: str | None, control: bool, **caps: Any) -> No
         console.print("There is nothing to mask: nobody was asked.")
         return
     asker = _asker(study, run, audit.NAME, caps)
+    _agree(asker, [one.issue for one in found], send_to)
     plan = {audit.MASKED: [one.masked for one in found]}
     if control:
         plan[CONTROL] = [one.issue for one in found]
@@ -110,7 +116,13 @@ def injection(name: str, base_url: str | None, control: bool, **caps: Any) -> No
 )
 @asking
 def order(
-    name: str, permute: int, sample: int, base_url: str | None, control: bool, **caps: Any
+    name: str,
+    permute: int,
+    sample: int,
+    base_url: str | None,
+    send_to: tuple[str, ...],
+    control: bool,
+    **caps: Any,
 ) -> None:
     """Ask again with the codes and examples shuffled.
 
@@ -133,6 +145,7 @@ def order(
     if len(books) < permute:
         console.print(f"The codebook can be read in no more than {len(books)} other orders.")
     asker = _asker(study, run, audit.NAME, caps)
+    _agree(asker, issues, send_to)
     plan = {CONTROL: issues} if control else {}
     plan |= {audit.variant(number): issues for number in range(1, len(books) + 1)}
     with _progress(asker, plan, study) as heard:
@@ -161,6 +174,12 @@ def _asker(study: Study, run: Run, audit: str, caps: dict[str, Any]) -> Reasker:
     return Reasker(study, run, audit, Caps(cost, caps["max_tokens"], caps["max_calls"]))
 
 
+def _agree(asker: Reasker, issues: Sequence[Issue], send_to: tuple[str, ...]) -> None:
+    # First: nobody should agree to what is refused then.
+    asker.require_same_model()
+    consent.require(asker.study, issues, send_to)
+
+
 @contextmanager
 def _progress(asker: Reasker, plan: Mapping[str, Sequence[Issue]], study: Study) -> Iterator[Heard]:
     """A bar over all answers of ``plan``, and afterwards what they took and why some failed.
@@ -174,6 +193,7 @@ def _progress(asker: Reasker, plan: Mapping[str, Sequence[Issue]], study: Study)
     from coder.cli.terminal import console, err_console, safe
     from coder.errors import ModelError
     from coder.proposers.prices import find_price
+    from coder.proposers.providers import endpoint
     from coder.proposers.spending import in_words, spent_by
     from coder.records import Status
 
@@ -195,8 +215,7 @@ def _progress(asker: Reasker, plan: Mapping[str, Sequence[Issue]], study: Study)
     finally:
         spent = spent_by(asker.calls)
         if spent.calls:
-            model = study.settings.model
-            price = find_price(study.root, model.name, model.base_url)
+            price = find_price(study.root, study.settings.model.name, endpoint(study).identity)
             cost, as_of = (price.of(spent.usage), price.as_of) if price else (None, None)
             said = safe(in_words(spent, cost, as_of))
             console.print(f"Used by this audit so far: {said}.", soft_wrap=True)

@@ -32,6 +32,7 @@ from coder.proposers.failures import (
     Unreadable,
     alike,
     failure,
+    masked_answer,
 )
 from coder.proposers.gate import CURRENT, Gate, Outdated
 from coder.proposers.pace import Pace
@@ -68,8 +69,8 @@ def check_model(study: Study) -> str:
     """
     to = endpoint(study)
     (_client if to.speaks_openai else langchain_client.open_model)(to, study.settings.model)
-    where = to.public_url or f"the {to.provider} service"
-    return f"{to.model} at {where} (not contacted)"
+    past = f", past the proxy {to.bypassed.public_url}" if to.bypassed else ""
+    return f"{to.model} at {to.where}{past} (not contacted)"
 
 
 class Chat:
@@ -120,6 +121,7 @@ class Chat:
                 messages = [{"role": role, "content": text} for role, text in question.messages]
                 body = {"model": self.endpoint.model, "messages": messages, **options}
                 answer = await client.post("/chat/completions", cast_to=str, body=body)
+                answer = masked_answer(answer, self._key)
                 reply = read_completion(answer)
                 if reply is None or reply.finish_reason == "error":
                     raise NotACompletion(answer)
@@ -127,6 +129,10 @@ class Chat:
 
             self._send = through_openai
             yield self
+
+    @property
+    def _key(self) -> str:
+        return self.endpoint.key.get_secret_value() if self.endpoint.key else ""
 
     def _new_pace(self) -> Pace:
         settings = self._settings
@@ -318,8 +324,7 @@ class Chat:
         )
 
     def _mapped(self, error: Exception, gate: Gate) -> Failure:
-        key = self.endpoint.key.get_secret_value() if self.endpoint.key else ""
-        mapped = failure(error, key, sent=gate.on_the_wire)
+        mapped = failure(error, self._key, sent=gate.on_the_wire)
         if isinstance(mapped, Transient) and mapped.unreachable and not self._reached:
             return Fatal(f"there is no connection: {mapped}")
         self._reached = self._reached or not (isinstance(mapped, Transient) and mapped.unreachable)
@@ -361,14 +366,13 @@ class Streak:
 
 def stop_message(to: Endpoint, error: Fatal) -> ModelError:
     """The one line with which a run stops."""
-    where = to.public_url or to.provider
     hint = error.hint or "check the key and the model's name"
     if isinstance(error, Gone):
         hint = "wait until it answers again"
     elif to.compatible and not error.hint:
         hint = f"is a server running there, does its address end in /v1? {hint}"
     again = "the same command goes on where it stopped"
-    return ModelError(f"{to.setting} at {where}: {error}", f"{hint}; {again}")
+    return ModelError(f"{to.setting} at {to.where}: {error}", f"{hint}; {again}")
 
 
 def _wait(state: tenacity.RetryCallState) -> float:

@@ -361,4 +361,4 @@ def as_made(study: Study, manifest: Manifest) -> Study:
         "model": settings.model.model_copy(update=model),
         "retrieval": settings.retrieval.model_copy(update=retrieval),
     }
-    return Study(study.root, settings.model_copy(update=changed), study.cache)
+    return study.having(settings.model_copy(update=changed))

@@ -44,6 +44,8 @@ _KEYLIKE = re.compile(
     r"|[\w-]*\*{3,}[\w*-]*|\b(?=\S*\d)[\w-]{2,}(?:\.{3}|…)[\w-]{2,}"
 )
 """Keys as providers write them, also where they have left out their middle."""
+_PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
+"""In an address, a proxy's for example."""
 _LONG_KEY, _WORD = 12, 8
 """Characters: from so many on a key is masked wherever it stands; fewer letters are a word."""
 
@@ -236,7 +238,7 @@ def _no_completion(body: str, secret: str) -> Failure:
 def clean(message: str, secret: str = "", limit: int = 300) -> str:
     """``message`` on one line, cut to ``limit`` characters, with nothing that looks like a key or
     that no file can hold."""
-    message = masked(well_formed(message), secret)
+    message = _PASSWORD.sub("", masked(well_formed(message), secret))
     message = " ".join(_KEYLIKE.sub(_MASK, message).split())
     return message if len(message) <= limit else message[: limit - 1] + "…"
 
@@ -244,11 +246,22 @@ def clean(message: str, secret: str = "", limit: int = 300) -> str:
 def masked(text: str, secret: str) -> str:
     """``text`` without ``secret``. A short one counts only where it stands alone, and an ordinary
     word ("key", "ollama"), set for a server that wants any key at all, is none."""
-    if len(secret) >= _LONG_KEY:
-        return text.replace(secret, _MASK)
     if not secret or (secret.isalpha() and len(secret) < _WORD):
         return text
-    return re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", _MASK, text)
+    spelled = "".join(map(_spelled, secret))
+    pattern = spelled if len(secret) >= _LONG_KEY else rf"(?<!\w){spelled}(?!\w)"
+    return re.sub(pattern, _MASK, text)
+
+
+def masked_answer(body: str, secret: str) -> str:
+    """``body`` as it may be kept: a server may repeat the key it was sent. One that might as well
+    be a code or a number is left, so that the answer stays what it is."""
+    return body if len(secret) < _WORD or secret.isdigit() else masked(body, secret)
+
+
+def _spelled(character: str) -> str:
+    """Every way in which JSON, and JSON in JSON, may write a character of a key."""
+    return rf"(?:\\*{re.escape(character)}|\\+u(?i:{ord(character):04x}))"
 
 
 def alike(why: str) -> str:

@@ -17,7 +17,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from coder.addresses import host_of
 from coder.errors import LimitReached, ModelError
+from coder.proposers.environment import certificates, client_options, go_round
 from coder.proposers.failures import (
     Failure,
     Fatal,
@@ -29,7 +31,7 @@ from coder.proposers.failures import (
 )
 from coder.proposers.gate import CONNECT_SECONDS, CURRENT, Outdated
 from coder.proposers.json_text import Damaged, TooDeep, parse
-from coder.proposers.providers import Endpoint
+from coder.proposers.providers import SERVICES, Endpoint
 from coder.proposers.question import Question
 from coder.proposers.reply import Reply, Send, read_message, read_usage
 from coder.records import Usage
@@ -68,6 +70,7 @@ class LangchainModel:
 
     provider: str
     model: BaseChatModel
+    key: str = field(repr=False)
     http: AbstractAsyncContextManager[object] | None = None
 
     async def send(self, question: Question, form: str, parameters: Mapping[str, Any]) -> Reply:
@@ -112,7 +115,7 @@ class LangchainModel:
                 asked = self.model.bind_tools([_tool(question.schema)], tool_choice="answer")
             except NotImplementedError:
                 raise Rejected("the model takes no tools", about_the_text=False) from None
-        return read_message(await asked.ainvoke(list(question.messages), **taken))
+        return read_message(await asked.ainvoke(list(question.messages), **taken), self.key)
 
     def _keyword(self, name: str) -> str:
         """What langchain calls a parameter of ours; empty for one that it does not know."""
@@ -136,6 +139,8 @@ def open_model(to: Endpoint, settings: ModelSettings) -> LangchainModel:
     secret = to.key.get_secret_value() if to.key else ""
     try:
         return VENDORS.get(to.provider, _any_other)(to, secret, settings)
+    except ModelError:
+        raise
     except Exception as error:
         raise ModelError(
             f"{to.setting} cannot be set up: {clean(str(error), secret)}",
@@ -146,43 +151,41 @@ def open_model(to: Endpoint, settings: ModelSettings) -> LangchainModel:
 def _any_other(to: Endpoint, key: str, settings: ModelSettings) -> LangchainModel:
     from langchain.chat_models import init_chat_model
 
+    certificates()
+    service = SERVICES.get(to.provider)
+    if to.proxy is None and to.base_url:
+        go_round(to.base_url, service.proxies if service else ())
     options: dict[str, Any] = {"max_retries": 0, "timeout": settings.timeout}
     if key:
         options["api_key"] = key
     if to.base_url:
-        options["base_url"] = to.base_url
+        options[service.argument if service else "base_url"] = to.base_url
     open_one = partial(init_chat_model, to.model, model_provider=to.provider)
     made: BaseChatModel = open_one(**options)
     http = None
     if "http_async_client" in type(made).model_fields:
         import httpx
 
-        class Client(_Gated, httpx.AsyncClient):
-            pass
-
-        http = Client(**_http_options(to, settings), limits=httpx.Limits())
+        http = _client(httpx.AsyncClient, to, settings, limits=httpx.Limits())
         made = open_one(**options, http_async_client=http)
     if "temperature" in type(made).model_fields:
         # What nobody asked for is not sent.
         vars(made)["temperature"] = None
-    return LangchainModel(to.provider, made, http)
+    return LangchainModel(to.provider, made, key, http)
 
 
 def _anthropic(to: Endpoint, key: str, settings: ModelSettings) -> LangchainModel:
     import anthropic
     from langchain_anthropic import ChatAnthropic
 
-    class Client(_Gated, anthropic.DefaultAsyncHttpxClient):
-        pass
-
     made = ChatAnthropic(
         model=to.model,
         api_key=key,
-        base_url=to.base_url or None,
+        base_url=to.base_url,
         max_retries=0,
         timeout=settings.timeout,
     )
-    http = Client(**_http_options(to, settings))
+    http = _client(anthropic.DefaultAsyncHttpxClient, to, settings)
     # langchain keeps one for each address, whatever event loop it came from; it takes no other.
     vars(made)["_async_client"] = anthropic.AsyncAnthropic(
         api_key=key,
@@ -191,7 +194,7 @@ def _anthropic(to: Endpoint, key: str, settings: ModelSettings) -> LangchainMode
         timeout=settings.timeout,
         http_client=http,
     )
-    return LangchainModel(to.provider, made, http)
+    return LangchainModel(to.provider, made, key, http)
 
 
 def _google(to: Endpoint, key: str, settings: ModelSettings) -> LangchainModel:
@@ -200,9 +203,6 @@ def _google(to: Endpoint, key: str, settings: ModelSettings) -> LangchainModel:
     from google.genai.types import HttpOptions
     from langchain_google_genai import ChatGoogleGenerativeAI
 
-    class Client(_Gated, httpx2.AsyncClient):
-        pass
-
     # Said in the log of every call instead: what is not sent is named there.
     warnings.filterwarnings("ignore", ".*sampling parameter", module="langchain_google_genai")
     # A blocked prompt is a status of its own.
@@ -210,36 +210,35 @@ def _google(to: Endpoint, key: str, settings: ModelSettings) -> LangchainModel:
     made = ChatGoogleGenerativeAI(
         model=to.model,
         api_key=key,
-        base_url=to.base_url or None,
+        base_url=to.base_url,
         vertexai=False,
         temperature=None,
         # So many attempts; 0 would be five.
         max_retries=1,
         timeout=settings.timeout,
     )
-    http = Client(**_http_options(to, settings), limits=httpx2.Limits())
-    options = HttpOptions(base_url=to.base_url or None, httpx_async_client=http)
+    http = _client(httpx2.AsyncClient, to, settings, limits=httpx2.Limits())
+    options = HttpOptions(base_url=to.base_url, httpx_async_client=http)
     made.client = genai.Client(vertexai=False, api_key=key, http_options=options)
-    return LangchainModel(to.provider, made, http)
+    return LangchainModel(to.provider, made, key, http)
 
 
 def _mistral(to: Endpoint, key: str, settings: ModelSettings) -> LangchainModel:
     import httpx
     from langchain_mistralai import ChatMistralAI
 
-    class Client(_Gated, httpx.AsyncClient):
-        pass
-
-    http = Client(
-        **_http_options(to, settings),
+    http = _client(
+        httpx.AsyncClient,
+        to,
+        settings,
         limits=httpx.Limits(),
-        base_url=to.base_url or "https://api.mistral.ai/v1",
+        base_url=to.base_url,
         headers={"Authorization": f"Bearer {key}"},
     )
     made = ChatMistralAI(model_name=to.model, api_key=key, async_client=http, max_retries=0)
     # It sends these whether anybody asked for them or not.
     vars(made).update(temperature=None, top_p=None)
-    return LangchainModel(to.provider, made, http)
+    return LangchainModel(to.provider, made, key, http)
 
 
 VENDORS: Mapping[str, Callable[[Endpoint, str, ModelSettings], LangchainModel]] = {
@@ -255,9 +254,14 @@ class _Gated:
     answer."""
 
     timeout: Any
+    server: str
+    """The host that it may ask; empty where that is not known."""
 
     async def send(self, request: Any, **options: Any) -> Any:
         gate, exchange = CURRENT.get(), _EXCHANGE.get()
+        asked = request.url.raw_host.decode("ascii")
+        if self.server and asked != self.server:
+            raise Fatal(f"its package asks {asked} instead, which nobody has agreed to")
 
         async def notice(event: str, _: object) -> None:
             if event.endswith("send_request_headers.started"):
@@ -301,16 +305,16 @@ def _counted(body: Mapping[str, Any]) -> Usage | None:
     return read_usage({"input_tokens": told.get("promptTokenCount"), "output_tokens": made})
 
 
-def _http_options(to: Endpoint, settings: ModelSettings) -> dict[str, Any]:
+def _client(kind: type[Any], to: Endpoint, settings: ModelSettings, **options: Any) -> Any:
+    """An HTTP client of ours, of a vendor's ``kind``."""
+    ours = type("Client", (_Gated, kind), {"server": host_of(to.base_url)})
     connecting = min(CONNECT_SECONDS, settings.timeout)
-    return {
+    return ours(
         # To connect, to read, to write, to wait for a connection.
-        "timeout": (connecting, settings.timeout, settings.timeout, connecting),
-        # A proxy set for the outside world must not stand before a server on this machine.
-        "trust_env": not to.is_loopback,
-        # A server that texts may go to must not send them on to another.
-        "follow_redirects": False,
-    }
+        timeout=(connecting, settings.timeout, settings.timeout, connecting),
+        **client_options(to.base_url, to.proxy),
+        **options,
+    )
 
 
 def _plain(name: str) -> str:

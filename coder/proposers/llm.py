@@ -29,7 +29,7 @@ from coder.proposers.cut_prompts import CutPrompts
 from coder.proposers.failures import Failure, Fatal, Filtered, Rejected
 from coder.proposers.preview import Parts, Preview, draw, total_parts
 from coder.proposers.prices import Price, find_price
-from coder.proposers.providers import check_settings, endpoint
+from coder.proposers.providers import Endpoint, check_settings, endpoint
 from coder.proposers.question import Question, Talk
 from coder.proposers.reply import Reply
 from coder.proposers.spending import NO_CAPS, Account, Caps, Meter
@@ -64,6 +64,7 @@ class LLMProposer(Proposer):
     def __init__(
         self,
         study: Study,
+        to: Endpoint,
         strategy: Strategy,
         composer: Composer,
         price: Price | None,
@@ -71,7 +72,7 @@ class LLMProposer(Proposer):
         answers: Answers | None = None,
     ) -> None:
         self._settings = study.settings
-        self._chat = Chat(endpoint(study), study.settings.model)
+        self._chat = Chat(to, study.settings.model)
         self._asked = dict(self._chat.parameters)
         self._composer = composer
         self._strategy = strategy
@@ -103,14 +104,13 @@ class LLMProposer(Proposer):
         ``model.context_tokens``, a cap on the cost meets an unknown price or the provider takes
         no such settings.
         """
-        settings = study.settings
-        price = find_price(study.root, settings.model.name, settings.model.base_url)
+        settings, to = study.settings, endpoint(study)
+        price = find_price(study.root, settings.model.name, to.identity)
         meter = Meter(caps, price, settings.model.name)
         composer = Composer.open(study, codebook, examples)
-        to = endpoint(study)
         check_settings(to, settings.model)
         strategy = open_strategy(settings.model, codebook, composer, to.compatible, issues)
-        return cls(study, strategy, composer, price, meter, answers)
+        return cls(study, to, strategy, composer, price, meter, answers)
 
     def texts(self) -> Mapping[str, str]:
         """The messages that requests begin with; calls name them by their hash."""

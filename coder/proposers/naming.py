@@ -93,7 +93,7 @@ async def _ask(
         for question, issues in zip(asked, groups, strict=True):
             key = content_hash(
                 "naming.v1",
-                [to.setting, to.public_url, chat.parameters, SCHEMA, list(question.messages)],
+                [to.setting, to.identity, chat.parameters, SCHEMA, list(question.messages)],
             )
             if key in known:
                 answered.append(known[key])

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import re
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import ip_address
-from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
-from coder.errors import ModelError, UsageError
-from coder.records import is_loopback, server_identity
+from coder.addresses import host_of, is_own, normalised, public, server_identity
+from coder.errors import InputError, ModelError, UsageError
+from coder.proposers.environment import Proxy, set_proxy
 from coder.study import ModelSettings, Study
 
 LOCAL = {
@@ -20,6 +21,10 @@ LOCAL = {
     "llamacpp": "http://localhost:8080/v1",
 }
 """Servers that speak OpenAI's protocol without a key, and where each listens by default."""
+SETTING = "base_url"
+"""What names an address that the settings name."""
+OWN_KEY = "CODER_API_KEY"
+"""The variable that holds the key of a server that the settings name."""
 
 OPENAI = ("openai", "azure_openai")
 """Providers that are asked through openai's client; all others through langchain."""
@@ -40,12 +45,41 @@ KEYS = {
 }
 """The variable that holds each hosted provider's key; others sign in by means of their own."""
 
+
+@dataclass(frozen=True)
+class Service:
+    """Where a hosted provider is, unless a variable names another place. ``argument`` is what its
+    package calls the address."""
+
+    address: str
+    variables: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = ()
+    argument: str = "base_url"
+
+
 SERVICES = {
-    "openai": "api.openai.com",
-    "anthropic": "api.anthropic.com",
-    "google_genai": "generativelanguage.googleapis.com",
-    "mistralai": "api.mistral.ai",
+    "openai": Service("https://api.openai.com/v1", ("OPENAI_BASE_URL", "OPENAI_API_BASE")),
+    "azure_openai": Service("", ("AZURE_OPENAI_ENDPOINT",)),
+    "anthropic": Service(
+        "https://api.anthropic.com",
+        ("ANTHROPIC_API_URL", "ANTHROPIC_BASE_URL"),
+        ("ANTHROPIC_PROXY",),
+    ),
+    "google_genai": Service(
+        "https://generativelanguage.googleapis.com", ("GOOGLE_GEMINI_BASE_URL",)
+    ),
+    "mistralai": Service("https://api.mistral.ai/v1", ("MISTRAL_BASE_URL",)),
+    "groq": Service("https://api.groq.com", ("GROQ_API_BASE", "GROQ_BASE_URL"), ("GROQ_PROXY",)),
+    "deepseek": Service(
+        "https://api.deepseek.com/v1", ("DEEPSEEK_API_BASE",), ("OPENAI_PROXY",), "api_base"
+    ),
+    "cohere": Service("https://api.cohere.com", ("CO_API_URL",)),
+    "xai": Service("https://api.x.ai/v1", ("XAI_API_BASE",), ("OPENAI_PROXY",)),
 }
+"""Providers of which it is known; the packages of others choose the address by themselves."""
+
+_MOVES = re.compile(r"_(API_)?(BASE|BASE_URL|URL|ENDPOINT|ENDPOINT_URL|HOST)(_|$)")
+"""In a variable that begins with a provider's name: it may name another address."""
 
 MOST_TEMPERATURE = {"anthropic": 1.0, "mistralai": 1.5}
 """The highest temperature that a provider takes, where it is below 2."""
@@ -61,8 +95,18 @@ class Endpoint:
     provider: str
     model: str
     base_url: str = ""
+    """Where requests go; empty where only the provider's package knows."""
     key: SecretStr | None = None
     api_version: str = ""
+    named_by: str = ""
+    """What named the address: a setting or a variable; empty for the provider's own."""
+    proxy: Proxy | None = None
+    """What requests go through."""
+    bypassed: Proxy | None = None
+    """What is set for such addresses and does not come between: the server is one's own."""
+    key_name: str = ""
+    strange_key: bool = False
+    """Whether the study folder names the address, and the key is not from there."""
 
     @property
     def speaks_openai(self) -> bool:
@@ -72,70 +116,92 @@ class Endpoint:
     @property
     def compatible(self) -> bool:
         """Whether it is another server that speaks OpenAI's protocol."""
-        return self.provider == "openai" and bool(self.base_url)
+        return self.provider == "openai" and bool(self.named_by)
 
     @property
     def public_url(self) -> str:
-        """The address without what may be secret in it; empty for the provider's own."""
-        parts = urlsplit(self.base_url)
-        host = parts.netloc.rpartition("@")[2]
-        return urlunsplit((parts.scheme, host, parts.path, "", "")) if self.base_url else ""
+        """The address without what may be secret in it; empty where it is not known."""
+        return public(self.base_url)
 
     @cached_property
     def identity(self) -> str:
-        """What of the address tells the answers of this server from those of others."""
-        return server_identity(self.public_url)
+        """What of the address tells the answers of this server from those of others; empty for the
+        provider's own."""
+        return server_identity(self.public_url) if self.named_by else ""
 
     @property
     def host(self) -> str:
-        """Where texts are sent: a server's name, or the provider's where it has its own."""
-        return urlsplit(self.base_url).hostname or SERVICES.get(self.provider, self.provider)
+        """Where texts are sent: a server's name, or the provider's where it is not known."""
+        return host_of(self.base_url) or self.provider
+
+    @property
+    def where(self) -> str:
+        """The address in words."""
+        said = self.public_url or f"the {self.provider} service"
+        if self.named_by and self.named_by != SETTING:
+            said += f" (from {self.named_by})"
+        if self.proxy is not None:
+            said += f" through the proxy {self.proxy.public_url}"
+        return said
 
     @property
     def is_own(self) -> bool:
-        """Whether the server stands on this machine or in its private network."""
-        if self.is_loopback or self.host.endswith((".local", ".internal", ".lan")):
-            return True
-        try:
-            return ip_address(self.host).is_private
-        except ValueError:
-            # A name without a dot is known to the local network alone, unless it is a provider.
-            return bool(self.base_url) and "." not in self.host
+        """Whether texts may go there unasked; see :func:`coder.addresses.is_own`."""
+        return is_own(self.base_url)
 
     @property
-    def is_loopback(self) -> bool:
-        return is_loopback(self.base_url)
+    def is_encrypted(self) -> bool:
+        """Whether a proxy can read nothing of what passes through it."""
+        return not self.base_url.startswith("http:")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be written down, wherever it comes back."""
+        proxy = self.proxy.password if self.proxy else ""
+        return tuple(filter(None, (self.key.get_secret_value() if self.key else "", proxy)))
 
 
 def endpoint(study: Study) -> Endpoint:
-    """The chat model ``study`` is set to. Raises ``ModelError`` when it cannot be used here."""
+    """The chat model ``study`` is set to, by its settings and the environment.
+
+    Raises ``ModelError`` when it cannot be used here.
+    """
     model = study.settings.model
     prefix, colon, name = model.name.partition(":")
     if not colon or not name:
         raise ModelError(f"{model.name!r} is not a model", f"write provider:model, {_EXAMPLE}")
     provider = ALIASES.get(prefix, prefix)
-    if model.base_url and not _is_address(model.base_url):
-        raise ModelError(
-            f"base_url {model.base_url!r} is not an address",
-            "write it with http:// or https://, for example http://localhost:8080/v1",
-        )
-    if provider in LOCAL or (provider == "openai" and model.base_url):
-        # Only the key that is meant for this server: another provider's must not be sent to it.
-        url = model.base_url or LOCAL[provider]
-        return Endpoint(model.name, "openai", name, url, study.settings.api_key)
-    if provider not in OPENAI:
+    local = provider in LOCAL
+    if not local and provider not in OPENAI:
         _require_package(provider, prefix)
-    key = _key(study, provider)
-    if provider != "azure_openai":
-        return Endpoint(model.name, provider, name, model.base_url, key)
-    address = model.base_url or _plain(study, "AZURE_OPENAI_ENDPOINT")
-    if not address:
+    address, named_by = _address(study, provider)
+    # A server that is named in the settings gets only the key that is meant for such servers:
+    # another provider's must not be sent to it.
+    other = local or (provider == "openai" and named_by == SETTING)
+    key, key_name = _key(study, "" if other else provider)
+    if provider == "azure_openai" and not address:
         raise ModelError(
             f"{model.name} needs the address of your Azure resource",
             "set AZURE_OPENAI_ENDPOINT in .env, or base_url in study.toml",
         )
-    version = _plain(study, "OPENAI_API_VERSION") or "2024-10-21"
-    return Endpoint(model.name, provider, name, address, key, version)
+    variables = SERVICES[provider].proxies if provider in SERVICES else ()
+    proxy = set_proxy(address or "https://", variables)
+    own = is_own(address)
+    return Endpoint(
+        setting=model.name,
+        provider="openai" if local else provider,
+        model=name,
+        base_url=address,
+        key=key,
+        api_version=study.variable("OPENAI_API_VERSION") or "2024-10-21",
+        named_by=named_by,
+        proxy=None if own else proxy,
+        bypassed=proxy if own else None,
+        key_name=key_name,
+        strange_key=key is not None
+        and _is_of_folder(study, named_by)
+        and not _is_of_folder(study, key_name),
+    )
 
 
 def check_settings(to: Endpoint, model: ModelSettings) -> None:
@@ -155,31 +221,71 @@ def check_settings(to: Endpoint, model: ModelSettings) -> None:
         )
 
 
-def _is_address(text: str) -> bool:
+def host_of_service(provider: str, base_url: str) -> str:
+    """The host of a model that a run names, by its provider and address."""
+    provider = ALIASES.get(provider, provider)
+    service = SERVICES.get(provider)
+    return host_of(base_url or (service.address if service else "")) or provider
+
+
+def _address(study: Study, provider: str) -> tuple[str, str]:
+    """Where the provider's models are asked, and what named the address."""
+    service = SERVICES.get(provider, Service(""))
+    if url := study.settings.model.base_url:
+        return _checked(url, SETTING), SETTING
+    if provider in LOCAL:
+        return LOCAL[provider], SETTING
+    for name in service.variables:
+        if url := study.variable(name):
+            address = _checked(url, name)
+            return address, "" if address.rstrip("/") == service.address else name
+    if provider not in SERVICES:
+        _require_unmoved(provider)
+    return service.address, ""
+
+
+def _checked(url: str, named_by: str) -> str:
     try:
-        parts = urlsplit(text)
-        whole = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    plain = text.isprintable() and " " not in text
-    return whole and plain and parts.scheme in ("http", "https")
+        return normalised(url)
+    except InputError as error:
+        raise ModelError(f"{named_by}: {error.message}", error.hint) from None
 
 
-def _key(study: Study, provider: str) -> SecretStr | None:
+def _require_unmoved(provider: str) -> None:
+    """Of a package that chooses the address by itself, what may change it must not be unseen."""
+    stem = KEYS.get(provider, provider.upper()).removesuffix("_API_KEY")
+    stems = {stem, provider.upper(), provider.upper().partition("_")[0]}
+    stems |= {"AWS"} if "bedrock" in provider else set()
+    for name, value in sorted(os.environ.items()):
+        begins = any(name.startswith(f"{stem}_") for stem in stems)
+        if value and begins and _MOVES.search(name):
+            raise ModelError(
+                f"{name} may move {provider} models to another server, which could not be shown",
+                "unset it, or write the address into model.base_url",
+            )
+
+
+def _key(study: Study, provider: str) -> tuple[SecretStr | None, str]:
+    """The key for a hosted provider, or of another server for the empty one, and its name."""
     variable = KEYS.get(provider)
-    key = (study.key(variable) if variable else None) or study.settings.api_key
-    if variable and key is None:
+    if variable and (key := study.key(variable)):
+        return key, variable
+    if variable and study.settings.api_key is None:
         raise ModelError(
             f"{study.settings.model.name} needs a key and there is none",
             f"set {variable} in the environment or in {study.root / '.env'}; "
             "--model embedded needs no key",
         )
-    return key
+    return study.settings.api_key, OWN_KEY
 
 
-def _plain(study: Study, variable: str) -> str:
-    value = study.key(variable)
-    return value.get_secret_value() if value else ""
+def _is_of_folder(study: Study, name: str) -> bool:
+    """Whether the study folder sets the address or key that goes by this name."""
+    if name == SETTING:
+        return bool(study.settings.model.base_url) and study.is_from_folder("model", "base_url")
+    if name == OWN_KEY:
+        return study.is_from_folder("api_key")
+    return bool(name) and not os.environ.get(name)
 
 
 def _require_package(provider: str, prefix: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from coder.proposers.failures import Unreadable
+from coder.proposers.failures import Unreadable, masked_answer
 from coder.proposers.json_text import Damaged, TooDeep, parse, well_formed
 from coder.proposers.question import Question
 from coder.records import Usage, canonical_json
@@ -116,10 +116,11 @@ def read_raw(raw: str) -> Reply:
         return Reply(text="", raw=raw)
 
 
-def read_message(message: AIMessage) -> Reply:
-    """The answer in a langchain message. Raises ``Unreadable``."""
+def read_message(message: AIMessage, key: str) -> Reply:
+    """The answer in a langchain message, with ``key`` masked. Raises ``Unreadable``."""
     try:
-        dump = parse(json.dumps(message.model_dump(mode="json"), default=str))
+        said = json.dumps(message.model_dump(mode="json"), default=str)
+        dump = parse(masked_answer(said, key))
         return _read_dump(dump, canonical_json(dump))
     except (RecursionError, TooDeep):
         raise Unreadable("the answer cannot be read: its JSON is nested too deeply") from None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import openai
 
+from coder.proposers.environment import client_options
 from coder.proposers.gate import CONNECT_SECONDS, CURRENT
 from coder.proposers.providers import Endpoint
 from coder.study import ModelSettings
@@ -16,9 +16,32 @@ from coder.study import ModelSettings
 if TYPE_CHECKING:
     import httpx2
 
+    _Client = httpx2.AsyncClient
+else:
+    _Client = object
 
-class Gated(openai.DefaultAioHttpClient):
-    """On aiohttp, which takes a third of the time of a processor that httpx needs for a request."""
+
+class _Gated(_Client):
+    """Sends each request through the current gate."""
+
+    _notices = False
+    """Whether it tells when a request is on the wire; if not, it counts from when it is made."""
+
+    async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        gate = CURRENT.get()
+        async with gate.passing():
+            gate.on_the_wire = not self._notices
+            response = await super().send(request, **options)
+            await response.aread()
+        if gate.next_first and response.is_success:
+            await asyncio.sleep(0)
+        return response
+
+
+class _OnAiohttp(_Gated, openai.DefaultAioHttpClient):
+    """aiohttp takes a third of the time of a processor that httpx needs for a request."""
+
+    _notices = True
 
     def _init_transport(self, *args: Any, **options: Any) -> Any:
         return _noticing(super()._init_transport(*args, **options))
@@ -26,15 +49,9 @@ class Gated(openai.DefaultAioHttpClient):
     def _init_proxy_transport(self, *args: Any, **options: Any) -> Any:
         return _noticing(super()._init_proxy_transport(*args, **options))
 
-    async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
-        gate = CURRENT.get()
-        async with gate.passing():
-            gate.on_the_wire = False
-            response = await super().send(request, **options)
-            await response.aread()
-        if gate.next_first and response.is_success:
-            await asyncio.sleep(0)
-        return response
+
+class _OnHttpx(_Gated, openai.DefaultAsyncHttpxClient):
+    """httpx knows SOCKS, which aiohttp does not."""
 
 
 def _noticing(transport: Any) -> Any:
@@ -57,21 +74,23 @@ def _noticing(transport: Any) -> Any:
     return transport
 
 
+_NO_ACCOUNT: dict[str, Any] = {
+    name: openai.Omit() for name in ("OpenAI-Organization", "OpenAI-Project")
+}
+
+
 def open_client(to: Endpoint, settings: ModelSettings) -> openai.AsyncOpenAI:
-    """A client for a server that speaks OpenAI's protocol. Contacts nobody."""
+    """A client for a server that speaks OpenAI's protocol. Contacts nobody.
+
+    Raises ``ModelError`` when there are no certificates where the environment says.
+    """
     # Never None: the client would then take OPENAI_API_KEY and send it to whatever server.
     key = to.key.get_secret_value() if to.key else "none-needed"
-    # Reading certificates takes time that a plain address on this machine has no use for. The
-    # context trusts nobody: no redirect is followed, and if one were it would end there.
-    plain = to.is_loopback and to.base_url.startswith("http://")
     connecting = min(CONNECT_SECONDS, settings.timeout)
-    http = Gated(
+    kind = _OnHttpx if to.proxy and to.proxy.url.startswith("socks") else _OnAiohttp
+    http = kind(
         timeout=openai.Timeout(settings.timeout, connect=connecting, pool=connecting),
-        verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else True,
-        # A proxy set for the outside world must not stand before a server on this machine.
-        trust_env=not to.is_loopback,
-        # A server that texts may go to must not send them on to another.
-        follow_redirects=False,
+        **client_options(to.base_url, to.proxy),
     )
     if to.provider == "azure_openai":
         return openai.AsyncAzureOpenAI(
@@ -83,5 +102,10 @@ def open_client(to: Endpoint, settings: ModelSettings) -> openai.AsyncOpenAI:
             http_client=http,
         )
     return openai.AsyncOpenAI(
-        api_key=key, base_url=to.base_url or None, max_retries=0, http_client=http
+        api_key=key,
+        base_url=to.base_url,
+        max_retries=0,
+        http_client=http,
+        # These name an account at OpenAI, which is no other server's business.
+        default_headers=_NO_ACCOUNT if to.compatible else None,
     )

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from coder.bump import sentence
-from coder.proposers.providers import Endpoint
+from coder.proposers.providers import host_of_service
 from coder.records import Cardinality, CodeChange, Consent
 from coder.report import conclusions
 from coder.report.model import MODEL, Report
@@ -103,8 +103,8 @@ def _relied_on(run: Run, consents: Iterable[Consent]) -> Iterator[Consent]:
     model = run.manifest.model
     if model.get("kind") != "llm":
         return
-    provider, _, name = str(model.get("name", "")).partition(":")
-    host = Endpoint(name, provider, name, str(model.get("base_url") or "")).host
+    provider, _, _ = str(model.get("name", "")).partition(":")
+    host = host_of_service(provider, str(model.get("base_url") or ""))
     calls = [call.at for call in run.calls if not call.cached]
     until = max([run.manifest.created_at, *calls])
     for given in consents:
@@ -323,7 +323,7 @@ def _leaving(report: Report, log: Logged) -> Entries:
         masked = "masked texts" if given.redacted else "whole texts"
         yield (
             "Agreed to in this study",
-            (f"{masked} to {given.host} ({given.provider}), {given.at:%Y-%m-%d}"),
+            (f"{masked} to {given.endpoint or given.host} ({given.provider}), {given.at:%Y-%m-%d}"),
         )
     if not log.consents:
         yield "Agreed to in this study", "not on record; it is not asked for one's own server"

@@ -123,7 +123,7 @@ def test_a_server_on_this_machine_is_the_same_on_another_port(folder, server, ca
         assert coder(["propose", "issues.jsonl", "--run", "b", "--model", "openai:m"]) == 0
         assert "Answers that other runs of the study had paid for: 6." in capsys.readouterr().out
     monkeypatch.setenv("CODER_MODEL__BASE_URL", "http://10.0.0.1:8080/v1")
-    assert propose() == 4
+    assert propose("--send-to", "10.0.0.1") == 4
     assert "made with another model (base_url: 'http://localhost/v1'" in capsys.readouterr().err
 
 

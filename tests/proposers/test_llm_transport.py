@@ -13,13 +13,15 @@ from types import SimpleNamespace
 import openai
 import pytest
 from asking import ask, book, issue, study
-from support.fault_server import FaultServer, Reply, completion, in_turn, refusal, user_text
+from support.fault_server import GOOD, FaultServer, Reply, completion, in_turn, refusal, user_text
 
+from coder.__main__ import run
 from coder.errors import ModelError
 from coder.proposers.chat import check_model
 from coder.proposers.failures import Failure, failure
 from coder.proposers.llm import LLMProposer
 from coder.records import Status
+from coder.store import Run
 
 KEY = "sk-verysecretkey123"
 
@@ -118,6 +120,34 @@ def test_the_key_goes_to_the_server_and_nowhere_else(tmp_path, monkeypatch):
     assert KEY not in call.to_json() + proposal.to_json()
 
 
+@pytest.mark.parametrize("spelled", [KEY, "".join(f"\\u{ord(c):04x}" for c in KEY)])
+def test_a_key_that_comes_back_in_an_answer_is_written_down_nowhere(
+    tmp_path, monkeypatch, capsys, spelled
+):
+    """Kept answers, other runs' too, are of what was read; so is what it is read as."""
+    (tmp_path / "study.toml").write_text('codebook = "ptm-screening"\n')
+    (tmp_path / "issues.jsonl").write_text('{"id": "i1", "title": "It leaks"}\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CODER_API_KEY", KEY)
+    said = {**GOOD, "codes": [{"code": "ptm-related", "confidence": 1}], "runners_up": [],
+            "rationale": "You sent KEY."}  # fmt: skip
+    body = completion(said).body.replace("KEY", spelled.replace("\\", "\\\\"))
+    body = body[:-1] + f', "debug": {{"authorization": "Bearer {spelled}"}}}}'
+    server = FaultServer(in_turn(Reply(200, body)))
+    with server.running():
+        assert run(["propose", "issues.jsonl", "--run", "r", "--model", "openai:m",
+                    "--base-url", server.base_url]) == 0  # fmt: skip
+    assert server.keys == [f"Bearer {KEY}"]
+    (proposal,) = Run.open(tmp_path / "runs", "r").proposals
+    assert proposal.rationale == "You sent [key]."
+    written = [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
+    assert any(path.suffix == ".sqlite" for path in written)
+    for path in written:
+        kept = path.read_bytes()
+        assert KEY.encode() not in kept and spelled.encode() not in kept, path
+    assert KEY not in "".join(capsys.readouterr())
+
+
 def test_another_services_key_is_not_sent_to_a_local_server(tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-another-service")
     server = FaultServer(in_turn(completion()))
@@ -125,9 +155,17 @@ def test_another_services_key_is_not_sent_to_a_local_server(tmp_path, monkeypatc
     assert "sk-of-another-service" not in server.keys[0]
 
 
-def test_an_address_with_a_password_is_shown_without_it(tmp_path):
-    setting = study(tmp_path, "http://me:hunter2@127.0.0.1:9/v1?token=hunter3")
+def test_an_address_is_shown_without_what_is_secret_in_it(tmp_path):
+    setting = study(tmp_path, "http://127.0.0.1:9/v1?token=hunter3")
     assert "hunter" not in str(LLMProposer.open(setting, book(), []).describe())
+    assert "hunter" not in check_model(setting)
+
+
+def test_an_address_with_a_password_is_refused_before_anything_is_sent(tmp_path):
+    setting = study(tmp_path, "http://me:hunter2@127.0.0.1:9/v1")
+    with pytest.raises(ModelError, match="user name or password") as stopped:
+        LLMProposer.open(setting, book(), [])
+    assert "hunter" not in stopped.value.message
 
 
 @pytest.mark.parametrize(

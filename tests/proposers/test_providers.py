@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from dataclasses import replace
 
 import pytest
 from asking import ask, book, issue, study
@@ -12,6 +13,7 @@ from support.protocols import (
     ANTHROPIC,
     BY_LANGCHAIN,
     BY_OPENAI,
+    DEEPSEEK,
     GOOGLE,
     KEY,
     MISTRAL,
@@ -22,6 +24,7 @@ from support.protocols import (
 
 from coder.errors import LimitReached, ModelError, UsageError
 from coder.proposers.llm import LLMProposer
+from coder.proposers.providers import SERVICES
 from coder.proposers.spending import Caps, spent_by
 from coder.records import Status, Usage
 
@@ -302,3 +305,56 @@ def test_a_list_that_is_written_as_a_string_is_read(own, tmp_path):
     assert [code.code for code in proposal.codes] == ["cat"] and len(server.requests) == 1
     assert [code.code for code in proposal.runners_up] == ["dog.small"]
     assert [found.quote for found in proposal.evidence] == ["A cat meows"]
+
+
+MOVED_BY = {
+    "openai": "OPENAI_BASE_URL",
+    "azure": "AZURE_OPENAI_ENDPOINT",
+    "anthropic": "ANTHROPIC_BASE_URL",
+    "google": "GOOGLE_GEMINI_BASE_URL",
+    "mistral": "MISTRAL_BASE_URL",
+    "groq": "GROQ_API_BASE",
+    "deepseek": "DEEPSEEK_API_BASE",
+}
+
+
+def test_a_provider_that_a_variable_moves_is_asked_there_and_the_run_says_so(
+    spoken, tmp_path, monkeypatch
+):
+    server = spoken.server()
+    monkeypatch.setenv(MOVED_BY[spoken.setting.partition(":")[0]], server.base_url)
+    proposer = LLMProposer.open(study(tmp_path, "", name=spoken.setting), book(), [])
+    assert proposer.describe()["base_url"].startswith("http://localhost")
+    with server.running():
+        (proposal,) = proposer.propose([issue()], lambda _: None)
+    assert proposal.status is Status.OK and server.requests
+
+
+def test_a_proxy_or_a_gateway_for_other_programs_does_not_come_between(
+    spoken, tmp_path, monkeypatch
+):
+    elsewhere = FaultServer(in_turn(Reply(500, "")))
+    for variable in ("HTTP_PROXY", "ALL_PROXY", "ANTHROPIC_PROXY", "LANGSMITH_GATEWAY"):
+        monkeypatch.setenv(variable, elsewhere.base_url.removesuffix("/v1"))
+    server = spoken.server()
+    with elsewhere.running():
+        (proposal,), _ = ask(tmp_path, server, name=spoken.setting, key=KEY)
+    assert proposal.status is Status.OK and elsewhere.requests == []
+
+
+def test_a_key_that_comes_back_is_not_kept(own, tmp_path):
+    server = own.server(lambda _b, _n: own.said(json.dumps({**GOOD, "rationale": f"I got {KEY}"})))
+    (proposal,), (call,) = ask(tmp_path, server, name=own.setting)
+    assert proposal.rationale == "I got [key]"
+    assert KEY not in call.to_json() + proposal.to_json()
+
+
+def test_a_package_that_does_not_ask_where_it_is_told_to_sends_nothing(tmp_path, monkeypatch):
+    """As langchain-deepseek did, which took a ``base_url`` and left it aside."""
+    monkeypatch.setenv(DEEPSEEK.variable, KEY)
+    misled = replace(SERVICES["deepseek"], argument="name")
+    monkeypatch.setitem(SERVICES, "deepseek", misled)
+    server = DEEPSEEK.server()
+    with pytest.raises(ModelError, match=r"its package asks api\.deepseek\.com instead"):
+        ask(tmp_path, server, name=DEEPSEEK.setting)
+    assert server.requests == []
