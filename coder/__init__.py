@@ -8,6 +8,7 @@ The map, from the ground up; imports run downwards only:
     addresses     of servers, in one form; which are one's own
     records       every data type; canonical JSON; content hashes
     reading       text files and lines, never more than a set size
+    sqlite_cache  a cache that several processes share and that damage empties
     resources     finds prompts and codebooks: path given > study folder > shipped
     codebook      YAML -> Codebook, every problem with its line; names -> codes
     changes       two versions of a codebook -> what changed, and what an answer is in the new one

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
+import io
 import os
 import sys
 
@@ -20,6 +22,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code: 0, the error's own, or 128 + n after a signal n,
     such as 130 after Ctrl-C."""
+    _take_any_character()
     try:
         # Commands return nothing; where one exits early, click hands over the code.
         code: int | None = cli.main(arguments, prog_name="coder", standalone_mode=False)
@@ -51,12 +54,21 @@ def _stopped(code: int) -> int:
     return code
 
 
-def _report(error: CoderError) -> int:
-    from coder.cli.terminal import plain
+def _take_any_character() -> None:
+    """What the encoding of a terminal or a pipe lacks becomes an escape, instead of an error."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+            if stream is sys.stdin and codecs.lookup(stream.encoding).name == "ascii":
+                stream.reconfigure(encoding="utf-8")  # which ASCII is a part of
 
-    print(plain(f"error: {error.message}"), file=sys.stderr)
+
+def _report(error: CoderError) -> int:
+    from coder.cli.terminal import plain_line
+
+    print(plain_line(f"error: {error.message}"), file=sys.stderr)
     if error.hint:
-        print(plain(f"hint: {error.hint}"), file=sys.stderr)
+        print(plain_line(f"hint: {error.hint}"), file=sys.stderr)
     return error.exit_code
 
 

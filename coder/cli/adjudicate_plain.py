@@ -15,7 +15,7 @@ from coder.cli.adjudicate_words import keys, said, who
 from coder.cli.browser import open_page
 from coder.cli.issue_view import clean, pieces
 from coder.cli.review_words import names, where
-from coder.cli.terminal import plain
+from coder.cli.terminal import plain, plain_line
 from coder.codebook import UnknownCode, resolver
 from coder.errors import UsageError
 from coder.finder import find_codes
@@ -26,9 +26,6 @@ _FOUND = 9
 
 def adjudicate_plain(session: AdjudicationSession) -> None:
     """Read commands from standard input until ``q`` or its end."""
-    for stream in (sys.stdout, sys.stdin):
-        # A terminal or a pipe of another encoding must not end a session.
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     _Lines(session).run()
 
 
@@ -160,7 +157,7 @@ class _Lines:
             return
         issue = dispute.issue
         click.echo(f"\n=== {progress.done + 1} of {progress.total} ({progress.done} resolved)")
-        click.echo(plain(f"{where(issue)} {issue.url}").rstrip())
+        click.echo(plain_line(f"{where(issue)} {issue.url}").rstrip())
         click.echo("".join(piece.text for piece in pieces(issue, (), unfolded)))
         click.echo("---")
         for answer in dispute.answers:

@@ -26,7 +26,7 @@ def command() -> None:
 def check(name: str | None) -> None:
     """Validate a codebook (a file, or a name) and name every problem by its line."""
     from coder import codebook as codebooks
-    from coder.cli.terminal import console, plain, safe
+    from coder.cli.terminal import console, plain_line, safe
     from coder.errors import CodebookError
     from coder.plural import plural
 
@@ -34,7 +34,7 @@ def check(name: str | None) -> None:
     book, problems = codebooks.check(path)
     if book is None:
         for problem in problems:
-            click.echo(plain(f"{path}:{problem.line}: {problem.message}"), err=True)
+            click.echo(plain_line(f"{path}:{problem.line}: {problem.message}"), err=True)
         raise CodebookError(
             f"{path} has {plural(len(problems), 'problem')}", "correct and check again"
         )
@@ -58,12 +58,12 @@ def show(name: str | None, full: bool) -> None:
     from rich.tree import Tree
 
     from coder import codebook as codebooks
-    from coder.cli.terminal import console, safe
+    from coder.cli.terminal import console, safe, safe_lines
 
     book = codebooks.load(_find(name))
     tree = Tree(f"[bold]{safe(book.name)}[/] {safe(book.version)} [dim]({safe(book.id)})[/]")
     if book.instructions:
-        tree.add(safe(book.instructions))
+        tree.add(safe_lines(book.instructions))
     if book.source:
         tree.add(f"[dim]source: {safe(book.source)}[/]")
     for code in book.children[None]:
@@ -72,16 +72,17 @@ def show(name: str | None, full: bool) -> None:
 
 
 def _branch(tree: Tree, book: Codebook, code: Code, full: bool) -> None:
-    from coder.cli.terminal import safe
+    from coder.cli.terminal import safe, safe_lines
 
-    node = tree.add(f"[bold]{safe(code.name)}[/] [cyan]{safe(code.id)}[/]\n{safe(code.definition)}")
+    head = f"[bold]{safe(code.name)}[/] [cyan]{safe(code.id)}[/]"
+    node = tree.add(f"{head}\n{safe_lines(code.definition)}")
     if full:
         for rule in code.include:
-            node.add(f"[green]include[/] {safe(rule)}")
+            node.add(f"[green]include[/] {safe_lines(rule)}")
         for rule in code.exclude:
-            node.add(f"[red]exclude[/] {safe(rule)}")
+            node.add(f"[red]exclude[/] {safe_lines(rule)}")
         for example in code.examples:
-            node.add(f"[dim]example[/] {safe(example)}")
+            node.add(f"[dim]example[/] {safe_lines(example)}")
     if code.source and (full or code.parent is None):
         node.add(f"[dim]source: {safe(code.source)}[/]")
     for child in book.children.get(code.id, ()):

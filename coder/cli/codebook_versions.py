@@ -140,7 +140,7 @@ def migrate(name: str, to: str | None, dry_run: bool) -> None:
 
 def _show(found: Diff, before: Codebook, after: Codebook) -> None:
     from coder.bump import sentence
-    from coder.cli.terminal import console, safe
+    from coder.cli.terminal import console, safe, safe_lines
 
     target = {c.code: c.into[0] for c in found.changes if c.kind in ("renamed", "moved") and c.into}
     for line, changes in _grouped(found.changes):
@@ -150,7 +150,7 @@ def _show(found: Diff, before: Codebook, after: Codebook) -> None:
             continue
         new = after.by_id[target.get(code, code)]
         for mark, style, text in _lines(before.by_id[code], new):
-            console.print(f"    [{style}]{mark} {safe(text)}[/]", soft_wrap=True)
+            console.print(f"    [{style}]{mark} {safe_lines(text)}[/]", soft_wrap=True)
     for what in found.besides:
         console.print(f"[dim]touches no answer: {safe(what)}[/]", soft_wrap=True)
 

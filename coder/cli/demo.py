@@ -65,7 +65,7 @@ def _show_proposals(run: Run) -> None:
     """A few proposals as a reviewer would see them: code, confidence, evidence, rationale."""
     from rich.panel import Panel
 
-    from coder.cli.terminal import console, safe
+    from coder.cli.terminal import console, safe, safe_lines
 
     proposals = run.latest_proposals()
     scale = "confidence" if run.manifest.model.get("calibrated") else "similarity"
@@ -77,7 +77,7 @@ def _show_proposals(run: Run) -> None:
             for code in proposal.codes
         ] or [f"[yellow]{proposal.status.value}[/]"]
         lines += [f'  "{safe(_one_line(e.quote))}"' for e in proposal.evidence]
-        lines.append(f"[dim]{safe(proposal.rationale)}[/]")
+        lines.append(f"[dim]{safe_lines(proposal.rationale)}[/]")
         title = f"{safe(issue_id)}: {safe(_one_line(issue.title))}"
         console.print(Panel("\n".join(lines), title=title, title_align="left"))
 

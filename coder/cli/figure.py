@@ -32,7 +32,7 @@ def figure(name: str, figure: str, everything: bool) -> None:
     A figure is called, for example, kappa.model_vs_ann, f1.CODE.model_vs_ann, prevalence.CODE,
     trust, sway.ann or stand_in. An unknown name lists those there are.
     """
-    from coder.cli.terminal import console, plain, safe
+    from coder.cli.terminal import console, plain_line, safe
     from coder.report import build_report
     from coder.report.trace import find
     from coder.store import Run
@@ -54,7 +54,7 @@ def figure(name: str, figure: str, everything: bool) -> None:
     shown = list(said.items()) if everything else list(said.items())[:ISSUES]
     for issue_id, where in shown:
         for place, what in where:
-            click.echo(plain(" ".join(f"{place:28}  {issue_id}  {what}".split("\n"))))
+            click.echo(plain_line(f"{place:28}  {issue_id}  {what}"))
     if len(said) > len(shown):
         console.print(f"[dim]... and {len(said) - len(shown):,} more issues: add --all[/]")
 

@@ -145,6 +145,6 @@ def _message(role: str, text: str, counter: TokenCounter) -> None:
 def _heading(text: str) -> None:
     from rich.text import Text
 
-    from coder.cli.terminal import console, plain
+    from coder.cli.terminal import console, plain_line
 
-    console.print(Text(plain(text), "bold"), soft_wrap=True)
+    console.print(Text(plain_line(text), "bold"), soft_wrap=True)

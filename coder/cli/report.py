@@ -170,7 +170,7 @@ def _coverage(report: Report) -> str:
             left.append(wording.decisions(r.by_mode))
         lines.append(f"{r.rater}: {'; '.join(left) or 'nothing answered'}.")
     lines += sentences.warnings(report)
-    return safe("\n".join(lines))
+    return "\n".join(safe(line) for line in lines)
 
 
 def _agreement(

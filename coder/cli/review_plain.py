@@ -34,7 +34,7 @@ from coder.cli.review_words import (
     unread,
     where,
 )
-from coder.cli.terminal import plain
+from coder.cli.terminal import plain, plain_line
 from coder.codebook import UnknownCode, resolver
 from coder.errors import UsageError
 from coder.finder import find_codes
@@ -47,9 +47,6 @@ _FOUND = 9
 
 def review_plain(session: ReviewSession) -> None:
     """Read commands from standard input until ``q``, its end, or the last issue."""
-    for stream in (sys.stdout, sys.stdin):
-        # A terminal or a pipe of another encoding must not end a session.
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     _Lines(session).run()
 
 
@@ -246,7 +243,7 @@ class _Lines:
         about = ", ".join(part for part in (f"{progress.done} done", pace(progress)) if part)
         issue = item.issue
         click.echo(f"\n=== {progress.done + 1} of {progress.total} ({about})")
-        click.echo(plain(f"{where(issue)} {issue.url}").rstrip())
+        click.echo(plain_line(f"{where(issue)} {issue.url}").rstrip())
         shown = pieces(issue, item.evidence, unfolded)
         click.echo("".join(f"«{p.text}»" if p.evidence else p.text for p in shown))
         self._answer(item)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from coder.changes import Stale
-from coder.cli.terminal import plain
+from coder.cli.terminal import plain, plain_line
 from coder.history import Step
 from coder.injection import suspicious
 from coder.keymap import letters
@@ -186,8 +186,8 @@ def taken_back(session: ReviewSession, step: Step) -> str:
 def where(issue: Issue) -> str:
     """How people refer to the issue: repository and number, or what there is."""
     if issue.repo and issue.number is not None:
-        return plain(f"{issue.repo}#{issue.number}")
-    return plain(f"{issue.repo} {issue.id}".strip())
+        return plain_line(f"{issue.repo}#{issue.number}")
+    return plain_line(f"{issue.repo} {issue.id}".strip())
 
 
 def percent(confidence: float | None) -> str:

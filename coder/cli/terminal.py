@@ -36,6 +36,16 @@ class _Plain(dict[int, int]):
 _PLAIN = _Plain()
 
 
+def plain_line(text: object) -> str:
+    """``plain`` text that cannot begin a line of its own: newlines become ``·`` as well."""
+    return plain(str(text)).replace("\n", "·")
+
+
 def safe(text: object) -> str:
-    """``plain`` and Rich markup escaped: ready to be part of a markup string."""
-    return escape(plain(str(text)))
+    """``plain_line`` and Rich markup escaped: ready to be part of a line of markup."""
+    return escape(plain_line(text))
+
+
+def safe_lines(text: str) -> str:
+    """``plain`` and Rich markup escaped, for a text of several lines that stands by itself."""
+    return escape(plain(text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, cast
 
 from chromadb.api.types import Embeddable, EmbeddingFunction, Space
@@ -25,9 +26,21 @@ Settings.model_config["env_file"] = None
 class CoderEmbeddings(EmbeddingFunction[Embeddable], Embeddings):
     """Registered under a name, so that chromadb can open a collection made with it again."""
 
-    def __init__(self, setting: str, encoder: Encoder) -> None:
+    def __init__(self, setting: str, encoder: Encoder | None = None) -> None:
+        """``encoder`` is opened by ``setting`` once it is needed, where it is not given: chromadb
+        makes one of these each time it looks at what a collection is set to."""
         self._setting = setting
-        self._encoder = encoder
+        self._given = encoder
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        encoder = self._given or open_embedder(self._setting)
+        if encoder is None:
+            raise ModelError(
+                "the index was made with an embedder that is not here any more",
+                "delete runs/.cache: it is made again",
+            )
+        return encoder
 
     def __call__(self, input: Embeddable) -> Rows:  # noqa: A002  chromadb checks the name
         return cast(Rows, list(self._encoder.encode([str(text) for text in input])))
@@ -53,13 +66,7 @@ class CoderEmbeddings(EmbeddingFunction[Embeddable], Embeddings):
 
     @staticmethod
     def build_from_config(config: dict[str, Any]) -> CoderEmbeddings:
-        encoder = open_embedder(config["setting"])
-        if encoder is None:
-            raise ModelError(
-                "the index was made with an embedder that is not here any more",
-                "delete runs/.cache: it is made again",
-            )
-        return CoderEmbeddings(config["setting"], encoder)
+        return CoderEmbeddings(config["setting"])
 
 
 class DefaultEmbeddings:

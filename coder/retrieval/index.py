@@ -1,25 +1,39 @@
 """Finds labelled issues and codes by meaning; with its embedder the only importer of chromadb.
 
 The index is a cache under the study's own: it may be deleted at any time. A collection is named by
-the hash of everything in it and of the embedder that made it, so it cannot be stale.
+the hash of everything in it and of the embedder that made it, so it cannot be stale; its files are
+fingerprinted, as chromadb ends the whole process over some that are cut off.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import chromadb
+from chromadb.api import ClientAPI
 from chromadb.api.collection_configuration import CreateHNSWConfiguration
+from chromadb.api.shared_system_client import SharedSystemClient
 from chromadb.config import Settings
+from chromadb.errors import ChromaError
 from filelock import FileLock
 from langchain_chroma import Chroma
 
+from coder.errors import StorageError
 from coder.records import Codebook, Example, content_hash
 from coder.retrieval.base import Ranked, code_text
 from coder.retrieval.chroma import CoderEmbeddings
 from coder.retrieval.encoder import Encoder, Vectors
+from coder.retrieval.seal import is_sealed, seal
 
+T = TypeVar("T")
+
+LOCK = "chroma.lock"
 BATCH = 256
 """Texts embedded and inserted together; chromadb takes at most 5,461 rows."""
 HNSW: CreateHNSWConfiguration = {
@@ -27,9 +41,17 @@ HNSW: CreateHNSWConfiguration = {
 }  # fmt: skip
 """Set for recall: nothing was lost against exact search on 1,500 real issues (recall@10 1.0)."""
 
+_DAMAGE = (ChromaError, OSError, ValueError, sqlite3.Error)
+"""What chromadb raises over files that are damaged or gone; a ``ValueError``, too, where its own
+tables are missing."""
+
 
 class LabelIndex:
-    """Labelled issues and the codebook's definitions by meaning, kept on disk by chromadb."""
+    """Labelled issues and the codebook's definitions by meaning, kept on disk by chromadb.
+
+    What is on disk is made again where it was damaged or removed, also while this is in use; where
+    that cannot be, ``StorageError`` is raised.
+    """
 
     def __init__(
         self,
@@ -40,34 +62,86 @@ class LabelIndex:
         examples: Sequence[Example],
     ) -> None:
         """``setting`` is what ``encoder`` was opened by, so that a collection can be reopened."""
+        self._folder = folder
         self._encoder = encoder
+        self._function = CoderEmbeddings(setting, encoder)
         labels = {example.issue.id: example.issue.text for example in examples}
         codes = {code.id: code_text(code) for code in codebook.leaves}
-        self._labels = _Collection(folder, "labels", setting, encoder, labels)
-        self._codes = _Collection(folder, "codes", setting, encoder, codes)
+        self._labels = _Collection("labels", encoder, labels)
+        self._codes = _Collection("codes", encoder, codes)
+        self._made_again_if_damaged(self._open)
 
     def search(self, text: str, issues: int, codes: int) -> tuple[Ranked, Ranked]:
         """See :class:`coder.retrieval.base.Search`; similarities are cosines of the vectors."""
         vector = self._encoder.encode([text])[0]
-        return self._labels.nearest(vector, issues), self._codes.nearest(vector, codes)
+        return self._made_again_if_damaged(
+            lambda: (self._labels.nearest(vector, issues), self._codes.nearest(vector, codes))
+        )
+
+    def _open(self) -> None:
+        with _alone_with(self._folder):
+            if not is_sealed(self._folder, LOCK):
+                _clear(self._folder)
+            client = chromadb.PersistentClient(_as_utf8(self._folder), _settings())
+            for collection in (self._labels, self._codes):
+                collection.open(client, self._function)
+            seal(self._folder, LOCK)
+
+    def _made_again_if_damaged(self, use: Callable[[], T]) -> T:
+        try:
+            return use()
+        except _DAMAGE:
+            pass
+        try:
+            with _alone_with(self._folder):
+                _clear(self._folder)
+            self._open()
+            return use()
+        except _DAMAGE as error:
+            raise StorageError(
+                f"the index in {self._folder} cannot be used: {error}",
+                "delete that folder and run the same command again; or go without it: "
+                'retrieval.embedder = "none"',
+            ) from error
 
 
 class _Collection:
     """Texts by id in one chromadb collection, made once and then opened."""
 
-    def __init__(
-        self, folder: Path, kind: str, setting: str, encoder: Encoder, texts: dict[str, str]
-    ) -> None:
+    def __init__(self, kind: str, encoder: Encoder, texts: dict[str, str]) -> None:
         # Rows are numbered: ids of issues may hold anything, chromadb's may not. They are sorted,
         # so that the same texts in another order are the same collection. A blank text has no
         # direction, so it is near to nothing.
         kept = {key: text for key, text in sorted(texts.items()) if text.strip()}
+        self._name = f"{kind}-{content_hash('index.v2', [encoder.id, HNSW, kept])[:40]}"
         self._ids = list(kept)
+        self._texts = list(kept.values())
         self._store: Chroma | None = None
-        if kept:
-            name = f"{kind}-{content_hash('index.v2', [encoder.id, HNSW, kept])[:40]}"
-            function = CoderEmbeddings(setting, encoder)
-            self._store = _open(folder, name, function, list(kept.values()))
+
+    def open(self, client: ClientAPI, function: CoderEmbeddings) -> None:
+        """The collection of that name, made when it is not there."""
+        if not self._ids:
+            return
+        there = self._name in {collection.name for collection in client.list_collections()}
+        # Counting also loads it, now that its files are known to be whole: were they removed before
+        # the first search, chromadb would find the rest of the rows alone, and say nothing.
+        if there and client.get_collection(self._name, function).count() != len(self._ids):
+            client.delete_collection(self._name)
+            there = False
+        if not there:
+            made = client.create_collection(
+                self._name, embedding_function=function, configuration={"hnsw": HNSW}
+            )
+            for start in range(0, len(self._texts), BATCH):
+                batch = self._texts[start : start + BATCH]
+                ids = [str(row) for row in range(start, start + len(batch))]
+                made.add(ids=ids, documents=batch)
+        self._store = Chroma(
+            collection_name=self._name,
+            embedding_function=function,
+            client=client,
+            create_collection_if_not_exists=False,
+        )
 
     def nearest(self, vector: Vectors, k: int) -> Ranked:
         """The ids nearest to a vector (d,) and their cosines, nearest first; ties by id."""
@@ -86,28 +160,25 @@ def _settings() -> Settings:
     return Settings.model_construct(anonymized_telemetry=False)
 
 
-def _open(folder: Path, name: str, function: CoderEmbeddings, texts: list[str]) -> Chroma:
-    """The collection called ``name``, made when it is not there or not whole."""
+@contextmanager
+def _alone_with(folder: Path) -> Iterator[None]:
+    """Processes that make one database or collection at the same time fail or lose rows: one makes,
+    the others wait."""
     folder.mkdir(parents=True, exist_ok=True)
-    # Processes that make one database or collection at the same time fail or lose rows: one makes,
-    # the others wait.
-    with FileLock(folder / "chroma.lock"):
-        client = chromadb.PersistentClient(str(folder), _settings())
-        there = name in {collection.name for collection in client.list_collections()}
-        if there and client.get_collection(name, function).count() != len(texts):
-            client.delete_collection(name)
-            there = False
-        if not there:
-            collection = client.create_collection(
-                name, embedding_function=function, configuration={"hnsw": HNSW}
-            )
-            for start in range(0, len(texts), BATCH):
-                batch = texts[start : start + BATCH]
-                ids = [str(row) for row in range(start, start + len(batch))]
-                collection.add(ids=ids, documents=batch)
-    return Chroma(
-        collection_name=name,
-        embedding_function=function,
-        client=client,
-        create_collection_if_not_exists=False,
-    )
+    with FileLock(folder / LOCK):
+        yield
+
+
+def _clear(folder: Path) -> None:
+    # chromadb keeps an opened database by its path, also one that it failed to open.
+    SharedSystemClient.clear_system_cache()
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != LOCK:
+            path.unlink()
+
+
+def _as_utf8(folder: Path) -> str:
+    """The path as chromadb takes it, whatever the locale makes of its bytes."""
+    return os.fsencode(folder).decode("utf-8")

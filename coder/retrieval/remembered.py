@@ -11,13 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 
-from coder.errors import StorageError
 from coder.retrieval.encoder import Encoder, TokenEncoder, TokenVectors, Vectors
+from coder.sqlite_cache import SqliteCache
 
 FILE = "vectors.sqlite"
-_BUSY_SECONDS = 30.0
 
 
 def remembered(encoder: Encoder, path: Path) -> Encoder:
@@ -30,8 +28,7 @@ def remembered(encoder: Encoder, path: Path) -> Encoder:
 class _Remembered:
     def __init__(self, encoder: Encoder, path: Path) -> None:
         self._encoder = encoder
-        self._path = path
-        self._open: sqlite3.Connection | None = None
+        self._cache = SqliteCache(path, "vectors", "key BLOB PRIMARY KEY, vector BLOB NOT NULL")
 
     @property
     def id(self) -> str:
@@ -41,21 +38,15 @@ class _Remembered:
         """See :class:`coder.retrieval.encoder.Encoder`. Texts are encoded one by one: in a batch
         the last digits of a vector depend on the texts beside it."""
         keys = [self._key(text) for text in texts]
-        try:
-            with self._connection() as db:
-                found = self._kept(db, keys)
-            new = {
-                key: self._encoder.encode([text])[0]
-                for key, text in zip(keys, texts, strict=True)
-                if key not in found
-            }
-            with self._connection() as db:
-                rows = [(key, vector.tobytes()) for key, vector in new.items()]
-                db.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?)", rows)
-        except (OSError, sqlite3.Error) as error:
-            raise StorageError(
-                f"the vectors kept in {self._path} cannot be used: {error}", "delete that file"
-            ) from error
+        found = self._cache.use(lambda db: _kept(db, keys)) or {}
+        new = {
+            key: self._encoder.encode([text])[0]
+            for key, text in zip(keys, texts, strict=True)
+            if key not in found
+        }
+        rows = [(key, vector.tobytes()) for key, vector in new.items()]
+        query = "INSERT OR IGNORE INTO vectors VALUES (?, ?)"
+        self._cache.use(lambda db: db.executemany(query, rows))
         found |= new
         return np.array([found[key] for key in keys], dtype=np.float32)
 
@@ -63,23 +54,11 @@ class _Remembered:
         named = f"{self.id}\0{text}".encode("utf-8", "surrogatepass")
         return hashlib.sha256(named).digest()
 
-    def _kept(self, db: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
-        query = "SELECT vector FROM vectors WHERE key = ?"
-        rows = ((key, db.execute(query, (key,)).fetchone()) for key in keys)
-        return {key: np.frombuffer(row[0], dtype=np.float32) for key, row in rows if row}
 
-    def _connection(self) -> sqlite3.Connection:
-        if self._open is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            # See coder.proposers.answers: the change to WAL is not covered by SQLite's patience.
-            lock = FileLock(self._path.with_name(self._path.name + ".lock"), timeout=_BUSY_SECONDS)
-            with lock:
-                self._open = sqlite3.connect(self._path, timeout=_BUSY_SECONDS)
-                self._open.execute("PRAGMA journal_mode = WAL")
-                self._open.execute("PRAGMA synchronous = NORMAL")
-                columns = "key BLOB PRIMARY KEY, vector BLOB NOT NULL"
-                self._open.execute(f"CREATE TABLE IF NOT EXISTS vectors ({columns})")
-        return self._open
+def _kept(db: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
+    query = "SELECT vector FROM vectors WHERE key = ?"
+    rows = ((key, db.execute(query, (key,)).fetchone()) for key in keys)
+    return {key: np.frombuffer(row[0], dtype=np.float32) for key, row in rows if row}
 
 
 class _RememberedTokens(_Remembered):

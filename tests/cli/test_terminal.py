@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.text import Text
 
-from coder.cli.terminal import console, plain, safe
+from coder.cli.terminal import console, plain, plain_line, safe
 
 
 @pytest.mark.parametrize(
@@ -41,5 +41,12 @@ def test_offsets_into_the_text_hold(text):
 @given(st.text())
 def test_no_markup_is_left(text):
     shown = Text.from_markup(f"[b]{safe(text)}[/b]")
-    assert shown.plain == plain(text)
+    assert shown.plain == plain_line(text)
     assert len(shown.spans) <= 1
+
+
+@given(st.text())
+def test_a_name_cannot_begin_a_line_of_its_own(text):
+    forged = f"{text}\nissues.jsonl: 5 issues\r\u2028\x85{text}"
+    assert safe(forged).splitlines() == [safe(forged)]
+    assert plain_line(forged).splitlines() == [plain_line(forged)]

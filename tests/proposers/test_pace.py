@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from support import virtual_time
 from support.fault_server import FaultServer, Reply, completion, in_turn, refusal
 
-from coder.errors import StorageError
 from coder.proposers import pace
 from coder.proposers.answers import Answers
 from coder.proposers.llm import LLMProposer
@@ -261,12 +260,18 @@ def test_a_failure_is_not_kept(tmp_path):
     assert len(server.requests) == 4
 
 
-def test_a_file_that_is_no_cache_is_an_error_with_a_way_out(tmp_path):
-    path = tmp_path / "answers.sqlite"
-    path.write_text("not a database, but long enough to be taken for one" * 50)
-    with pytest.raises(StorageError) as caught:
-        Answers(path).find("k")
-    assert "--no-cache" in caught.value.hint
+def test_damaged_answers_are_asked_for_again_and_kept_again(tmp_path):
+    server, path = FaultServer(in_turn(completion())), tmp_path / "answers.sqlite"
+    damaged = b"not a database, but long enough to be taken for one" * 50
+    with server.running():
+        first, _ = ask_with(tmp_path, server, Answers(path))
+        path.write_bytes(damaged)
+        second, _ = ask_with(tmp_path, server, Answers(path))
+        asked = len(server.requests)
+        _, free = ask_with(tmp_path, server, Answers(path))
+    assert [p.codes for p in first] == [p.codes for p in second]
+    assert asked == len(server.requests) and all(call.cached for call in free)
+    assert path.with_name("answers.sqlite.damaged").read_bytes() == damaged
 
 
 def _keep(path, name):

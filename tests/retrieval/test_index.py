@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from coder import codebook
-from coder.errors import ModelError
+from coder.errors import ModelError, StorageError
 from coder.records import Example, Issue
 from coder.retrieval import embedders
 from coder.retrieval.duplicates import same_issue
@@ -186,6 +187,114 @@ def test_other_texts_or_another_embedder_make_another_index(tmp_path):
     other.id = "hashing:2"
     index(tmp_path, encoder=other)
     assert other.encoded > 0
+
+
+def near(found: LabelIndex) -> object:
+    return found.search("the cat meows", 3, 2)
+
+
+def database(folder):
+    return folder / "chroma.sqlite3"
+
+
+def garble(path) -> None:
+    path.write_bytes(b"\xff" * 200 + path.read_bytes()[200:])
+
+
+def cut(path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def a_folder_instead(path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGE = {
+    "head": lambda folder: garble(database(folder)),
+    "cut": lambda folder: cut(database(folder)),
+    "one byte": lambda folder: database(folder).write_bytes(
+        database(folder).read_bytes()[:-1] + b"\xfe"
+    ),
+    "empty": lambda folder: database(folder).write_bytes(b""),
+    "gone": lambda folder: database(folder).unlink(),
+    "a folder": lambda folder: a_folder_instead(database(folder)),
+    "vectors cut": lambda folder: [cut(path) for path in folder.rglob("*.bin")],
+    "vectors gone": lambda folder: [path.unlink() for path in folder.rglob("*.bin")],
+    "fingerprints": lambda folder: (folder / "fingerprints.json").write_text("{"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("when", ["before it is opened", "while it is in use"])
+def test_a_damaged_index_finds_what_it_found(tmp_path, damage, when):
+    first = index(tmp_path)
+    expected = near(first)
+    if when == "before it is opened":
+        DAMAGE[damage](tmp_path)
+        assert near(index(tmp_path)) == expected
+    else:
+        DAMAGE[damage](tmp_path)
+        assert near(first) == expected
+    encoder = Hashing()
+    assert near(index(tmp_path, encoder=encoder)) == expected
+
+
+# In a process of its own: chromadb ends the process over vectors that were cut off, and it keeps
+# them apart from the rest of an index only beyond a thousand rows.
+_LARGE = """
+import shutil, sys
+from pathlib import Path
+from test_index import cut, index, labelled, near
+folder, what = Path(sys.argv[1]), sys.argv[2]
+examples = labelled(600)
+if what == "cut":
+    for path in folder.rglob("*.bin"):
+        cut(path)
+found = index(folder, examples)
+if what == "remove":
+    shutil.rmtree(folder)
+print(near(found)[0][:1])
+"""
+
+
+@pytest.mark.parametrize("what", ["cut", "remove"])
+def test_a_large_index_is_made_again_or_still_known(tmp_path, what):
+    def look(what):
+        return subprocess.run(
+            [sys.executable, "-c", _LARGE, str(tmp_path / "index"), what],
+            cwd=Path(__file__).parent, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    first = look("make")
+    assert first.returncode == 0, first.stderr
+    again = look(what)
+    assert (again.returncode, again.stdout) == (0, first.stdout), again.stderr
+
+
+def test_a_cache_that_is_removed_while_it_starts_is_made_again(tmp_path, monkeypatch):
+    """By another process, once for all, between any two steps."""
+    import chromadb
+
+    folder, connect, removed = tmp_path / "chroma", chromadb.PersistentClient, []
+
+    def connecting(*arguments):
+        client = connect(*arguments)
+        if not removed:
+            removed.append(folder)
+            shutil.rmtree(folder)
+        return client
+
+    monkeypatch.setattr(chromadb, "PersistentClient", connecting)
+    assert near(index(folder)) == near(index(tmp_path / "other"))
+    assert removed
+
+
+def test_an_index_that_cannot_be_made_is_an_error_with_a_way_out(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageError) as caught:
+        index(tmp_path / "file" / "chroma")
+    assert 'retrieval.embedder = "none"' in caught.value.hint
 
 
 def test_an_index_that_was_cut_short_is_made_again(tmp_path):
