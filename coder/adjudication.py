@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from coder.errors import UsageError
-from coder.records import Adjudication, Cardinality, Issue, now
+from coder.history import moment_after
+from coder.records import Adjudication, Cardinality, Issue
 from coder.report.model import Why
 from coder.report.resolved import Answer, answers, first_passes, holds, in_dispute
 from coder.report.sides import Codes, judged, raters
@@ -93,6 +95,7 @@ class AdjudicationSession:
         }
         self._standing: dict[str, Adjudication] = {}
         self._skips: dict[str, int] = {}
+        self._latest: datetime | None = None
         if not self._given and self._answering < 2:
             raise UsageError(
                 f"there is nothing to compare in run {run.name!r}: "
@@ -204,7 +207,7 @@ class AdjudicationSession:
                 "reason": "",
                 "withdrawn": True,
                 "codebook_hash": self.codebook.hash,
-                "at": now(),
+                "at": moment_after(self._latest),
             }
         )
         self.journal.append([record])
@@ -246,6 +249,7 @@ class AdjudicationSession:
             judged={answer.rater: answer.codes for answer in dispute.answers},
             blind=all(answer.blind for answer in dispute.answers),
             codebook_hash=self.codebook.hash,
+            at=moment_after(self._latest),
         )
         self.journal.append([record])
         self._take_in(record)
@@ -253,6 +257,7 @@ class AdjudicationSession:
 
     def _take_in(self, record: Adjudication) -> None:
         """Bring the state up to date with one record, read or just written."""
+        self._latest = record.at if self._latest is None else max(self._latest, record.at)
         self._standing.pop(record.issue_id, None)
         given = self._given.get(record.issue_id, ())
         usable = not isinstance(judged(record, record.codes, self._versions), Why)

@@ -36,6 +36,13 @@ class Step:
     fixed: bool = False
 
 
+def moment_after(latest: datetime | None) -> datetime:
+    """Now, or the moment after ``latest`` where a clock was set back: the order of what people did
+    is never lost, though a clock that was ahead leaves its date on what follows."""
+    moment = now()
+    return moment if latest is None else max(moment, latest + _TICK)
+
+
 class History:
     """The state of one rater's records; brought up to date with each that is written.
 
@@ -66,8 +73,7 @@ class History:
 
     def next_moment(self) -> datetime:
         """When the record to be written is made, by a clock that never goes back."""
-        moment = now()
-        return moment if self._latest is None else max(moment, self._latest + _TICK)
+        return moment_after(self._latest)
 
     def add_label(self, label: Label) -> None:
         self._pass(label.at)

@@ -525,7 +525,10 @@ class Consent(Record):
 
 
 class Manifest(Record):
-    """What a run was made of; written once, before the first proposal."""
+    """What a run was made of; written once, before the first proposal.
+
+    ``format`` grows when a version of coder that knows only the one before would misread the run.
+    """
 
     format: int = 1
     name: str

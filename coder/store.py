@@ -30,8 +30,6 @@ from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
-from pydantic import ValidationError
-
 from coder import codebook as codebooks
 from coder.errors import RunError, UsageError
 from coder.escaping import json_text
@@ -63,6 +61,17 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}")
 
 
 RESERVED = "reserved.jsonl"
+MANIFEST = "manifest.json"
+FORMAT = 1
+"""The latest format of a run that this version can read."""
+_CHAINED = frozenset(
+    {
+        "calls.jsonl", "proposals.jsonl", "calibration.jsonl", "assignments.jsonl",
+        "adjudications.jsonl", "migrations.jsonl", "labels", "decisions", "suggestions", "refits",
+    }
+)  # fmt: skip
+_RESERVED_NAMES = re.compile(r"(?i)(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?")
+"""Devices of Windows, with whatever ending."""
 
 
 def data_hash(issues: Iterable[Issue]) -> str:
@@ -120,16 +129,27 @@ class Run:
 
     @classmethod
     def find(cls, runs: Path, name: str) -> Run | None:
-        """The run ``name``, or ``None`` when there is none yet."""
+        """The run ``name``, or ``None`` when there is none yet.
+
+        Raises ``RunError`` where there is more than a run that was never begun, and less than one
+        that can be gone on with: see :meth:`lost_file`.
+        """
         run = cls(runs / check_name(name, "run"))
-        return run if (run.path / "manifest.json").is_file() else None
+        if run.lost_file == MANIFEST:
+            raise run._lost(MANIFEST)
+        return run if (run.path / MANIFEST).is_file() else None
 
     @classmethod
-    def open(cls, runs: Path, name: str) -> Run:
-        """The existing run ``name``. Raises ``RunError`` listing the runs there are."""
+    def open(cls, runs: Path, name: str, *, damaged: bool = False) -> Run:
+        """The existing run ``name``. Raises ``RunError`` listing the runs there are, and, unless
+        ``damaged`` runs are wanted too, when a file is missing or the run is of a later format."""
         run = cls.find(runs, name)
+        if run is not None and not damaged:
+            if (lost := run.lost_file) is not None:
+                raise run._lost(lost)
+            run._require_known_format()
         if run is None:
-            known = sorted(p.parent.name for p in runs.glob("*/manifest.json"))
+            known = sorted(p.parent.name for p in runs.glob(f"*/{MANIFEST}"))
             raise RunError(
                 f"there is no run called {name!r} in {runs}",
                 f"runs here: {', '.join(known)}"
@@ -168,7 +188,7 @@ class Run:
         summary = json_text(
             json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False)
         )
-        write_atomically(run.path / "manifest.json", summary + "\n")
+        write_atomically(run.path / MANIFEST, summary + "\n")
         return run
 
     @classmethod
@@ -179,10 +199,54 @@ class Run:
 
         ``RunError`` when one of ``fields`` is not what that run was made with.
         """
-        run = cls.find(runs, manifest.name)
-        if run is not None:
-            run._require_same(manifest, fields)
+        if cls.find(runs, manifest.name) is None:
+            return None
+        run = cls.open(runs, manifest.name)
+        run._require_same(manifest, fields)
         return run
+
+    @property
+    def lost_file(self) -> str | None:
+        """The first file that the run must have had and has no more; ``None`` when all are there.
+
+        What it was made of is written before the manifest, and people answer proposals alone.
+        """
+        begun = any((self.path / name).exists() for name in ("proposals.jsonl", "calls.jsonl"))
+        judged = any(self.path.glob("labels/*.jsonl")) or any(self.path.glob("decisions/*.jsonl"))
+        if not (self.path / MANIFEST).is_file():
+            return MANIFEST if begun or judged else None
+        needed = ["codebook.yaml", "issues.jsonl"]
+        if any(self.path.glob("decisions/*.jsonl")) or (self.path / "calls.jsonl").exists():
+            needed.append("proposals.jsonl")
+        return next((name for name in needed if not (self.path / name).is_file()), None)
+
+    def broken_chains(self) -> tuple[str, ...]:
+        """``file:line`` of the first line of each journal that is not what it was when the next
+        one was written."""
+        found = []
+        for path in sorted(self.path.glob("*.jsonl")) + sorted(self.path.glob("*/*.jsonl")):
+            file = path.relative_to(self.path)
+            if file.parts[0] in _CHAINED:
+                line = Journal(path, Record).broken_line()
+                found += [] if line is None else [f"{file.as_posix()}:{line}"]
+        return tuple(found)
+
+    def _lost(self, file: str) -> RunError:
+        return RunError(
+            f"run {self.name!r} has lost its {file}",
+            f"restore {self.path / file} from a backup or version control, "
+            "or choose another name for a new run",
+        )
+
+    def _require_known_format(self) -> None:
+        made = self.manifest
+        if made.format > FORMAT:
+            version = made.versions.get("issue-coder")
+            by = f"coder {version}" if version else "a later version"
+            raise RunError(
+                f"run {self.name!r} is of format {made.format}; this version reads up to {FORMAT}",
+                f"it was made by {by}; use that or a later one: pip install --upgrade issue-coder",
+            )
 
     def _require_same(self, wanted: Manifest, fields: Mapping[str, str]) -> None:
         have = self.manifest
@@ -201,12 +265,18 @@ class Run:
 
     @cached_property
     def manifest(self) -> Manifest:
-        path = self.path / "manifest.json"
+        path = self.path / MANIFEST
         try:
-            return Manifest.model_validate_json(path.read_text(encoding="utf-8"))
-        except (OSError, ValidationError) as error:
+            fields = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(fields, dict) and isinstance(given := fields.get("format"), int):
+                # A later format may have fields that this version does not know.
+                known = Manifest.model_fields if given > FORMAT else fields
+                fields = {key: value for key, value in fields.items() if key in known}
+            return Manifest.model_validate(fields)
+        except (OSError, ValueError, RecursionError) as error:
             raise RunError(
-                f"{path} cannot be read: {str(error).splitlines()[0]}", "restore it"
+                f"{path} cannot be read: {str(error).splitlines()[0]}",
+                "restore it from a backup or version control",
             ) from None
 
     @cached_property
@@ -361,6 +431,11 @@ def standing(decisions: Iterable[Decision]) -> dict[str, Decision]:
 
 def check_name(name: str, what: str) -> str:
     """``name`` when it is safe as a file name; ``UsageError`` otherwise."""
+    if _RESERVED_NAMES.fullmatch(name) or name.endswith("."):
+        raise UsageError(
+            f"{name!r} cannot be the name of a {what}: Windows has no file of that name",
+            "choose another name",
+        )
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} cannot be the name of a {what}",

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -33,8 +33,12 @@ from coder.records import (
     Refit,
     Reserved,
     content_hash,
+    now,
 )
 from coder.store import RESERVED, Run, data_hash, labels_hash, reserved_hash
+
+_CLOCKS_APART = timedelta(minutes=5)
+"""What two machines that take turns may differ by."""
 
 R = TypeVar("R", bound=Record)
 OfCall = Callable[[Call], Iterator[str]]
@@ -372,6 +376,7 @@ def _journal(run: Run, journal: Journal[R], check: Callable[[R], Iterator[str]])
     """The chain of a journal, whether its lines can be read, and ``check`` of each record."""
     file = journal.path.relative_to(run.path).as_posix()
     found: list[Problem] = []
+    latest: datetime | None = None
     broken = journal.broken_line()
     if broken is not None:
         why = (
@@ -384,12 +389,17 @@ def _journal(run: Run, journal: Journal[R], check: Callable[[R], Iterator[str]])
     try:
         for number, record in journal.numbered():
             found += [Problem(file, number, wrong) for wrong in check(record)]
+            at = getattr(record, "at", None)
+            latest = at if latest is None or (at is not None and at > latest) else latest
     except RunError as error:
         found.append(_unreadable(file, error))
     lines, last = _measure(journal.path)
     cut = journal.path.exists() and not _ends_whole(journal.path)
-    note = "its last line was cut off; the next write sets it aside" if cut else ""
-    return Checked(file, lines, last, tuple(sorted(found, key=lambda p: p.line)), note)
+    notes = ["its last line was cut off; the next write sets it aside"] if cut else []
+    if latest is not None and latest > now() + _CLOCKS_APART:
+        notes.append(f"dated ahead of this clock, up to {latest:%Y-%m-%d %H:%M} UTC")
+    found.sort(key=lambda problem: problem.line)
+    return Checked(file, lines, last, tuple(found), "; ".join(notes))
 
 
 def _unreadable(file: str, error: RunError) -> Problem:

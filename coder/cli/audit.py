@@ -101,7 +101,7 @@ def _open(name: str) -> Run:
     from coder.store import Run
     from coder.study import Study
 
-    return Run.open(Study.open().runs, name)
+    return Run.open(Study.open().runs, name, damaged=True)
 
 
 def _table(checked: list[Checked]) -> Table:

@@ -25,12 +25,15 @@ def command(name: str) -> None:
     from coder.cli.terminal import console, safe
     from coder.plural import plural
     from coder.records import Status
+    from coder.report.sentences import broken
     from coder.report.status import run_status
     from coder.store import Run
     from coder.study import Study
 
     run = Run.open(Study.open().runs, name)
     found = run_status(run)
+    if places := run.broken_chains():
+        console.print(f"[yellow]{safe(broken(name, places))}[/]", soft_wrap=True)
     console.print(
         f"Run {safe(name)}: {plural(found.issues, 'issue')}, {found.met:,} answered by anyone, "
         f"{found.several:,} by two or more.",

@@ -10,6 +10,7 @@ from itertools import combinations
 from coder.agreement import agree, agree_many
 from coder.agreement.intervals import LEVEL
 from coder.confidence import calibrated, calibrations
+from coder.errors import RunError
 from coder.history import REVIEW
 from coder.injection import suspicious
 from coder.passes import people, same_person
@@ -83,6 +84,12 @@ def build_report(
     run, ``draws``, ``seed`` and ``price`` give the same report. Raises ``RunError`` naming a line
     that cannot be read.
     """
+    if not run.proposals.path.is_file():
+        raise RunError(
+            f"run {run.name!r} has no proposals",
+            "make them with coder propose; if there were some, restore "
+            f"{run.proposals.path} from a backup",
+        )
     return _Builder(run, draws, seed, price).report()
 
 
@@ -166,6 +173,7 @@ class _Builder:
             sway=findings.sway(),
             stand_in=findings.stand_in(),
             trends=findings.trends(),
+            broken=self.run.broken_chains(),
             cases=tuple(self._cases(pairs)),
         )
         traced = trace(self.run, report, self.raters, self.model, self.proposals, self.lines)

@@ -468,6 +468,8 @@ class Report(Record):
     stand_in: tuple[StandIn, ...] = ()
     trends: tuple[Trend, ...] = ()
     trace: Trace = Trace()
+    broken: tuple[str, ...] = ()
+    """Lines of the run, as ``file:line``, at which its log was changed after it was written."""
     single_issues: bool = True
     """Whether it holds what was said of single issues; not where it is for people who still label
     blind: see :mod:`coder.report.blind_view`."""

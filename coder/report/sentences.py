@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from coder.passes import people, same_person
 from coder.report.model import MODEL, Pair, Report
@@ -173,10 +173,20 @@ def sample(report: Report) -> str:
     )
 
 
+def broken(run: str, places: Sequence[str]) -> str:
+    """That a run's log was changed, and where."""
+    return (
+        f"the log of this run was changed after it was written, at {', '.join(places)}: "
+        f"coder audit log {run}"
+    )
+
+
 def warnings(report: Report) -> list[str]:
     """What speaks against two raters' labels being two judgements, and texts that speak to a
     model."""
     found = []
+    if report.broken:
+        found.append(broken(report.run.name, report.broken))
     if not report.single_issues:
         found.append(
             "what the model and the raters said of single issues is left out, for people who still "
