@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
-from coder.addresses import server_identity
+from coder.addresses import host_of, server_identity
 from coder.escaping import json_text
 
 NONE_CODE = "none"
@@ -520,8 +520,14 @@ class Consent(Record):
     provider: str
     redacted: bool = False
     endpoint: str = ""
-    """The whole address; empty in older records."""
+    """The whole address, and a proxy that could read the texts; empty in older records."""
     at: datetime = Field(default_factory=now)
+
+    def is_for(self, address: str) -> bool:
+        """Whether it is for the server at ``address``, as far as the record tells."""
+        if not self.endpoint:
+            return self.host == host_of(address)
+        return self.endpoint.partition(" ")[0] == address
 
 
 class Manifest(Record):

@@ -59,6 +59,7 @@ MISPLACED = 3
 SUSPICIOUS = 2
 """So often a server may break down over a format that has not worked yet; then another is tried."""
 
+_UNTRUSTED = "name a file with the certificates that vouch for the server in SSL_CERT_FILE"
 _BACKOFF = tenacity.wait_random_exponential(multiplier=0.5, max=30.0)
 
 
@@ -327,7 +328,8 @@ class Chat:
     def _mapped(self, error: Exception, gate: Gate) -> Failure:
         mapped = failure(error, self._key, sent=gate.on_the_wire)
         if isinstance(mapped, Transient) and mapped.unreachable and not self._reached:
-            return Fatal(f"there is no connection: {mapped}")
+            hint = _UNTRUSTED if "CERTIFICATE_VERIFY_FAILED" in str(mapped) else ""
+            return Fatal(f"there is no connection: {mapped}", hint)
         self._reached = self._reached or not (isinstance(mapped, Transient) and mapped.unreachable)
         if isinstance(mapped, Misplaced) and not self._read:
             self._misplaced += 1

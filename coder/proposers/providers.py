@@ -221,11 +221,11 @@ def check_settings(to: Endpoint, model: ModelSettings) -> None:
         )
 
 
-def host_of_service(provider: str, base_url: str) -> str:
-    """The host of a model that a run names, by its provider and address."""
-    provider = ALIASES.get(provider, provider)
-    service = SERVICES.get(provider)
-    return host_of(base_url or (service.address if service else "")) or provider
+def address_of(provider: str, base_url: str) -> str:
+    """Where the texts of a run went, by the provider and address that it names; empty where only
+    the provider's package knew."""
+    service = SERVICES.get(ALIASES.get(provider, provider), Service(""))
+    return base_url or service.address
 
 
 def _address(study: Study, provider: str) -> tuple[str, str]:

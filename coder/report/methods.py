@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from coder.bump import sentence
-from coder.proposers.providers import host_of_service
+from coder.proposers.providers import address_of
 from coder.records import Cardinality, CodeChange, Consent
 from coder.report import conclusions
 from coder.report.model import MODEL, Report
@@ -104,11 +104,13 @@ def _relied_on(run: Run, consents: Iterable[Consent]) -> Iterator[Consent]:
     if model.get("kind") != "llm":
         return
     provider, _, _ = str(model.get("name", "")).partition(":")
-    host = host_of_service(provider, str(model.get("base_url") or ""))
+    address = address_of(provider, str(model.get("base_url") or ""))
     calls = [call.at for call in run.calls if not call.cached]
     until = max([run.manifest.created_at, *calls])
     for given in consents:
-        if given.host == host and given.at <= until and (model.get("redact") or not given.redacted):
+        sent_there = given.is_for(address) if address else given.host == provider
+        as_agreed = model.get("redact") or not given.redacted
+        if sent_there and as_agreed and given.at <= until:
             yield given
 
 

@@ -80,6 +80,7 @@ def test_what_was_agreed_to_holds_for_this_study_here_and_not_for_a_copy(
     assert proxy.paths == [f"{AWAY}/chat/completions"]
     again = ["propose", "issues.jsonl", "--model", "openai:m", "--base-url", AWAY, "--no-cache"]
     assert run([*again, "--run", "r2"]) == 0
+    assert len(list(Journal(study / "runs" / "consent.jsonl", Consent))) == 1
     shutil.copytree(study, tmp_path / "copy")
     monkeypatch.chdir(tmp_path / "copy")
     assert run([*again, "--run", "r3"]) == 2

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import threading
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from asking import ask, book, issue, study
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from support.fault_server import FaultServer, completion, in_turn
 
 from coder.errors import ModelError
 from coder.proposers.llm import LLMProposer
+from coder.records import Call, Status
 
 
 @pytest.fixture(autouse=True)
@@ -106,3 +112,46 @@ def socks_to(server):
     thread.start()
     yield door.getsockname()[1], asked_for
     thread.join()
+
+
+@pytest.fixture
+def untrusted(tmp_path):
+    """A server on https whose certificate nobody here vouches for, and that certificate's file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    today = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, today, today + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (tmp_path / "key.pem").write_bytes(key.private_bytes(pem, *plain))
+    (tmp_path / "ours.pem").write_bytes(certificate.public_bytes(pem))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "ours.pem", tmp_path / "key.pem")
+    server = FaultServer(in_turn(completion()))
+    server._server.socket = context.wrap_socket(server._server.socket, server_side=True)
+    server._server.handle_error = lambda *_: None
+    server.base_url = server.base_url.replace("http://127.0.0.1", "https://localhost")
+    return server, str(tmp_path / "ours.pem")
+
+
+def test_a_certificate_that_nobody_vouches_for_stops_the_run_at_once(tmp_path, untrusted):
+    server, _ = untrusted
+    proposer = LLMProposer.open(study(tmp_path, server.base_url), book(), [])
+    calls: list[Call] = []
+    with server.running(), pytest.raises(ModelError, match="CERTIFICATE_VERIFY_FAILED") as stop:
+        list(proposer.propose([issue(n) for n in range(5)], calls.extend))
+    assert "SSL_CERT_FILE" in stop.value.hint
+    assert sum(call.attempts for call in calls) <= 1 and not any(c.estimated for c in calls)
+
+
+def test_certificates_of_ones_own_are_taken_from_where_the_environment_says(
+    tmp_path, untrusted, monkeypatch
+):
+    server, file = untrusted
+    monkeypatch.setenv("SSL_CERT_FILE", file)
+    (proposal,), _ = ask(tmp_path, server)
+    assert proposal.status is Status.OK

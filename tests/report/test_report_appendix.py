@@ -86,9 +86,12 @@ def test_only_consents_that_this_run_relied_on_are_told(maker: Maker) -> None:
     maker.model = {**CHAT, "name": "openai:local", "base_url": "https://llm.example.org/v1",
                    "redact": False}  # fmt: skip
     other = Consent(host="llm.example.org", provider="openai", at=AT)
+    exact = other.model_copy(update={"endpoint": "https://llm.example.org/v1 in clear through x"})
+    elsewhere = other.model_copy(update={"endpoint": "https://llm.example.org:8080/v1"})
     masked = other.model_copy(update={"redacted": True})
     second = maker.run({"1": "a"}, "second")
-    assert logged(second, [*known, other, masked]).consents == (other,)
+    there = logged(second, [*known, other, exact, elsewhere, masked]).consents
+    assert there == (other, exact)
     maker.model = {"kind": "classifier"}
     assert logged(maker.run({"1": "a"}, "third"), known).consents == ()
 
