@@ -27,7 +27,7 @@ from coder.audit.log import check_log
 from coder.cli.screen import panes
 from coder.modes import Shares
 from coder.queues import Order
-from coder.records import Action, Label
+from coder.records import Label
 from coder.review import ReviewSession
 from coder.store import Run
 
@@ -81,7 +81,7 @@ ADJUDICATIONS = {
     "in the reason": Moment((("1", "why?"), ("half a", "half a"))),
     "in a search": Moment((("/", "takes the code"), ("bruis", "bruis"))),
     "just after the answer": Moment(
-        (("1", "why?"), ("acid\r", "resolved: ")), given=(("acid", SOUR),)
+        (("1", "why?"), ("acid", "acid"), ("\r", "resolved: ")), given=(("acid", SOUR),)
     ),
 }
 
@@ -191,9 +191,13 @@ def said(screen: Screen) -> int:
 @pytest.mark.parametrize(
     ("opened_by", "closed_by", "given"),
     [
-        ([("m", "keeps the memo")], "odd\r\r", [("memo", ())]),
-        ([("/", "takes the code")], "green\r\r", [("correct", GREEN)]),
-        ([("c", "takes the kind"), ("r", "among the memos")], "why\r\r", [("memo", SOUR)]),
+        ([("m", "keeps the memo"), ("odd", "odd")], "\r\r", [("memo", ())]),
+        ([("/", "takes the code"), ("green", "green")], "\r\r", [("correct", GREEN)]),
+        (
+            [("c", "takes the kind"), ("r", "among the memos"), ("why", "why")],
+            "\r\r",
+            [("memo", SOUR)],
+        ),
         ([("?", "decide later")], "\r\r", []),
         ([("?", "decide later")], "qq", []),
         ([("l", "Apples of crate 99")], "\r\x1b[27u", []),
@@ -209,22 +213,19 @@ def test_keys_that_close_a_dialog_twice_answer_once(
     with opened(tmp_path, *REVIEW) as screen:
         bring_about(Moment(tuple(opened_by)), screen)
         screen.keys(closed_by)
-        while "flagged for discussion" not in screen.text:
-            screen.keys("f")  # means nothing to a dialog that is still there
+        while screen.process.is_alive():
+            screen.keys("q")  # means nothing to a dialog that is still there
             screen.pause()
-        screen.keys("q")
         assert screen.wait() == 0
         screen.left_as_found()
-    found = [(d.action.value, d.codes) for d in done(run) if d.action is not Action.FLAG]
-    assert found == given
+    assert [(d.action.value, d.codes) for d in done(run)] == given
 
 
 def test_a_reason_given_with_two_enters_is_kept_once(tmp_path: Path) -> None:
     run = disputed(tmp_path)
     with opened(tmp_path, *ADJUDICATE) as screen:
-        screen.keys("1")
-        screen.see("why?")
-        screen.keys("acid\r\r")
+        bring_about(Moment((("1", "why?"), ("acid", "acid"))), screen)
+        screen.keys("\r\r")
         screen.see("resolved: ", "acme/fruit#2")
         screen.keys("q")
         assert screen.wait() == 0
