@@ -88,6 +88,27 @@ def test_a_template_runs_nothing_and_ends(hostile, expression, words):
     refused(coder(hostile, *PROPOSE, "--dry-run"), words)
 
 
+@pytest.mark.parametrize("name", ["evil:E", "os:getcwd", "langchain_evil.embeddings:E"])
+@pytest.mark.parametrize("model", ["embedded", "ollama:m"])
+def test_code_that_a_study_names_waits_for_the_user(hostile, name, model):
+    hostile.plant_everywhere()
+    hostile.settings(f'[model]\nname = "{model}"\n[retrieval]\nembedder = "langchain:{name}"')
+    looked = coder(hostile, "doctor")
+    assert "nobody has allowed it on this machine" in " ".join(looked.stdout.split())
+    assert "pip install evil" not in looked.stdout
+    for command in ((*PROPOSE, "--dry-run"), PROPOSE):
+        refused(coder(hostile, *command), "nobody has allowed")
+    assert not (hostile.root / "runs/first").exists()
+
+
+def test_a_provider_that_a_study_makes_up_is_none(hostile):
+    hostile.plant_everywhere()
+    hostile.settings('[model]\nname = "evil:x"')
+    refused(coder(hostile, *PROPOSE, "--dry-run"), "no provider is called 'evil'")
+    hostile.settings('[model]\nname = "evil.sub:x"')
+    refused(coder(hostile, *PROPOSE), "no provider is called 'evil.sub'")
+
+
 def test_a_codebook_makes_no_objects(hostile):
     hostile.write(
         "codebook/pets.yaml",
