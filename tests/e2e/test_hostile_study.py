@@ -182,6 +182,27 @@ def test_what_is_no_file_is_refused_before_it_is_waited_for(hostile):
     refused(coder(hostile, "status", "first"), "neither a file nor a folder")
 
 
+@pytest.mark.parametrize("setting", ["prompt", "codebook"])
+@pytest.mark.parametrize("where", ["../outside/secret", "{outside}/secret", "../../outside/secret"])
+def test_a_setting_names_no_file_outside_of_the_study(hostile, setting, where):
+    """The last is found in a folder of the study, by a name with a suffix."""
+    secret = hostile.outside / "secret"
+    suffix = {"prompt": ".jinja", "codebook": ".yaml"}[setting] if "../.." in where else ""
+    text = TEMPLATE if setting == "prompt" else (hostile.root / "codebook/pets.yaml").read_text()
+    secret.with_suffix(suffix).write_text(text)
+    (hostile.root / "prompts").mkdir()
+    name = where.format(outside=hostile.outside)
+    own = "pets" if setting == "prompt" else name
+    hostile.write("study.toml", f'codebook = "{own}"\n[model]\nname = "ollama:m"\n')
+    if setting == "prompt":
+        hostile.settings(f'[model]\nname = "ollama:m"\nprompt = "{name}"')
+    refused(coder(hostile, *PROPOSE, "--dry-run"), "leads out of")
+    if setting == "codebook" and not suffix:
+        # What the user names themselves is taken from anywhere.
+        done = coder(hostile, *PROPOSE, "--dry-run", "--model", "embedded", "--codebook", name)
+        assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("kind", ["prompts/mine.jinja", "codebook/pets.yaml"])
 def test_a_prompt_or_codebook_that_is_a_link_to_another_file_is_refused(hostile, kind):
     secret = hostile.outside / "secret"
