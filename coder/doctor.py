@@ -84,7 +84,8 @@ def _embedder(study: Study) -> Finding:
     name = study.settings.retrieval.embedder
     what = f"embedder {name}"
     try:
-        return Finding(what, check_embedder(name), True)
+        masked = study.settings.model.redact
+        return Finding(what, check_embedder(name, study.root, masked=masked), True)
     except CoderError as error:
         return Finding(what, f"{error.message}; proposals are lexical only", None, error.hint)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from coder import codebook as codebooks
+from coder.errors import UsageError
 from coder.proposers.answers import FILE, Answers
 from coder.proposers.base import Proposer
 from coder.proposers.preview import Preview
@@ -177,9 +178,16 @@ def build_proposer(
     """
     if study.settings.model.name == "embedded":
         from coder.proposers.embedded import EmbeddedProposer
-        from coder.retrieval.embedders import open_embedder
+        from coder.retrieval.embedders import is_code, open_embedder
 
-        encoder = open_embedder(study.settings.retrieval.embedder)
+        setting = study.settings.retrieval.embedder
+        if study.settings.model.redact and is_code(setting):
+            raise UsageError(
+                f"the built-in classifier gives whole texts to the embedder {setting!r}, and "
+                "model.redact forbids it",
+                'set retrieval.embedder = "minilm", which stays on this machine',
+            )
+        encoder = open_embedder(setting, study.root)
         return EmbeddedProposer.fit(codebook, examples, encoder=encoder, seed=study.settings.seed)
     from coder.proposers.llm import LLMProposer
 

@@ -130,7 +130,7 @@ def main() -> None:
 
 def _serve(setting: dict[str, Any], requests: queue.SimpleQueue[list[str]]) -> None:
     run = Run(Path(setting["run"]))
-    encoder = open_embedder(setting["embedder"])
+    encoder = open_embedder(setting["embedder"], run.path.parent.parent)
     if encoder is not None:
         encoder = remembered(encoder, Path(setting["cache"]) / FILE)
     refitter = Refitter(run, setting["rater"], encoder)

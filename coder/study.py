@@ -23,7 +23,7 @@ from pydantic_settings import (
 
 from coder.errors import InputError
 from coder.reading import read_text, read_toml
-from coder.resources import STUDY_FILE, require_own, study_root
+from coder.resources import STUDY_FILE, require_inside, require_own, study_root
 
 
 class _Section(BaseModel):
@@ -187,7 +187,7 @@ class Study:
         """The study at or above ``start``. ``flags`` are the command line's settings, by section.
 
         Raises ``InputError`` naming the setting that is wrong and where it can be set, or a link in
-        its runs that leads out of the study.
+        its runs, or a file that it names, which leads out of the study.
         """
         root = study_root(start)
         require_own(root, root / "runs")
@@ -204,7 +204,13 @@ class Study:
                 f"setting {key!r}: {first['msg']}",
                 f"correct it in {root / STUDY_FILE}, .env, the environment or the command line",
             ) from None
-        return cls(root, settings, origins=Origins(outside, env_file))
+        study = cls(root, settings, origins=Origins(outside, env_file))
+        named = {("codebook",): settings.codebook, ("model", "prompt"): settings.model.prompt}
+        for setting, name in named.items():
+            # The user may name any file; the study's own settings may have come with it.
+            if study.is_from_folder(*setting) and Path(name).is_file():
+                require_inside(root, Path(name))
+        return study
 
 
 def _env_file(root: Path) -> Mapping[str, str]:

@@ -172,3 +172,33 @@ def test_an_answer_is_put_back_into_the_words_of_its_own_issue_alone(study):
     for address in others - own:
         assert address not in rationale
     assert "<EMAIL_" in rationale
+
+
+def test_an_embedder_of_others_is_given_masked_texts(study, monkeypatch):
+    (study / "recording.py").write_text(
+        "from langchain_core.embeddings import DeterministicFakeEmbedding\n"
+        "class Recording(DeterministicFakeEmbedding):\n"
+        "    size: int = 8\n"
+        "    def embed_documents(self, texts):\n"
+        "        with open('given.txt', 'a', encoding='utf-8') as file:\n"
+        "            file.writelines(text + '\\n' for text in texts)\n"
+        "        return super().embed_documents(texts)\n"
+    )
+    monkeypatch.syspath_prepend(study)
+    monkeypatch.setenv("CODER_RETRIEVAL__EMBEDDER", "langchain:recording:Recording")
+    server = FaultServer(lambda *_: completion(ANSWER))
+    with server.running():
+        propose(server.base_url, "--redact")
+    given = (study / "given.txt").read_text(encoding="utf-8")
+    assert "it says <KEY_" in given and "A purring cat" in given
+    for place in set(PLACES) - {"memo", "instructions", "exclude"}:
+        for secret in planted(place):
+            assert secret not in given, (place, secret)
+    assert not any(author in given for author in AUTHORS)
+
+
+def test_the_classifier_does_not_give_whole_texts_to_an_embedder_of_others(study, monkeypatch):
+    monkeypatch.setenv("CODER_RETRIEVAL__EMBEDDER", "langchain:os:getcwd")
+    arguments = ["propose", "issues.jsonl", "--run", "r", "--model", "embedded", "--redact"]
+    done = CliRunner().invoke(cli, arguments)
+    assert "model.redact forbids it" in str(done.exception)

@@ -40,7 +40,7 @@ def suggest(
 
     study = Study.open()
     run = Run.open(study.runs, name)
-    found = find(run, open_embedder(study.settings.retrieval.embedder))
+    found = find(run, open_embedder(study.settings.retrieval.embedder, study.root))
     candidates = list(found.candidates)
     if name_with_model and candidates:
         candidates = _named(study, run, candidates, send_to)

@@ -112,6 +112,7 @@ def command(
 
     from coder import codebook as codebooks
     from coder import propose as driver
+    from coder.cli import allow_code
     from coder.cli.labels import read_examples
     from coder.cli.terminal import console, safe
     from coder.errors import UsageError
@@ -157,6 +158,7 @@ def command(
 
         show(*driver.dry_run(study, name, codebook_path, loaded, learnt, caps, reserved=kept))
         return
+    allow_code.require(study, len(loaded))
     consent.require(study, loaded, send_to)
     run, proposer = driver.start(
         study, name, codebook_path, loaded, learnt, caps,

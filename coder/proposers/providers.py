@@ -292,10 +292,11 @@ def _require_package(provider: str, prefix: str) -> None:
     from langchain.chat_models import base as registry
 
     known = getattr(registry, "_BUILTIN_PROVIDERS", {})
+    if (known and provider not in known) or not provider.isidentifier():
+        # A study may name anything: no package is looked for by a name that it makes up.
+        raise ModelError(f"no provider is called {prefix!r}", f"write {_EXAMPLE}")
     package = known[provider][0].partition(".")[0] if provider in known else f"langchain_{provider}"
     if importlib.util.find_spec(package) is None:
-        if known and provider not in known:
-            raise ModelError(f"no provider is called {prefix!r}", f"write {_EXAMPLE}")
         raise ModelError(
             f"{prefix}: models need the package {package.replace('_', '-')}",
             f"pip install {package.replace('_', '-')}",

@@ -28,7 +28,8 @@ class CoderEmbeddings(EmbeddingFunction[Embeddable], Embeddings):
 
     def __init__(self, setting: str, encoder: Encoder | None = None) -> None:
         """``encoder`` is opened by ``setting`` once it is needed, where it is not given: chromadb
-        makes one of these each time it looks at what a collection is set to."""
+        makes one of these each time it looks at what a collection is set to. A database may be
+        anybody's: code that it names is not opened."""
         self._setting = setting
         self._given = encoder
 

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from coder.records import Codebook, Example, Issue, NearCode, Neighbour
+from coder.redact import Redactor, masked_codebook
 from coder.retrieval.base import Found, Ranked, Search
 from coder.retrieval.duplicates import Duplicates
-from coder.retrieval.embedders import AWAY, open_embedder
+from coder.retrieval.embedders import AWAY, is_code, open_embedder
 from coder.retrieval.fusion import choose, fuse
+from coder.sensitive import authors
 from coder.study import RetrievalSettings, Study
 
 POOL = 50
@@ -26,15 +28,18 @@ class Retriever:
         searches: Mapping[str, Search],
         settings: RetrievalSettings,
         embedder: str,
+        masked: bool = False,
     ) -> None:
         """``searches`` are called as their similarities are in the records: dense, lexical.
-        ``embedder`` names what "dense" rests on, for the manifest."""
+        ``embedder`` names what "dense" rests on, for the manifest. ``masked``: issues are looked
+        for without what is sensitive in them."""
         self.embedder = embedder
         self._codes = len(codebook.leaves)
         self._examples = {example.issue.id: example for example in examples}
         self._repos = {issue_id: e.issue.repo for issue_id, e in self._examples.items()}
         self._searches = searches
         self._settings = settings
+        self._masked = masked
 
     def look_up(self, issue: Issue, neighbours: int, definitions: int) -> Found:
         """At most so many labelled issues and codes, never the issue itself or a near-duplicate."""
@@ -44,9 +49,10 @@ class Retriever:
             return Found()
         excluded = [twin.id for twin in self._duplicates.of(issue)] if neighbours else []
         pool = POOL if neighbours else 0
+        text = _masked_text(issue) if self._masked else issue.text
         while True:
             found = {
-                name: search.search(issue.text, pool + len(excluded), self._codes)
+                name: search.search(text, pool + len(excluded), self._codes)
                 for name, search in self._searches.items()
             }
             near = self._neighbours({n: issues for n, (issues, _) in found.items()}, set(excluded))
@@ -87,16 +93,29 @@ def open_retriever(study: Study, codebook: Codebook, examples: Sequence[Example]
     from coder.retrieval.lexical import LexicalIndex
 
     settings = study.settings.retrieval
-    encoder = open_embedder(settings.embedder)
+    # Code of others may send elsewhere what it is given.
+    masked = study.settings.model.redact and is_code(settings.embedder)
+    encoder = open_embedder(settings.embedder, study.root, masked=masked)
     searches: dict[str, Search] = {"lexical": LexicalIndex(codebook, examples)}
     if encoder is not None:
         with AWAY:
             from coder.retrieval.index import LabelIndex
 
-        dense = LabelIndex(study.cache / "chroma", settings.embedder, encoder, codebook, examples)
+        book = masked_codebook(codebook, Redactor([])) if masked else codebook
+        given = [_masked_example(e) for e in examples] if masked else examples
+        dense = LabelIndex(study.cache / "chroma", settings.embedder, encoder, book, given)
         searches = {"dense": dense, **searches}
     embedder = encoder.id if encoder else "lexical"
-    return Retriever(codebook, examples, searches, settings, embedder)
+    return Retriever(codebook, examples, searches, settings, embedder, masked)
+
+
+def _masked_text(issue: Issue) -> str:
+    return Redactor([issue.text]).redact(issue.text, authors(issue))
+
+
+def _masked_example(example: Example) -> Example:
+    issue = Issue(id=example.issue.id, title=_masked_text(example.issue))
+    return Example(issue=issue, codes=example.codes)
 
 
 def _scored(rankings: Mapping[str, Ranked]) -> dict[str, dict[str, float]]:

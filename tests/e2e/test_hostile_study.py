@@ -88,6 +88,27 @@ def test_a_template_runs_nothing_and_ends(hostile, expression, words):
     refused(coder(hostile, *PROPOSE, "--dry-run"), words)
 
 
+@pytest.mark.parametrize("name", ["evil:E", "os:getcwd", "langchain_evil.embeddings:E"])
+@pytest.mark.parametrize("model", ["embedded", "ollama:m"])
+def test_code_that_a_study_names_waits_for_the_user(hostile, name, model):
+    hostile.plant_everywhere()
+    hostile.settings(f'[model]\nname = "{model}"\n[retrieval]\nembedder = "langchain:{name}"')
+    looked = coder(hostile, "doctor")
+    assert "nobody has allowed it on this machine" in " ".join(looked.stdout.split())
+    assert "pip install evil" not in looked.stdout
+    for command in ((*PROPOSE, "--dry-run"), PROPOSE):
+        refused(coder(hostile, *command), "nobody has allowed")
+    assert not (hostile.root / "runs/first").exists()
+
+
+def test_a_provider_that_a_study_makes_up_is_none(hostile):
+    hostile.plant_everywhere()
+    hostile.settings('[model]\nname = "evil:x"')
+    refused(coder(hostile, *PROPOSE, "--dry-run"), "no provider is called 'evil'")
+    hostile.settings('[model]\nname = "evil.sub:x"')
+    refused(coder(hostile, *PROPOSE), "no provider is called 'evil.sub'")
+
+
 def test_a_codebook_makes_no_objects(hostile):
     hostile.write(
         "codebook/pets.yaml",
@@ -159,6 +180,27 @@ def test_what_is_no_file_is_refused_before_it_is_waited_for(hostile):
     (hostile.root / "runs/first/labels").mkdir(exist_ok=True)
     os.mkfifo(hostile.root / "runs/first/labels/ann.jsonl")
     refused(coder(hostile, "status", "first"), "neither a file nor a folder")
+
+
+@pytest.mark.parametrize("setting", ["prompt", "codebook"])
+@pytest.mark.parametrize("where", ["../outside/secret", "{outside}/secret", "../../outside/secret"])
+def test_a_setting_names_no_file_outside_of_the_study(hostile, setting, where):
+    """The last is found in a folder of the study, by a name with a suffix."""
+    secret = hostile.outside / "secret"
+    suffix = {"prompt": ".jinja", "codebook": ".yaml"}[setting] if "../.." in where else ""
+    text = TEMPLATE if setting == "prompt" else (hostile.root / "codebook/pets.yaml").read_text()
+    secret.with_suffix(suffix).write_text(text)
+    (hostile.root / "prompts").mkdir()
+    name = where.format(outside=hostile.outside)
+    own = "pets" if setting == "prompt" else name
+    hostile.write("study.toml", f'codebook = "{own}"\n[model]\nname = "ollama:m"\n')
+    if setting == "prompt":
+        hostile.settings(f'[model]\nname = "ollama:m"\nprompt = "{name}"')
+    refused(coder(hostile, *PROPOSE, "--dry-run"), "leads out of")
+    if setting == "codebook" and not suffix:
+        # What the user names themselves is taken from anywhere.
+        done = coder(hostile, *PROPOSE, "--dry-run", "--model", "embedded", "--codebook", name)
+        assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("kind", ["prompts/mine.jinja", "codebook/pets.yaml"])

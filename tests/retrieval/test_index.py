@@ -12,6 +12,7 @@ import pytest
 
 from coder import codebook
 from coder.errors import ModelError, StorageError
+from coder.permissions import permit
 from coder.records import Example, Issue
 from coder.retrieval import embedders
 from coder.retrieval.duplicates import same_issue
@@ -371,20 +372,32 @@ def test_without_an_embedder_retrieval_is_by_words(tmp_path, monkeypatch):
     monkeypatch.setattr(embedders, "MiniLM", missing)
     assert open_retriever(study(tmp_path, "minilm"), BOOK, labelled()).embedder == "lexical"
     with pytest.raises(ModelError, match="not installed"):
-        embedders.check_embedder("minilm")
+        embedders.check_embedder("minilm", tmp_path)
 
 
-def test_any_langchain_embeddings(tmp_path):
+@pytest.fixture
+def allowed(tmp_path, monkeypatch):
+    """A study whose user has allowed an embedder that is code."""
+    monkeypatch.setenv("CODER_CONFIG_DIR", str(tmp_path / "config"))
+
+    def allow(setting, masked=False):
+        permit(tmp_path, embedders.subject(setting, masked=masked))
+        return embedders.open_embedder(setting, tmp_path)
+
+    return allow
+
+
+def test_any_langchain_embeddings(tmp_path, allowed):
     setting = "langchain:langchain_core.embeddings.fake:DeterministicFakeEmbedding"
     with pytest.raises(ModelError, match="cannot be set up"):
-        embedders.open_embedder(setting)  # it wants a size
+        allowed(setting)  # it wants a size
     (tmp_path / "my_embeddings.py").write_text(
         "from langchain_core.embeddings import DeterministicFakeEmbedding\n"
         "class Mine(DeterministicFakeEmbedding):\n    size: int = 8\n"
     )
     sys.path.insert(0, str(tmp_path))
     try:
-        embedder = embedders.open_embedder("langchain:my_embeddings:Mine")
+        embedder = allowed("langchain:my_embeddings:Mine")
     finally:
         sys.path.remove(str(tmp_path))
     rows = embedder.encode(["a", "b"])
@@ -397,12 +410,37 @@ def test_any_langchain_embeddings(tmp_path):
 @pytest.mark.parametrize(
     ("setting", "words"),
     [("word2vec", "no embedder is called"), ("langchain:no_such_module:X", "needs the module"),
-     ("langchain:json:X", "has no 'X'")],
+     ("langchain:json:X", "has no 'X'"), ("langchain:os:getcwd", "no class of"),
+     ("langchain:subprocess:Popen", "no class of")],
 )  # fmt: skip
-def test_an_embedder_that_is_not_there_is_one_line(setting, words):
+def test_an_embedder_that_is_not_there_is_one_line(setting, words, allowed):
     with pytest.raises(ModelError, match=words) as caught:
-        embedders.open_embedder(setting)
-    assert caught.value.hint
+        allowed(setting)
+    assert caught.value.hint and "pip install" not in caught.value.hint
+
+
+def test_a_package_that_is_known_is_suggested(allowed):
+    with pytest.raises(ModelError, match="needs the module langchain_voyageai") as caught:
+        allowed("langchain:langchain_voyageai:VoyageAIEmbeddings")
+    assert caught.value.hint == "pip install langchain-voyageai"
+
+
+def test_code_is_not_even_imported_before_it_is_allowed(tmp_path, monkeypatch, allowed):
+    setting = "langchain:evil:E"
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "evil.py").write_text("raise AssertionError('imported')")
+    with pytest.raises(ModelError, match="nobody has allowed it"):
+        embedders.open_embedder(setting, tmp_path)
+    with pytest.raises(ModelError, match="nobody has allowed it"):
+        embedders.check_embedder(setting, tmp_path)
+    permit(tmp_path, embedders.subject(setting, masked=True))
+    with pytest.raises(ModelError, match="nobody has allowed it"):
+        embedders.open_embedder(setting, tmp_path)
+    assert embedders.is_allowed(setting, tmp_path, masked=True)
+    assert not embedders.is_allowed(setting, tmp_path / "other", masked=True)
+    monkeypatch.setenv(embedders.VARIABLE, setting)
+    with pytest.raises(ModelError, match="cannot be set up: imported"):
+        embedders.open_embedder(setting, tmp_path)
 
 
 # --- near-duplicates ----------------------------------------------------------------------------
