@@ -9,6 +9,7 @@ The map, from the ground up; imports run downwards only:
     records       every data type; canonical JSON; content hashes
     reading       text files and lines, never more than a set size
     sqlite_cache  a cache that several processes share and that damage empties
+    drafts        files that appear once they are whole
     resources     finds prompts and codebooks: path given > study folder > shipped
     codebook      YAML -> Codebook, every problem with its line; names -> codes
     changes       two versions of a codebook -> what changed, and what an answer is in the new one

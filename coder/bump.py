@@ -16,8 +16,8 @@ import yaml
 
 from coder import codebook as codebooks
 from coder.changes import Diff, compare
+from coder.drafts import write_atomically
 from coder.errors import CodebookError, InputError, UsageError
-from coder.journal import write_atomically
 from coder.reading import read_text
 from coder.records import NONE_CODE, Action, Change, Codebook, CodeChange, Decision, now
 from coder.resources import find, require_inside, shipped

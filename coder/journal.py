@@ -188,23 +188,6 @@ def _write(path: Path, data: bytes) -> None:
         os.close(fd)
 
 
-def write_atomically(path: Path, data: str | bytes) -> None:
-    """Replace ``path`` by ``data`` all at once; a reader sees the old file or the new one."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:
-            file.write(data.encode("utf-8") if isinstance(data, str) else data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as error:
-        raise _storage(path, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-
-
 def _storage(path: Path, error: OSError) -> StorageError:
     return StorageError(
         f"cannot write {path}: {error.strerror or error}",

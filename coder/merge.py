@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from coder import codebook as codebooks
+from coder.drafts import write_atomically
 from coder.errors import RunError, UsageError
-from coder.journal import GENESIS, Journal, chained, write_atomically
+from coder.journal import GENESIS, Journal, chained
 from coder.reading import read_text
 from coder.records import (
     Action,

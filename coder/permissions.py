@@ -13,8 +13,8 @@ from pathlib import Path
 import platformdirs
 from pydantic import ValidationError
 
+from coder.drafts import write_atomically
 from coder.errors import StorageError
-from coder.journal import write_atomically
 from coder.records import Permission, content_hash
 
 VARIABLE = "CODER_CONFIG_DIR"

@@ -31,10 +31,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from coder import codebook as codebooks
+from coder.drafts import write_atomically
 from coder.errors import RunError, UsageError
 from coder.escaping import json_text
 from coder.exposure import Exposure, Look, exposures
-from coder.journal import Journal, write_atomically
+from coder.journal import Journal
 from coder.passes import person
 from coder.records import (
     NONE_CODE,

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from coder import codebook as codebooks
 from coder.changes import Codes, Stale, carrier, compare
+from coder.drafts import write_atomically
 from coder.errors import UsageError
-from coder.journal import write_atomically
 from coder.reading import read_text
 from coder.records import (
     Action,

@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coder.drafts import write_atomically
 from coder.errors import RunError, StorageError
-from coder.journal import Journal, write_atomically
+from coder.journal import Journal
 from coder.records import ScoredCode
 
 

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from coder.audit.log import require_whole
+from coder.drafts import write_atomically
 from coder.errors import RunError
-from coder.journal import Journal, write_atomically
+from coder.journal import Journal
 from coder.propose import build_proposer
 from coder.proposers.base import Proposer
 from coder.proposers.compose import as_made

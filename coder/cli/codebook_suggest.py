@@ -123,7 +123,7 @@ def _show(run: Run, found: Suggestions, candidates: list[Candidate]) -> None:
 def _write(path: Path, run: Run, candidates: list[Candidate]) -> None:
     import yaml
 
-    from coder.journal import write_atomically
+    from coder.drafts import write_atomically
     from coder.suggest import entries
 
     book = run.codebook

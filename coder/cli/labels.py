@@ -83,8 +83,8 @@ def show_set_aside(report: LabelReport, path: Path) -> None:
 def _write_set_aside(report: LabelReport, path: Path) -> str:
     """Put every row that was set aside into a file beside the labels, and say where."""
     from coder.cli.terminal import safe
+    from coder.drafts import write_atomically
     from coder.errors import StorageError
-    from coder.journal import write_atomically
 
     file = path.with_name(f"{path.name.partition('.')[0]}.set-aside.jsonl")
     try:

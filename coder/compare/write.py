@@ -21,8 +21,8 @@ from coder.compare.words import (
     same_issues,
     verdict,
 )
+from coder.drafts import write_atomically
 from coder.escaping import csv_cell
-from coder.journal import write_atomically
 from coder.proposers.prices import money
 from coder.report.inert import markdown as text
 from coder.report.inert import web_url

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from coder.drafts import write_atomically
+from coder.errors import StorageError
+
 CHARACTERS_PER_TOKEN = 3.5
 """Of the estimate; low for English prose (about 4.5) because logs and code run shorter."""
 
@@ -95,11 +98,8 @@ def _provide(encoding: str, folder: Path) -> bool:
         data = gzip.decompress(packed.read_bytes())
         if not _is(data, encoding):
             return False
-        folder.mkdir(parents=True, exist_ok=True)
-        draft = target.with_suffix(f".{os.getpid()}")
-        draft.write_bytes(data)
-        draft.replace(target)
-    except (OSError, EOFError):
+        write_atomically(target, data)
+    except (OSError, EOFError, StorageError):
         # A cache that cannot be written costs exactness, nothing more.
         return False
     return True

@@ -20,7 +20,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from coder.journal import write_atomically
+from coder.drafts import write_atomically
 from coder.records import Estimate
 from coder.report import charts, conclusions, sentences, wording
 from coder.report.inert import one_line

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from coder.drafts import write_atomically
 from coder.escaping import json_text
-from coder.journal import write_atomically
 from coder.records import Record
 from coder.report import tidy
 from coder.report.html import html

@@ -6,7 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from coder.journal import write_atomically
+from coder.drafts import write_atomically
 
 FILE = "fingerprints.json"
 

@@ -11,9 +11,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
+from coder.drafts import Draft
 from coder.errors import InputError, UsageError
 from coder.sources.columns import ISSUE_FIELDS, Columns
-from coder.sources.drafts import Draft
 from coder.sources.files import opened
 from coder.sources.issues import Imported, to_issue
 from coder.sources.report import ImportReport
