@@ -64,7 +64,10 @@ def steps(page: Path) -> list[tuple[str, list[str]]]:
 def chat_server() -> Iterator[str]:
     """A server that gives every issue the same code, where the pages ask hosted models."""
     answer = {**GOOD, "codes": [{"code": "model-usage.api-calls", "confidence": 0.8}]}
-    server = FaultServer(lambda *_: completion({**answer, "runners_up": []}))
+    # About what the prompts have: of fewer tokens the command would warn.
+    usage = {"prompt_tokens": 2000, "completion_tokens": 20,
+             "prompt_tokens_details": {"cached_tokens": 1280}}  # fmt: skip
+    server = FaultServer(lambda *_: completion({**answer, "runners_up": []}, usage=usage))
     with server.running():
         yield server.base_url
 

@@ -52,6 +52,20 @@ def test_flags_beat_environment_beats_env_file_beats_toml(tmp_path, monkeypatch)
     assert Study.open(tmp_path, model={"name": "flag"}).settings.model.name == "flag"
 
 
+def test_an_env_file_can_not_take_what_is_secret_from_the_environment(tmp_path, monkeypatch):
+    """Who sends a study would else name an address that a key of the user's is part of."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    (tmp_path / ".env").write_text(
+        "CODER_API_KEY=${OPENAI_API_KEY}\n"
+        "CODER_MODEL__BASE_URL=http://a.example/${OPENAI_API_KEY}\nOTHER=${OPENAI_API_KEY}\n"
+    )
+    study = Study.open(tmp_path)
+    assert study.settings.model.base_url == "http://a.example/${OPENAI_API_KEY}"
+    key = study.settings.api_key
+    assert key is not None and key.get_secret_value() == "${OPENAI_API_KEY}"
+    assert study.variable("OTHER") == "${OPENAI_API_KEY}"
+
+
 def test_keys_are_found_and_never_shown(tmp_path, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     (tmp_path / ".env").write_text("OPENAI_API_KEY=sk-secret\nCODER_API_KEY=sk-other\n")

@@ -262,18 +262,6 @@ def test_for_ones_own_server_nobody_is_asked_otherwise(study, named_here, monkey
     assert named_here.requests
 
 
-def test_a_studys_env_file_can_not_put_a_secret_of_the_users_into_an_address(
-    study, monkeypatch, capsys
-):
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    (study / ".env").write_text(
-        "CODER_MODEL__BASE_URL=http://models.example.com/${OPENAI_API_KEY}/v1\n"
-        "CODER_API_KEY=${OPENAI_API_KEY}\n"
-    )
-    assert propose() != 0
-    assert KEY not in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("model", ["openai:m", "anthropic:m"])
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "ALL_PROXY", "ANTHROPIC_PROXY"])
 def test_no_proxy_stands_before_ones_own_server(study, proxy, monkeypatch, model, variable):
