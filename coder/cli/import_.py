@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 )
 @click.option("--encoding", default="", metavar="NAME", help="Of the files; UTF-8 as it comes.")
 def command(files: tuple[Path, ...], output: Path, maps: tuple[str, ...], encoding: str) -> None:
-    """Bring in issues from files, or from all such files in a folder.
+    """Bring in issues from files or folders.
 
-    JSON Lines, JSON, CSV or TSV, gzipped or not.
+    JSON Lines, JSON, CSV or TSV, gzipped or not; a folder stands for all such files in it.
 
     Data of GitHub's API, of `gh issue list --json` and of most exports is recognised as it is.
     Other columns are named with --map:
