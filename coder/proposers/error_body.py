@@ -17,6 +17,8 @@ from typing import Any
 _CODES = ("code", "type", "status", "reason", "quotaId")
 _DEPTH = 8
 """Bodies are read no deeper: nothing that is told lies there."""
+_BEGINNING = 500
+"""Characters of a message; what it is about is said by then."""
 _PAGE = re.compile(r"\s*<(?:!doctype|html|head|body|\?xml)\b", re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _MARKUP = re.compile(
@@ -37,8 +39,8 @@ class ErrorBody:
 
     @property
     def words(self) -> str:
-        """All that may tell what it means."""
-        return f"{self.message} {self.codes}"
+        """All that may tell what it means; not what a long message repeats of the request."""
+        return f"{self.message[:_BEGINNING]} {self.codes}"
 
 
 def read_error(body: str) -> ErrorBody | None:

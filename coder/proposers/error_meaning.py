@@ -105,7 +105,9 @@ def meaning(status: int | None, said: ErrorBody) -> Meaning:
     if status != 429 and _TOO_LONG.search(said.words):
         return Meaning.TOO_LARGE
     for found, words in _MEANINGS:
-        if words.search(said.words):
+        # A server that is down speaks of days without a quota.
+        down = found is Meaning.QUOTA and status is not None and status >= 500
+        if not down and words.search(said.words):
             missing = found is Meaning.MODEL and status == 404
             return Meaning.NOT_FOUND if missing else found
     if status in _STATUS:

@@ -1,4 +1,5 @@
-"""A scripted review killed with SIGKILL two hundred times: what it said was kept is on disk, once.
+"""A scripted review killed with SIGKILL two hundred times: what it said was kept is on disk, once,
+and what it showed is on disk as seen.
 
 Each review is the real command in a process of its own, forked from one that has already imported
 it and compiled its expressions, so that most of its short life is spent reviewing.
@@ -17,7 +18,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from support.runs import make_run
+from support.runs import make_run, seen
 
 from coder.__main__ import run as coder
 from coder.history import History
@@ -73,7 +74,7 @@ def test_every_acknowledged_decision_is_there_and_none_twice(tmp_path: Path) -> 
 
 class Kept:
     """What has been on disk after each kill; the next may only add what its review said it kept,
-    and the one record it was writing."""
+    the one record it was writing, and that the suggestions it showed were shown."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -84,15 +85,12 @@ class Kept:
         decisions = list(self._run.decision_journal("ann"))[self.decisions :]
         written = sorted(
             [(x.at, "label" if not x.withdrawn else "undo", x.issue_id) for x in labels]
-            + [
-                (d.at, kind(d.action), d.issue_id)
-                for d in decisions
-                if d.action is not Action.LEAVE
-            ]
+            + [(d.at, kind(d.action), d.issue_id) for d in decisions if d.action is not Action.SHOW]
         )
         said = list(acknowledged(heard))
         assert [(what, issue) for _, what, issue in written][: len(said)] == said
         assert len(written) - len(said) <= 1
+        assert drawn(heard) <= seen(self._run)
         self.labels += len(labels)
         self.decisions += len(decisions)
 
@@ -142,6 +140,17 @@ def acknowledged(heard: str) -> Iterator[tuple[str, str]]:
             undone = True
         elif found and found.lastgroup:
             yield found.lastgroup, issue
+
+
+def drawn(heard: str) -> set[str]:
+    """The issues whose suggestion was printed."""
+    found, issue = set(), ""
+    for line in heard.splitlines():
+        if where := WHERE.match(line):
+            issue = f"i{where[1]}"
+        elif line.startswith("suggested: "):
+            found.add(issue)
+    return found
 
 
 def start(

@@ -56,6 +56,12 @@ def test_an_issue_that_a_filter_stops_is_refused_and_the_others_go_on(case, fold
     assert statuses(folder) == {"ok": 5, "refused": 1}
 
 
+def test_words_of_the_issue_that_a_refusal_repeats_are_not_the_servers(folder):
+    told = f"cannot read: {'x ' * 300} the model does not exist, invalid api key"
+    server = FaultServer(lambda _b, n: completion() if n else refusal(400, told))
+    assert propose(server) == 0 and statuses(folder) == {"ok": 6}
+
+
 def test_another_way_of_asking_is_tried_where_that_may_help(folder):
     """A 404 may be about a parameter: it does not say that there is no such model."""
     words = "No endpoints found that can handle the requested parameters. To learn more, visit:"

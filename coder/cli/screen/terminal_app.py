@@ -75,7 +75,7 @@ class TerminalApp(App[None]):
         if self.stopped_by is not None:
             raise Stopped(self.stopped_by)
         if self.failure is not None:
-            raise _told(self.failure) from self.failure
+            raise _in_one_line(self.failure) from self.failure
 
     def on_load(self) -> None:
         self._loop_here = asyncio.get_running_loop()
@@ -169,8 +169,8 @@ class TerminalApp(App[None]):
         return found
 
 
-def _told(error: Exception) -> CoderError:
-    """The error in one line, with the place in this package that it came by."""
+def _in_one_line(error: Exception) -> CoderError:
+    """What to tell of an error: a bug by the place in this package that it came by."""
     if isinstance(error, CoderError):
         return error
     frames = traceback.extract_tb(error.__traceback__)
