@@ -43,11 +43,15 @@ def join_surrogates(text: str) -> str | None:
 
 
 def csv_cell(text: str) -> str:
-    """A cell that a spreadsheet shows as text: what looks like a formula gets a leading ``'``."""
-    cell = inert(text)
-    return f"'{cell}" if _STARTS_FORMULA.match(cell) else cell
+    """A cell that a spreadsheet shows as text, and that holds nothing a reader would obey."""
+    return no_formula(inert(text))
+
+
+def no_formula(text: str) -> str:
+    """``text`` with a leading ``'`` where a spreadsheet would take it for a formula."""
+    return f"'{text}" if _STARTS_FORMULA.match(text) else text
 
 
 def from_csv_cell(cell: str) -> str:
-    """The text that :func:`csv_cell` made ``cell`` of."""
+    """The text that :func:`no_formula` made ``cell`` of."""
     return _GUARDED.sub("", cell, count=1) if _GUARDED.match(cell) else cell

@@ -24,7 +24,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,11 +32,12 @@ from types import MappingProxyType
 
 from coder import codebook as codebooks
 from coder.drafts import write_atomically
-from coder.errors import RunError, UsageError
+from coder.errors import InputError, RunError, UsageError
 from coder.escaping import json_text
 from coder.exposure import Exposure, Look, exposures
 from coder.journal import Journal
 from coder.passes import person
+from coder.reading import read_text
 from coder.records import (
     NONE_CODE,
     Action,
@@ -135,7 +136,7 @@ class Run:
         Raises ``RunError`` where there is more than a run that was never begun, and less than one
         that can be gone on with: see :meth:`lost_file`.
         """
-        run = cls(runs / check_name(name, "run"))
+        run = cls(runs / check_name(name, "run", there={path.name for path in runs.glob("*/")}))
         if run.lost_file == MANIFEST:
             raise run._lost(MANIFEST)
         return run if (run.path / MANIFEST).is_file() else None
@@ -217,6 +218,8 @@ class Run:
         if not (self.path / MANIFEST).is_file():
             return MANIFEST if begun or judged else None
         needed = ["codebook.yaml", "issues.jsonl"]
+        needed += ["examples.jsonl"] if self.manifest.labels_hash else []
+        needed += [RESERVED] if self.manifest.reserved_hash else []
         if any(self.path.glob("decisions/*.jsonl")) or (self.path / "calls.jsonl").exists():
             needed.append("proposals.jsonl")
         return next((name for name in needed if not (self.path / name).is_file()), None)
@@ -268,13 +271,13 @@ class Run:
     def manifest(self) -> Manifest:
         path = self.path / MANIFEST
         try:
-            fields = json.loads(path.read_text(encoding="utf-8"))
+            fields = json.loads(read_text(path))
             if isinstance(fields, dict) and isinstance(given := fields.get("format"), int):
                 # A later format may have fields that this version does not know.
                 known = Manifest.model_fields if given > FORMAT else fields
                 fields = {key: value for key, value in fields.items() if key in known}
             return Manifest.model_validate(fields)
-        except (OSError, ValueError, RecursionError) as error:
+        except (InputError, ValueError, RecursionError) as error:
             raise RunError(
                 f"{path} cannot be read: {str(error).splitlines()[0]}",
                 "restore it from a backup or version control",
@@ -325,11 +328,7 @@ class Run:
         return sorted({file.stem for file in files})
 
     def _rater_file(self, rater: str) -> str:
-        """Two names that differ in case only would be one file on some systems."""
-        for other in self.raters():
-            if other != rater and other.casefold() == rater.casefold():
-                raise UsageError(f"there is a rater {other!r} already", "spell the name that way")
-        return check_rater(rater)
+        return check_rater(rater, self.raters())
 
     def label_journal(self, rater: str) -> Journal[Label]:
         return Journal(self.path / "labels" / f"{self._rater_file(rater)}.jsonl", Label)
@@ -430,13 +429,17 @@ def standing(decisions: Iterable[Decision]) -> dict[str, Decision]:
     }
 
 
-def check_name(name: str, what: str) -> str:
-    """``name`` when it is safe as a file name; ``UsageError`` otherwise."""
-    if _RESERVED_NAMES.fullmatch(name) or name.endswith("."):
-        raise UsageError(
-            f"{name!r} cannot be the name of a {what}: Windows has no file of that name",
-            "choose another name",
-        )
+def check_name(name: str, what: str, there: Collection[str] = ()) -> str:
+    """``name`` when it is safe as a file name, on every system unless it is one of those ``there``
+    already; ``UsageError`` otherwise. Names that differ in case alone are one file on some."""
+    if name not in there:
+        if _RESERVED_NAMES.fullmatch(name) or name.endswith("."):
+            raise UsageError(
+                f"{name!r} cannot be the name of a {what}: Windows has no file of that name",
+                "choose another name",
+            )
+        if alike := [other for other in there if other.casefold() == name.casefold()]:
+            raise UsageError(f"there is a {what} {alike[0]!r} already", "spell the name that way")
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} cannot be the name of a {what}",
@@ -445,11 +448,11 @@ def check_name(name: str, what: str) -> str:
     return name
 
 
-def check_rater(name: str) -> str:
+def check_rater(name: str, there: Collection[str] = ()) -> str:
     """``name`` when a person can go by it; reports call two of their sides otherwise."""
     if name.casefold() in ("model", "resolved", NONE_CODE):
         raise UsageError(f"no rater can be called {name!r}", "choose another name")
-    return check_name(name, "rater")
+    return check_name(name, "rater", there)
 
 
 def _jsonl(records: Iterable[Record]) -> str:

@@ -17,7 +17,7 @@ from coder.cli.main import cli
 from coder.errors import CoderError, RunError, UsageError
 from coder.records import Label, now
 from coder.review import ReviewSession
-from coder.store import Run, check_name
+from coder.store import Run, check_name, labels_hash
 
 COMMANDS = (
     ("report", "trial"), ("status", "trial"), ("review", "trial", "--rater", "ann", "--plain"),
@@ -124,6 +124,38 @@ def test_a_whole_run_is_said_nothing_of(run: Run) -> None:
 def test_a_name_that_some_system_cannot_have_as_a_file_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="Windows"):
         check_name(name, "rater")
+
+
+def test_what_was_named_before_such_names_were_refused_still_opens(run: Run) -> None:
+    for folder, name in (("labels", "aux"), ("decisions", "nul")):
+        (run.path / folder / f"{name}.jsonl").write_bytes(b"")
+    run.path.rename(run.path.with_name("con.1"))
+    old = Run.open(Path("runs"), "con.1")
+    assert old.raters() == ["ann", "aux", "bea", "nul"]
+    assert all(old.labels(rater) is not None for rater in old.raters())
+    assert coder("report", "con.1").exit_code == 0
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda words: words[0])
+def test_a_name_that_differs_in_case_alone_is_no_other_run(
+    run: Run, command: tuple[str, ...]
+) -> None:
+    words = ["Trial" if word == "trial" else word for word in command]
+    assert refused(*words).message == "there is a run 'trial' already"
+    (run.path.parent.parent / "issues.jsonl").write_text('{"id": "1", "title": "x"}\n')
+    assert refused("propose", "issues.jsonl", "--run", "TRIAL").hint == "spell the name that way"
+
+
+def test_a_run_that_lost_the_labels_it_learnt_from_is_refused(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "runs", 1)
+    examples = made.path / "examples.jsonl"
+    fields = json.loads((made.path / "manifest.json").read_text())
+    fields["labels_hash"] = labels_hash(made.examples)
+    (made.path / "manifest.json").write_text(json.dumps(fields))
+    assert Run.open(tmp_path / "runs", "trial").examples
+    examples.unlink()
+    with pytest.raises(RunError, match=r"has lost its examples\.jsonl"):
+        Run.open(tmp_path / "runs", "trial")
 
 
 def test_what_is_dated_ahead_of_the_clock_is_noted_by_the_audit(run: Run) -> None:

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from coder.drafts import Draft
 from coder.errors import InputError, UsageError
+from coder.escaping import no_formula
 from coder.sources.columns import ISSUE_FIELDS, Columns
 from coder.sources.files import opened
 from coder.sources.issues import Imported, to_issue
@@ -79,7 +80,8 @@ def import_issues(
                 continue
             issues.write(item.json + "\n")
             if item.code:
-                table.writerow([item.issue.id, item.code])
+                # To the letter but for formulas: the ids are looked up when it is read again.
+                table.writerow([no_formula(item.issue.id), no_formula(item.code)])
         columns.require_all_met()
         if not aside.publish():
             aside_path.unlink(missing_ok=True)  # one of an earlier import would mislead

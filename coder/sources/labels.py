@@ -261,6 +261,8 @@ class _Reader:
     def _codes(self, cell: str) -> Iterator[str]:
         """The codes in a cell; a code whose own name holds a semicolon is found first."""
         cell = visible(cell)
+        if not self._is_code(cell):
+            cell = from_csv_cell(cell)
         if SEPARATOR in cell and self._is_code(cell):
             yield self._resolve(cell)
             return
