@@ -108,7 +108,7 @@ def test_a_cell_gives_its_text_back(text: str) -> None:
 
 @pytest.mark.parametrize("text", FORMULAS)
 def test_labels_that_look_like_formulas_come_back_as_they_were(study: Run, text: str) -> None:
-    memo = text.strip("\t\n \u3000")
+    memo = f"={text}"
     labels = [Label(issue_id=i, rater="cat", codes=(), memo=memo) for i in study.issues]
     study.add_labels("cat", labels)
     assert run(["label", "export", "trial", "--rater", "cat", "-o", "out.csv"]) == 0

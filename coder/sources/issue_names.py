@@ -30,6 +30,7 @@ class IssueNames:
     def __init__(self, issues: Iterable[Issue]) -> None:
         self.ids: set[str] = set()
         self._named: dict[str, set[str]] = {}
+        self._numbered: dict[int, set[str]] = {}
         repos: set[str] = set()
         for issue in issues:
             self.ids.add(issue.id)
@@ -39,7 +40,8 @@ class IssueNames:
             repos.add(repo.casefold())
             names = [issue.id, issue.url and _url(issue.url)]
             if number is not None:
-                names += [f"{repo}#{number}", f"#{number}"]
+                names.append(f"{repo}#{number}")
+                self._numbered.setdefault(number, set()).add(issue.id)
             for name in filter(None, names):
                 self._named.setdefault(visible(name).casefold(), set()).add(issue.id)
         self.one_repository = len(repos) == 1
@@ -52,12 +54,11 @@ class IssueNames:
             return {given}
         place = issue_from_url(given)
         name = f"{place[0]}#{place[1]}" if place else _url(given)
+        found = self._named.get(name.casefold(), set())
         number = _NUMBER.fullmatch(given)
-        if number:
-            if not self.one_repository:
-                return set()
-            name = f"#{int(number['number'])}"
-        return self._named.get(name.casefold(), set())
+        if not found and number and self.one_repository:
+            found = self._numbered.get(int(number["number"]), set())
+        return found
 
 
 def _url(text: str) -> str:
