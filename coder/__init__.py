@@ -10,6 +10,7 @@ The map, from the ground up; imports run downwards only:
     reading       text files and lines, never more than a set size
     sqlite_cache  a cache that several processes share and that damage empties
     drafts        files that appear once they are whole
+    spelling      spellings of ids and codes that mean the same
     resources     finds prompts and codebooks: path given > study folder > shipped
     codebook      YAML -> Codebook, every problem with its line; names -> codes
     changes       two versions of a codebook -> what changed, and what an answer is in the new one
@@ -32,6 +33,7 @@ The map, from the ground up; imports run downwards only:
     versions      a run under several versions of its codebook: what is carried over or stale
     propose       makes or resumes a run
     history       what a rater has done, from both of their files
+    exposure      what each person has seen of the model, in any run of the study
     passes        one person who codes twice: ann and ann.2
     plural        counts in words: 1 issue, 2 issues
     modes         whose suggestion is hidden until, or for ever
