@@ -35,6 +35,7 @@ from coder.proposers.failures import (
     masked_answer,
 )
 from coder.proposers.gate import CURRENT, Gate, Outdated
+from coder.proposers.langchain_models import open_model
 from coder.proposers.pace import Pace
 from coder.proposers.pilot import Pilot
 from coder.proposers.providers import Endpoint, endpoint
@@ -69,7 +70,7 @@ def check_model(study: Study) -> str:
     Raises ``ModelError`` when a package or a key is missing.
     """
     to = endpoint(study)
-    (_client if to.speaks_openai else langchain_client.open_model)(to, study.settings.model)
+    (_client if to.speaks_openai else open_model)(to, study.settings.model)
     past = f", past the proxy {to.bypassed.public_url}" if to.bypassed else ""
     return f"{to.model} at {to.where}{past} (not contacted)"
 
