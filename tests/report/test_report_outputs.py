@@ -242,9 +242,9 @@ def test_without_labels_the_report_says_what_to_do(
     assert disagreements_csv(report).count("\n") == 1
 
 
-def test_a_run_without_any_answer_is_reported(maker: Maker) -> None:
-    maker.issues = [issue("1")]
-    run = maker.run({})
+def test_a_run_without_any_answer_to_compare_is_reported(maker: Maker) -> None:
+    maker.issues = [issue("1"), issue("2")]
+    run = maker.run({"2": "a"})
     label(run, "anna", {"1": "a"})
     report = report_of(run)
     assert "No issue has both" in markdown(report)
