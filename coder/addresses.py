@@ -38,9 +38,8 @@ def normalised(address: str) -> str:
     if not host or port == 0 or parts.scheme not in ("http", "https"):
         raise _no_address(address)
     if "@" in parts.netloc:
-        where = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
         raise InputError(
-            f"the address {where} comes with a user name or password",
+            f"the address {public(address)} comes with a user name or password",
             "leave them out; what the server wants as a key goes into CODER_API_KEY",
         )
     if not address.isprintable() or " " in address:
@@ -57,9 +56,17 @@ def host_of(address: str) -> str:
 
 
 def public(address: str) -> str:
-    """``address`` without what may be secret in it."""
+    """An address without what may be secret in it."""
     parts = urlsplit(address)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def public_text(text: str) -> str:
+    """The same for what may be no address: nothing is shown that an odd password could be part
+    of."""
+    scheme, found, rest = text.partition("://")
+    shown = (rest if found else scheme).rpartition("@")[2]
+    return f"{scheme}://{shown.partition('?')[0]}" if found else shown
 
 
 def is_loopback(address: str) -> bool:
@@ -131,5 +138,4 @@ def _usual_form(name: str) -> str:
 
 
 def _no_address(address: str) -> InputError:
-    # Cut at the last @: what stands before it may be a password.
-    return InputError(f"{address.rpartition('@')[2]!r} is not an address", _EXAMPLE)
+    return InputError(f"{public_text(address)!r} is not an address", _EXAMPLE)

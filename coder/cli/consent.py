@@ -61,7 +61,7 @@ def _readers(to: Endpoint) -> set[str]:
 
 def _address(to: Endpoint) -> str:
     """Where texts go, with the proxy if that can read them."""
-    address = to.public_url or f"the {to.provider} service"
+    address = to.place
     if to.proxy and not to.is_encrypted:
         address += f" in clear through {to.proxy.public_url}"
     return address

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from coder.addresses import host_of, is_loopback, is_own, public
+from coder.addresses import host_of, is_loopback, is_own, public, public_text
 from coder.errors import ModelError
 
 _SCHEMES = ("http", "https", "socks5", "socks5h")
@@ -32,10 +32,6 @@ class Proxy:
     def host(self) -> str:
         return host_of(self.url)
 
-    @property
-    def password(self) -> str:
-        return urlsplit(self.url).password or ""
-
 
 def set_proxy(address: str, variables: tuple[str, ...] = ()) -> Proxy | None:
     """The proxy that the environment or the system sets for ``address``; ``variables`` are a
@@ -49,8 +45,9 @@ def set_proxy(address: str, variables: tuple[str, ...] = ()) -> Proxy | None:
     if not found:
         return None
     proxy = Proxy(found if "://" in found else f"http://{found}")
-    if not is_own(address):
-        _require_usable(proxy)
+    if is_own(address):
+        return proxy if _is_address(proxy.url) else None
+    _require_usable(proxy)
     return proxy
 
 
@@ -106,14 +103,22 @@ def certificates() -> ssl.SSLContext | None:
     return None
 
 
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 def _require_usable(proxy: Proxy) -> None:
-    parts = urlsplit(proxy.url)
-    if parts.scheme not in _SCHEMES or not parts.hostname:
+    scheme = proxy.url.partition("://")[0].casefold()
+    if scheme not in _SCHEMES or not _is_address(proxy.url):
         raise ModelError(
-            f"{proxy.public_url} is not a proxy that can be used",
+            f"{public_text(proxy.url)} is not a proxy that can be used",
             "correct HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, or name the server in NO_PROXY",
         )
-    if parts.scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
+    if scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
         raise ModelError(
             f"the proxy {proxy.public_url} needs the package socksio",
             "pip install socksio, or name the server in NO_PROXY",

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from pydantic import SecretStr
 
-from coder.addresses import host_of, is_own, normalised, public, server_identity
+from coder.addresses import host_of, is_own, normalised, public, public_text, server_identity
 from coder.errors import InputError, ModelError, UsageError
 from coder.proposers.environment import Proxy, set_proxy
 from coder.study import ModelSettings, Study
@@ -99,7 +99,8 @@ class Endpoint:
     key: SecretStr | None = None
     api_version: str = ""
     named_by: str = ""
-    """What named the address: a setting or a variable; empty for the provider's own."""
+    """What named the address: a setting or a variable; empty for the provider's own. Where only the
+    package knows the address, the variables that may move it, with their values."""
     proxy: Proxy | None = None
     """What requests go through."""
     bypassed: Proxy | None = None
@@ -127,6 +128,8 @@ class Endpoint:
     def identity(self) -> str:
         """What of the address tells the answers of this server from those of others; empty for the
         provider's own."""
+        if not self.base_url:
+            return self.named_by
         return server_identity(self.public_url) if self.named_by else ""
 
     @property
@@ -135,10 +138,18 @@ class Endpoint:
         return host_of(self.base_url) or self.provider
 
     @property
+    def place(self) -> str:
+        """The address; the provider where it is not known, with what may have moved it."""
+        if self.base_url:
+            return self.public_url
+        moved = f" at {self.named_by}" if self.named_by else ""
+        return f"the {self.provider} service{moved}"
+
+    @property
     def where(self) -> str:
-        """The address in words."""
-        said = self.public_url or f"the {self.provider} service"
-        if self.named_by and self.named_by != SETTING:
+        """The address, with what named it and what stands before it."""
+        said = self.place
+        if self.base_url and self.named_by not in ("", SETTING):
             said += f" (from {self.named_by})"
         if self.proxy is not None:
             said += f" through the proxy {self.proxy.public_url}"
@@ -153,12 +164,6 @@ class Endpoint:
     def is_encrypted(self) -> bool:
         """Whether a proxy can read nothing of what passes through it."""
         return not self.base_url.startswith("http:")
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What must not be written down, wherever it comes back."""
-        proxy = self.proxy.password if self.proxy else ""
-        return tuple(filter(None, (self.key.get_secret_value() if self.key else "", proxy)))
 
 
 def endpoint(study: Study) -> Endpoint:
@@ -199,6 +204,7 @@ def endpoint(study: Study) -> Endpoint:
         bypassed=proxy if own else None,
         key_name=key_name,
         strange_key=key is not None
+        and bool(address)
         and _is_of_folder(study, named_by)
         and not _is_of_folder(study, key_name),
     )
@@ -239,9 +245,7 @@ def _address(study: Study, provider: str) -> tuple[str, str]:
         if url := study.variable(name):
             address = _checked(url, name)
             return address, "" if address.rstrip("/") == service.address else name
-    if provider not in SERVICES:
-        _require_unmoved(provider)
-    return service.address, ""
+    return service.address, "" if provider in SERVICES else _moved_by(provider)
 
 
 def _checked(url: str, named_by: str) -> str:
@@ -251,18 +255,17 @@ def _checked(url: str, named_by: str) -> str:
         raise ModelError(f"{named_by}: {error.message}", error.hint) from None
 
 
-def _require_unmoved(provider: str) -> None:
-    """Of a package that chooses the address by itself, what may change it must not be unseen."""
+def _moved_by(provider: str) -> str:
+    """The variables from which a package that chooses the address by itself may take another."""
     stem = KEYS.get(provider, provider.upper()).removesuffix("_API_KEY")
     stems = {stem, provider.upper(), provider.upper().partition("_")[0]}
     stems |= {"AWS"} if "bedrock" in provider else set()
-    for name, value in sorted(os.environ.items()):
-        begins = any(name.startswith(f"{stem}_") for stem in stems)
-        if value and begins and _MOVES.search(name):
-            raise ModelError(
-                f"{name} may move {provider} models to another server, which could not be shown",
-                "unset it, or write the address into model.base_url",
-            )
+    found = [
+        f"{name}={public_text(value)}"
+        for name, value in sorted(os.environ.items())
+        if value and _MOVES.search(name) and any(name.startswith(f"{stem}_") for stem in stems)
+    ]
+    return ", ".join(found)
 
 
 def _key(study: Study, provider: str) -> tuple[SecretStr | None, str]:

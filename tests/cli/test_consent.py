@@ -206,14 +206,18 @@ def test_a_providers_own_address_is_shown_whole(study, monkeypatch, capsys, mode
     assert f"the key in {key} would go to {address}," in capsys.readouterr().err
 
 
-def test_a_package_that_may_be_moved_by_a_variable_nobody_can_show_is_not_used(
+def test_what_may_move_a_package_that_chooses_the_address_itself_is_shown(
     study, monkeypatch, capsys
 ):
     monkeypatch.setattr("coder.proposers.providers._require_package", lambda *_: None)
     monkeypatch.setenv("TOGETHER_API_KEY", KEY)
-    monkeypatch.setenv("TOGETHER_API_BASE", "https://elsewhere.example.net")
-    assert propose(model="together:m") == 5
-    assert "TOGETHER_API_BASE may move together models" in capsys.readouterr().err
+    assert propose(model="together:m") == 2
+    assert "would go to the together service, and nobody" in capsys.readouterr().err
+    monkeypatch.setenv("TOGETHER_API_BASE", "https://ann:s3cret@elsewhere.example.net/v1?k=s3cret")
+    assert propose(model="together:m") == 2
+    said = capsys.readouterr().err
+    assert "the together service at TOGETHER_API_BASE=https://elsewhere.example.net/v1," in said
+    assert "s3cret" not in said
 
 
 def test_the_run_names_the_server_that_a_variable_moved_it_to(study, proxy, monkeypatch):

@@ -58,6 +58,8 @@ def test_certificates_that_are_none_are_one_line(tmp_path, monkeypatch):
         ("socks4://127.0.0.1:9", "not a proxy that can be used"),
         ("socks://127.0.0.1:9", "not a proxy that can be used"),
         ("http://", "not a proxy that can be used"),
+        ("http://[::1", "not a proxy that can be used"),
+        ("http://ann:s3cret@127.0.0.1:99999", "^http://127.0.0.1:99999 is not a proxy"),
     ],
 )
 def test_a_proxy_that_cannot_work_is_one_line(tmp_path, monkeypatch, name, proxy, words):
@@ -69,8 +71,9 @@ def test_a_proxy_that_cannot_work_is_one_line(tmp_path, monkeypatch, name, proxy
         opened(tmp_path, name=name)
 
 
-def test_a_proxy_that_cannot_work_is_nothing_to_ones_own_server(tmp_path, monkeypatch):
-    monkeypatch.setenv("ALL_PROXY", "socks4://127.0.0.1:9")
+@pytest.mark.parametrize("proxy", ["socks4://127.0.0.1:9", "http://[::1", "http://a:x"])
+def test_a_proxy_that_cannot_work_is_nothing_to_ones_own_server(tmp_path, monkeypatch, proxy):
+    monkeypatch.setenv("ALL_PROXY", proxy)
     _, (call,) = ask(tmp_path, FaultServer(in_turn(completion())))
     assert call.raw_response
 
