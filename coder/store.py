@@ -212,6 +212,8 @@ class Run:
         """The first file that the run must have had and has no more; ``None`` when all are there.
 
         What it was made of is written before the manifest, and people answer proposals alone.
+        Calls without proposals are no loss: a run that was killed after its first answers goes on
+        from them.
         """
         begun = any((self.path / name).exists() for name in ("proposals.jsonl", "calls.jsonl"))
         judged = any(self.path.glob("labels/*.jsonl")) or any(self.path.glob("decisions/*.jsonl"))
@@ -220,7 +222,7 @@ class Run:
         needed = ["codebook.yaml", "issues.jsonl"]
         needed += ["examples.jsonl"] if self.manifest.labels_hash else []
         needed += [RESERVED] if self.manifest.reserved_hash else []
-        if any(self.path.glob("decisions/*.jsonl")) or (self.path / "calls.jsonl").exists():
+        if any(self.path.glob("decisions/*.jsonl")):
             needed.append("proposals.jsonl")
         return next((name for name in needed if not (self.path / name).is_file()), None)
 

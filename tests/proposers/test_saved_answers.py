@@ -114,8 +114,11 @@ def test_a_kept_answer_that_makes_no_sense_is_sent_back(tmp_path):
         (tmp_path / "runs" / "r").rename(tmp_path / "runs" / "before")
         answers = Answers(Study.open(tmp_path).cache / FILE)
         for key, raw in zip(keys, ("[]", "[" * 10_000), strict=True):
-            with answers._connection() as db:
-                db.execute("UPDATE answers SET raw = ? WHERE key = ?", (raw, key))
+            answers._cache.use(
+                lambda db, new=(raw, key): db.execute(
+                    "UPDATE answers SET raw = ? WHERE key = ?", new
+                )
+            )
         answers.close()
         server.requests.clear()
         proposals = propose(tmp_path, server)

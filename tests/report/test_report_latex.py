@@ -12,7 +12,7 @@ from run_maker import TREE, Maker, label
 from test_report_findings import reviewed, study
 
 from coder.agreement import Anchoring
-from coder.records import Estimate, Mode
+from coder.records import Estimate, Mode, Status
 from coder.report import build_report
 from coder.report.appendix import appendix_latex
 from coder.report.grids import Grid
@@ -177,7 +177,7 @@ def test_a_minus_is_one_and_a_dash_stays() -> None:
 
 
 def test_what_a_run_does_not_have_is_no_table(maker: Maker) -> None:
-    assert r"\begin{table}" not in latex(build_report(maker.run({}, "empty"), draws=100))
+    assert r"\begin{table}" not in latex(build_report(maker.run({"i1": Status.FAILED}, "empty"), draws=100))
     run, truth, _ = study(maker)
     reviewed(run, "ann", [(i, truth[i], {"mode": Mode.HOLDOUT}) for i in [*truth][:60]])
     report = build_report(run, draws=100)
