@@ -2,12 +2,14 @@
 
 A fenced ``console`` block holds commands after ``$`` and, below each, lines of its output that must
 occur in this order (other lines may stand between them). A page's blocks run in one folder, one
-after the other.
+after the other. The README's commands are processes, as for its readers; those of the other pages
+run in this one, which saves each of them the imports.
 """
 
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import re
@@ -15,16 +17,19 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from support.fault_server import GOOD, FaultServer, completion
 
+from coder.__main__ import run
 from coder.cli.main import VERBS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+Runner = Callable[[Path, list[str], str], tuple[int, str, str]]
+"""(folder, words after ``coder``, what is typed) -> (exit code, standard output, errors)."""
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -105,18 +110,30 @@ def prepared(tmp_path, monkeypatch, chat_server) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if steps(p)], ids=lambda p: p.stem)
-def test_the_page_does_what_it_says(page, prepared):
-    folder = prepared
-    if page.parent.name == "docs":
-        # The pages go on in the study that the README's tour has made.
-        coder(folder, "coder propose first.jsonl --run first")
-        shutil.copytree(folder / "runs" / "first", folder / "from-bea" / "first")
+def test_the_readme_does_what_it_says(prepared):
+    follow(PAGES[0], prepared, as_process)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES[1:] if steps(p)], ids=lambda p: p.stem)
+def test_the_page_does_what_it_says(page, prepared, monkeypatch, capsys):
+    def here(folder: Path, words: list[str], answers: str) -> tuple[int, str, str]:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(answers.encode())))
+        capsys.readouterr()
+        return run(words), *capsys.readouterr()
+
+    # The pages go on in the study that the README's tour has made.
+    coder(prepared, "coder propose first.jsonl --run first", here)
+    shutil.copytree(prepared / "runs" / "first", prepared / "from-bea" / "first")
+    follow(page, prepared, here)
+
+
+def follow(page: Path, folder: Path, runner: Runner) -> None:
     for command, documented in steps(page):
         if command.startswith("cd "):
             folder = folder / command[3:]
             continue
-        printed = coder(folder, command)
+        printed = coder(folder, command, runner)
         rest = iter(printed.split("\n"))
         for line in documented:
             assert any(same(line, other) for other in rest), f"{command}: {line!r}\n{printed}"
@@ -127,16 +144,20 @@ def same(documented: str, printed: str) -> bool:
     return re.sub(r"\d+", "0", documented) == re.sub(r"\d+", "0", printed.rstrip())
 
 
-def coder(folder: Path, command: str) -> str:
-    words = shlex.split(command)
-    assert words[0] == "coder", command
-    answers = "\n\nq\n" if words[1] == "review" else "y\n"
+def coder(folder: Path, command: str, runner: Runner) -> str:
+    program, *words = shlex.split(command)
+    assert program == "coder", command
+    code, out, err = runner(folder, words, "\n\nq\n" if words[0] == "review" else "y\n")
+    assert code == 0, f"{command}\n{out}\n{err}"
+    return out
+
+
+def as_process(folder: Path, words: list[str], answers: str) -> tuple[int, str, str]:
     done = subprocess.run(
-        [sys.executable, "-m", *words], cwd=folder, input=answers, text=True,
+        [sys.executable, "-m", "coder", *words], cwd=folder, input=answers, text=True,
         capture_output=True, env={**os.environ, "PYTHONWARNINGS": "error"},
     )  # fmt: skip
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    return done.returncode, done.stdout, done.stderr
 
 
 def test_every_verb_is_documented():
