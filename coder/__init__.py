@@ -53,6 +53,7 @@ The map, from the ground up; imports run downwards only:
 """
 
 import sys
+from typing import TYPE_CHECKING
 
 if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
     # For ``python -m coder`` python looks for modules in the current folder first, the standard
@@ -62,3 +63,50 @@ if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
 from coder.telemetry import switch_off
 
 switch_off()
+
+if TYPE_CHECKING:
+    from coder.codebook import load as load_codebook
+    from coder.errors import CoderError
+    from coder.records import (
+        Call,
+        Codebook,
+        Decision,
+        Estimate,
+        Issue,
+        Label,
+        Manifest,
+        Proposal,
+    )  # fmt: skip
+    from coder.report import Report, build_report, write_report
+    from coder.store import Run
+    from coder.study import Study
+
+__all__ = [
+    "Call", "Codebook", "CoderError", "Decision", "Estimate", "Issue", "Label", "Manifest",
+    "Proposal", "Report", "Run", "Study", "build_report", "load_codebook", "write_report",
+]  # fmt: skip
+
+_HOMES = {
+    "coder.codebook": {"load_codebook": "load"},
+    "coder.errors": {"CoderError": "CoderError"},
+    "coder.report": {name: name for name in ("Report", "build_report", "write_report")},
+    "coder.store": {"Run": "Run"},
+    "coder.study": {"Study": "Study"},
+}
+"""Where what is public lives, by the name it has there; all else is in ``coder.records``."""
+
+
+def __getattr__(name: str) -> object:
+    """What is public, imported when it is first asked for: ``coder --help`` imports none of it."""
+    from importlib import import_module
+
+    if name not in __all__:
+        raise AttributeError(f"module 'coder' has no attribute {name!r}")
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), names[name])
+    return getattr(import_module("coder.records"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

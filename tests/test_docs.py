@@ -31,7 +31,7 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 Runner = Callable[[Path, list[str], str], tuple[int, str, str]]
 """(folder, words after ``coder``, what is typed) -> (exit code, standard output, errors)."""
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
+PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 BUGS = """\
 id: bugs
@@ -158,6 +158,17 @@ def as_process(folder: Path, words: list[str], answers: str) -> tuple[int, str, 
         capture_output=True, env={**os.environ, "PYTHONWARNINGS": "error"},
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
+
+
+def test_the_python_of_the_pages_runs(prepared, monkeypatch, capsys):
+    monkeypatch.chdir(prepared)
+    assert run(["propose", "first.jsonl", "--run", "first"]) == 0
+    assert run(["label", "import", "labels.csv", "--rater", "ann", "--run", "first"]) == 0
+    capsys.readouterr()
+    for page in PAGES:
+        for block in PYTHON.findall(page.read_text(encoding="utf-8")):
+            exec(compile(block, page.name, "exec"), {})
+            assert capsys.readouterr().out, block
 
 
 def test_every_verb_is_documented():

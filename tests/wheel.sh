@@ -19,4 +19,17 @@ test -s runs/demo/report/report.html
 "$work/venv/bin/coder" doctor
 cd study
 "$work/venv/bin/coder" codebook check
+cat > typed.py <<'END'
+from coder import Report, Run, Study, build_report
+from coder.agreement import alt_test
+
+
+def pairs(study: Study) -> int:
+    report: Report = build_report(Run.open(study.runs, "demo"))
+    return len(report.pairs)
+
+
+reveal_type(alt_test)
+END
+"$build_python" -m mypy --strict --python-executable "$work/venv/bin/python" typed.py
 echo "the wheel works without the source tree"

@@ -177,7 +177,9 @@ def test_a_minus_is_one_and_a_dash_stays() -> None:
 
 
 def test_what_a_run_does_not_have_is_no_table(maker: Maker) -> None:
-    assert r"\begin{table}" not in latex(build_report(maker.run({"i1": Status.FAILED}, "empty"), draws=100))
+    assert r"\begin{table}" not in latex(
+        build_report(maker.run({"i1": Status.FAILED}, "empty"), draws=100)
+    )
     run, truth, _ = study(maker)
     reviewed(run, "ann", [(i, truth[i], {"mode": Mode.HOLDOUT}) for i in [*truth][:60]])
     report = build_report(run, draws=100)
