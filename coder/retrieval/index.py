@@ -1,4 +1,4 @@
-"""Finds labelled issues and codes by meaning; with its embedder the only importer of chromadb.
+"""Dense search: labelled issues and codes by meaning, in chromadb, which is imported here alone.
 
 The index is a cache under the study's own: it may be deleted at any time. A collection is named by
 the hash of everything in it and of the embedder that made it, so it cannot be stale; its files are
@@ -18,20 +18,22 @@ from typing import TypeVar
 import chromadb
 from chromadb.api import ClientAPI
 from chromadb.api.collection_configuration import CreateHNSWConfiguration
+from chromadb.api.models.Collection import Collection
 from chromadb.api.shared_system_client import SharedSystemClient
 from chromadb.config import Settings
 from chromadb.errors import ChromaError
 from filelock import FileLock
-from langchain_chroma import Chroma
 
 from coder.errors import StorageError
 from coder.records import Codebook, Example, content_hash
 from coder.retrieval.base import Ranked, code_text
-from coder.retrieval.chroma import CoderEmbeddings
 from coder.retrieval.encoder import Encoder, Vectors
 from coder.retrieval.seal import is_sealed, seal
 
 T = TypeVar("T")
+
+# The .env of the current folder is the study's, and says nothing to chromadb.
+Settings.model_config["env_file"] = None
 
 LOCK = "chroma.lock"
 BATCH = 256
@@ -56,15 +58,12 @@ class LabelIndex:
     def __init__(
         self,
         folder: Path,
-        setting: str,
         encoder: Encoder,
         codebook: Codebook,
         examples: Sequence[Example],
     ) -> None:
-        """``setting`` is what ``encoder`` was opened by, so that a collection can be reopened."""
         self._folder = folder
         self._encoder = encoder
-        self._function = CoderEmbeddings(setting, encoder)
         labels = {example.issue.id: example.issue.text for example in examples}
         codes = {code.id: code_text(code) for code in codebook.leaves}
         self._labels = _Collection("labels", encoder, labels)
@@ -84,7 +83,7 @@ class LabelIndex:
                 _clear(self._folder)
             client = chromadb.PersistentClient(_as_utf8(self._folder), _settings())
             for collection in (self._labels, self._codes):
-                collection.open(client, self._function)
+                collection.open(client)
             seal(self._folder, LOCK)
 
     def _made_again_if_damaged(self, use: Callable[[], T]) -> T:
@@ -113,43 +112,44 @@ class _Collection:
         # so that the same texts in another order are the same collection. A blank text has no
         # direction, so it is near to nothing.
         kept = {key: text for key, text in sorted(texts.items()) if text.strip()}
-        self._name = f"{kind}-{content_hash('index.v2', [encoder.id, HNSW, kept])[:40]}"
+        self._name = f"{kind}-{content_hash('index.v3', [encoder.id, HNSW, kept])[:40]}"
         self._ids = list(kept)
         self._texts = list(kept.values())
-        self._store: Chroma | None = None
+        self._encoder = encoder
+        self._collection: Collection | None = None
 
-    def open(self, client: ClientAPI, function: CoderEmbeddings) -> None:
+    def open(self, client: ClientAPI) -> None:
         """The collection of that name, made when it is not there."""
         if not self._ids:
             return
-        there = self._name in {collection.name for collection in client.list_collections()}
+        # Without a function of its own the database never encodes: it is given vectors.
+        made = client.get_or_create_collection(
+            self._name, embedding_function=None, configuration={"hnsw": HNSW}
+        )
         # Counting also loads it, now that its files are known to be whole: were they removed before
         # the first search, chromadb would find the rest of the rows alone, and say nothing.
-        if there and client.get_collection(self._name, function).count() != len(self._ids):
+        if 0 < made.count() != len(self._ids):
             client.delete_collection(self._name)
-            there = False
-        if not there:
             made = client.create_collection(
-                self._name, embedding_function=function, configuration={"hnsw": HNSW}
+                self._name, embedding_function=None, configuration={"hnsw": HNSW}
             )
+        if made.count() == 0:
             for start in range(0, len(self._texts), BATCH):
                 batch = self._texts[start : start + BATCH]
                 ids = [str(row) for row in range(start, start + len(batch))]
-                made.add(ids=ids, documents=batch)
-        self._store = Chroma(
-            collection_name=self._name,
-            embedding_function=function,
-            client=client,
-            create_collection_if_not_exists=False,
-        )
+                made.add(ids=ids, embeddings=self._encoder.encode(batch))
+        self._collection = made
 
     def nearest(self, vector: Vectors, k: int) -> Ranked:
         """The ids nearest to a vector (d,) and their cosines, nearest first; ties by id."""
         k = min(k, len(self._ids))
-        if self._store is None or k == 0 or not vector.any():
+        if self._collection is None or k == 0 or not vector.any():
             return []
-        rows = self._store.similarity_search_by_vector_with_relevance_scores(vector.tolist(), k=k)
-        scored = [(int(str(document.id)), 1.0 - float(distance)) for document, distance in rows]
+        found = self._collection.query(
+            query_embeddings=vector[None], n_results=k, include=["distances"]
+        )
+        (rows,), (distances,) = found["ids"], found["distances"] or [[]]
+        scored = [(int(row), 1.0 - float(d)) for row, d in zip(rows, distances, strict=True)]
         scored.sort(key=lambda pair: (-pair[1], pair[0]))
         return [(self._ids[row], round(cosine, 6)) for row, cosine in scored]
 

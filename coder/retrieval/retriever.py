@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import chdir
 from functools import cached_property
 
 from coder.records import Codebook, Example, Issue, NearCode, Neighbour
 from coder.redact import Redactor, masked_codebook
+from coder.resources import PACKAGE
 from coder.retrieval.base import Found, Ranked, Search
 from coder.retrieval.duplicates import Duplicates
-from coder.retrieval.embedders import AWAY, is_code, open_embedder
+from coder.retrieval.embedders import is_code, open_embedder
 from coder.retrieval.fusion import choose, fuse
 from coder.sensitive import authors
 from coder.study import RetrievalSettings, Study
@@ -98,12 +100,13 @@ def open_retriever(study: Study, codebook: Codebook, examples: Sequence[Example]
     encoder = open_embedder(settings.embedder, study.root, masked=masked)
     searches: dict[str, Search] = {"lexical": LexicalIndex(codebook, examples)}
     if encoder is not None:
-        with AWAY:
+        # chromadb takes a .env of the folder it is imported in for its own.
+        with chdir(PACKAGE):
             from coder.retrieval.index import LabelIndex
 
         book = masked_codebook(codebook, Redactor([])) if masked else codebook
         given = [_masked_example(e) for e in examples] if masked else examples
-        dense = LabelIndex(study.cache / "chroma", settings.embedder, encoder, book, given)
+        dense = LabelIndex(study.cache / "chroma", encoder, book, given)
         searches = {"dense": dense, **searches}
     embedder = encoder.id if encoder else "lexical"
     return Retriever(codebook, examples, searches, settings, embedder, masked)

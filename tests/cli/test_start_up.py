@@ -11,7 +11,7 @@ import pytest
 from coder.cli.main import VERBS
 
 HEAVY = {
-    "chromadb", "langchain", "langchain_chroma", "langchain_core", "langchain_openai",
+    "chromadb", "langchain", "langchain_core", "langchain_openai",
     "matplotlib", "numpy", "onnxruntime", "openai", "pydantic", "rich", "scipy", "sklearn",
     "textual", "tiktoken", "tokenizers", "yaml",
 }  # fmt: skip

@@ -77,7 +77,7 @@ class Hashing:
 
 def index(folder, examples=None, encoder=None) -> LabelIndex:
     examples = labelled() if examples is None else examples
-    return LabelIndex(folder, "minilm", encoder or Hashing(), BOOK, examples)
+    return LabelIndex(folder, encoder or Hashing(), BOOK, examples)
 
 
 def retriever(folder, examples=None, lexical=False, **settings) -> Retriever:
@@ -345,17 +345,6 @@ def test_three_processes_at_once_make_one_whole_index_that_can_be_deleted(tmp_pa
     assert len(index(tmp_path).search("the dog barks", 80, 0)[0]) == 40
 
 
-def test_a_collection_opens_again_with_the_embedder_it_was_made_with(tmp_path, monkeypatch):
-    from coder.retrieval.chroma import CoderEmbeddings
-
-    encoder = Hashing()
-    monkeypatch.setattr("coder.retrieval.chroma.open_embedder", lambda setting: encoder)
-    again = CoderEmbeddings.build_from_config(CoderEmbeddings("minilm", encoder).get_config())
-    one = again.embed_query("the cat")
-    assert isinstance(one[0], float) and one == again.embed_documents(["the cat"])[0]
-    assert again.embed_query(["the cat"])[0].tolist() == again(["the cat"])[0].tolist() == one
-
-
 # --- which embedder -----------------------------------------------------------------------------
 
 
@@ -403,7 +392,7 @@ def test_any_langchain_embeddings(tmp_path, allowed):
     rows = embedder.encode(["a", "b"])
     assert rows.shape == (2, 8) and np.linalg.norm(rows, axis=1) == pytest.approx([1, 1])
     assert embedder.id == "langchain:my_embeddings:Mine"
-    found = LabelIndex(tmp_path / "i", embedder.id, embedder, BOOK, labelled(3))
+    found = LabelIndex(tmp_path / "i", embedder, BOOK, labelled(3))
     assert len(found.search("a", 9, 9)[0]) == 6
 
 
