@@ -33,7 +33,8 @@ from coder.proposers.providers import Endpoint, check_settings, endpoint
 from coder.proposers.question import Question, Talk
 from coder.proposers.reply import Reply
 from coder.proposers.spending import NO_CAPS, Account, Caps, Meter
-from coder.proposers.strategies import Strategy, open_strategy, systems
+from coder.proposers.strategies import open_strategy
+from coder.proposers.strategy import Strategy, systems
 from coder.proposers.wire import Wire
 from coder.records import Call, Codebook, Example, Issue, Proposal, Usage, content_hash, now
 from coder.study import Study

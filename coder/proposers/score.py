@@ -21,7 +21,7 @@ from coder.proposers.dialect import HOSTED_LOGPROBS
 from coder.proposers.question import Messages, Question, Talk
 from coder.proposers.scheme import Scheme, below, categories, everything
 from coder.proposers.stage import Reading, unanswered
-from coder.proposers.strategies import Strategy, proposal
+from coder.proposers.strategy import Strategy, proposal
 from coder.records import (
     NONE_CODE,
     Call,
