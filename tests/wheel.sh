@@ -1,8 +1,8 @@
 #!/bin/sh
 # Builds the wheel from a copy of what git tracks, deletes the copy, and runs the wheel elsewhere.
-# Usage: tests/wheel.sh BUILD_PYTHON   (a Python that has the package `build`)
+# Usage: tests/wheel.sh BUILD_PYTHON   (a Python that has the packages `build` and `mypy`)
 set -eu
-build_python=$1
+build_python=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 git ls-files -z | xargs -0 tar -cf - | (mkdir "$work/source" && tar -xf - -C "$work/source")
