@@ -56,3 +56,18 @@ def type_at(app: TerminalApp, seed: int) -> None:
                     app.post_message(events.Key(NAMES.get(key, key), key))
 
     asyncio.run(scene())
+
+
+def test_what_is_typed_behind_an_enter_is_not_in_the_memo(tmp_path: Path) -> None:
+    run = make_run(tmp_path, 3)
+    app = ReviewApp(ReviewSession(run, "ann", Order.FILE))
+
+    async def scene() -> None:
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.press("m")
+            for key in ("o", "d", "d", "enter", "z", "z"):
+                app.post_message(events.Key(key, "\r" if key == "enter" else key))
+            await pilot.pause()
+
+    asyncio.run(scene())
+    assert [line.memo for line in run.decision_journal("ann") if line.memo] == ["odd"]

@@ -36,6 +36,19 @@ class Dialog(ModalScreen[R]):
         return super().dismiss(result)
 
 
+class Line(Input):
+    """One line of text that Enter ends at once. Left to its binding, Enter would be heard after
+    the letters that were typed behind it, and these would be taken in."""
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            await self.action_submit()
+        else:
+            await super()._on_key(event)
+
+
 class FindCode(Dialog[str | None]):
     """Type a few letters, Enter takes the code on top or the one moved to; ``None`` on Esc."""
 
@@ -53,7 +66,7 @@ class FindCode(Dialog[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog tall"):
-            yield Input(placeholder="name, id or words of the definition", compact=True)
+            yield Line(placeholder="name, id or words of the definition", compact=True)
             yield OptionList(compact=True)
             yield Static("Enter takes the code · up/down move · Esc goes back", classes="hint")
 
@@ -109,7 +122,7 @@ class WriteMemo(Dialog[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Input(placeholder=self.PLACEHOLDER, compact=True)
+            yield Line(placeholder=self.PLACEHOLDER, compact=True)
             yield Static(self.HINT, classes="hint")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -129,7 +142,7 @@ class WriteReason(WriteMemo):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(Content.styled(self._answer, "bold $text-primary"))
-            yield Input(placeholder=self.PLACEHOLDER, compact=True)
+            yield Line(placeholder=self.PLACEHOLDER, compact=True)
             yield Static(self.HINT, classes="hint")
 
 
@@ -154,7 +167,7 @@ class ProposeChange(Dialog[tuple[Change, str] | None]):
                 compact=True,
                 classes="kinds",
             )
-            yield Input(placeholder="what should change, and why", compact=True)
+            yield Line(placeholder="what should change, and why", compact=True)
             yield Static("a letter or Enter takes the kind · Esc goes back", classes="hint")
 
     def on_mount(self) -> None:

@@ -6,10 +6,14 @@ import contextlib
 import os
 import select
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
+from textual import events
+from textual._xterm_parser import XTermParser
+from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
 
 
 class TerminalDriver(LinuxDriver):
@@ -21,11 +25,26 @@ class TerminalDriver(LinuxDriver):
         self._hang_up = app.hang_up
         threading.Thread(target=self._watch, name="terminal-watch", daemon=True).start()
 
+    def run_input_thread(self) -> None:
+        vars(linux_driver)["XTermParser"] = _OneTime  # made in there, by that name
+        super().run_input_thread()
+
     def _watch(self) -> None:
         terminal = select.poll()
         terminal.register(self.fileno, 0)  # that it has gone is told unasked
         if any(event & select.POLLHUP for _, event in terminal.poll()):
             self._hang_up()
+
+
+class _OneTime(XTermParser):
+    """Gives keys that were read together the time at which they were. By a time of their own the
+    last of them could be later than what the first one did, and be taken for an answer to it."""
+
+    def feed(self, data: str) -> Iterable[Message]:
+        read = events.Event().time
+        for message in super().feed(data):
+            message.time = read
+            yield message
 
 
 class _Output:
