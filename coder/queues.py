@@ -56,14 +56,27 @@ class Order(StrEnum):
 class Only:
     """What a queue is limited to; nothing by default.
 
-    ``code`` is a proposed code, a category with all its subcategories, or ``NONE_CODE``. Issues
-    that are ``flagged`` or ``stale`` come again although the rater has answered them.
+    ``code`` is a proposed code, a category with all its subcategories, or ``NONE_CODE``;
+    ``answered`` the same of the rater's own answers; ``issue`` one issue's id. Issues that are
+    ``flagged``, ``stale``, ``answered`` or named come again although the rater has answered them.
     """
 
     code: str = ""
     repo: str = ""
     flagged: Literal["", "me", "anyone"] = ""
     stale: bool = False
+    answered: str = ""
+    issue: str = ""
+
+    @property
+    def again(self) -> bool:
+        """Whether issues come that the rater has answered."""
+        return bool(self.flagged or self.stale or self.answered or self.issue)
+
+    @property
+    def chosen(self) -> bool:
+        """Whether the rater chose the issues themselves, so that nothing was drawn."""
+        return bool(self.answered or self.issue)
 
 
 EVERYTHING = Only()
@@ -146,10 +159,14 @@ class Queue:
     ) -> None:
         if against is not None and order is not Order.DISAGREEMENT:
             raise UsageError("--against is for another order", "add --order disagreement")
+        if only.chosen and order is not Order.FILE:
+            raise UsageError(
+                f"--order {order} is for issues that nobody chose",
+                "leave it out, or --issue and --answered",
+            )
         part = part_of(run, rater)
         self.name = name_of(run, order, only, part, against)
-        self.again = bool(only.flagged) or only.stale
-        """Whether issues come that the rater has answered."""
+        self.again = only.again
         self.tells = bool(only.code) or against is not None
         """Whether the rater knows of the model's answer to an issue by its being here."""
         self._run, self._order = run, order
@@ -234,6 +251,10 @@ def name_of(
         words.append(f"flagged={only.flagged}")
     if only.stale:
         words.append("stale")
+    if only.issue:
+        words.append(f"issue={only.issue}")
+    if only.answered:
+        words.append(f"answered={only.answered}")
     if part is not None:
         words.append(f"part={part.share:g}" + (f"#{part.number}" if part.number > 1 else ""))
     if only.code:
@@ -283,7 +304,8 @@ _ANSWERED = {status.value for status in Status if status.answered}
 
 
 def _limited(run: Run, rater: str, entries: list[Entry], only: Only) -> list[Entry]:
-    book = run.codebook
+    if only.issue:
+        return _one(run, entries, only.issue)
     if only.repo and not any(entry.repo == only.repo for entry in entries):
         known = sorted({entry.repo for entry in entries if entry.repo})
         raise UsageError(
@@ -293,9 +315,12 @@ def _limited(run: Run, rater: str, entries: list[Entry], only: Only) -> list[Ent
     if only.repo:
         entries = [entry for entry in entries if entry.repo == only.repo]
     if only.code:
-        within = {c.id for c in book.codes if only.code in (c.id, book.category(c.id))}
-        wanted = within or {only.code}
+        wanted = _with_subcodes(run.codebook, only.code)
         entries = [e for e in entries if e.codes is not None and _is_of(e.codes, wanted)]
+    if only.answered:
+        wanted = _with_subcodes(run.codebook, only.answered)
+        own = _own_answers(run, rater)
+        entries = [e for e in entries if e.issue_id in own and _is_of(own[e.issue_id], wanted)]
     if only.flagged:
         flagged = _flagged(run, rater, only.flagged)
         entries = [entry for entry in entries if entry.issue_id in flagged]
@@ -303,6 +328,31 @@ def _limited(run: Run, rater: str, entries: list[Entry], only: Only) -> list[Ent
         old = stale_issues(run, run.decisions(rater), run.labels(rater))
         entries = [entry for entry in entries if entry.issue_id in old]
     return entries
+
+
+def _one(run: Run, entries: Iterable[Entry], issue_id: str) -> list[Entry]:
+    """The issue that was named."""
+    found = [entry for entry in entries if entry.issue_id == issue_id]
+    if not found:
+        raise UsageError(
+            f"issue {issue_id!r} has no proposal in run {run.name!r}, or is assigned to others",
+            "give another issue to --issue",
+        )
+    return found
+
+
+def _with_subcodes(book: Codebook, code: str) -> set[str]:
+    return {c.id for c in book.codes if code in (c.id, book.category(c.id))} or {code}
+
+
+def _own_answers(run: Run, rater: str) -> dict[str, tuple[str, ...]]:
+    """The codes that a rater's standing answers have in the codebook of now; the decision, or the
+    label where there is no decision."""
+    coded = (Action.ACCEPT, Action.CORRECT, Action.REJECT)
+    standing: dict[str, Decision | Label] = dict(run.labels(rater))
+    standing |= {i: d for i, d in run.decisions(rater).items() if d.action in coded}
+    carried = {i: carry(run, answer) for i, answer in standing.items()}
+    return {i: codes for i, codes in carried.items() if isinstance(codes, tuple)}
 
 
 def _even_weights(book: Codebook, entries: Iterable[Entry]) -> dict[str, float]:

@@ -318,6 +318,12 @@ class ReviewSession:
         return Counter(key for look in looks if (key := (look.run, look.rater)) != here)
 
     @property
+    def answered_before(self) -> Decision | None:
+        """The rater's answer that stands for the issue shown, and that the next one replaces."""
+        stack = self._history.answers.get(self.item.issue.id) if self.item is not None else None
+        return stack[-1] if stack else None
+
+    @property
     def memos(self) -> tuple[Decision, ...]:
         """The rater's memos on the issue shown, oldest first."""
         return () if self.item is None else self._history.memos(self.item.issue.id)

@@ -6,8 +6,6 @@ reason on its line is asked for one on the next, which may be empty.
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from coder.adjudication import AdjudicationSession
@@ -16,6 +14,7 @@ from coder.cli.browser import open_page
 from coder.cli.issue_view import clean, pieces
 from coder.cli.review_words import names, where
 from coder.cli.terminal import plain, plain_line
+from coder.cli.typed_lines import read_line, with_further_lines
 from coder.codebook import UnknownCode, resolver
 from coder.errors import UsageError
 from coder.finder import find_codes
@@ -39,22 +38,13 @@ class _Lines:
     def run(self) -> None:
         self._show()
         while True:
-            line = self._read("> ")
+            line = read_line("> ")
             if line is None or line == "q":
                 return
             try:
                 self._obey(line)
             except UsageError as error:
                 click.echo(plain(f"not possible: {error.message}. {error.hint}"))
-
-    def _read(self, prompt: str) -> str | None:
-        click.echo(prompt, nl=False)
-        sys.stdout.flush()
-        line = sys.stdin.readline()
-        if not line:
-            click.echo()
-            return None
-        return line.strip()
 
     def _obey(self, line: str) -> None:
         found, self._found = self._found, ()
@@ -78,7 +68,7 @@ class _Lines:
         elif line[0] == "/":
             self._find(line[1:].strip())
         elif first == "m" and words:
-            self._session.reason = words
+            self._session.reason = with_further_lines(words)
             click.echo("the reason is kept for the next answer")
         elif first == "n":
             self._resolve((), words)
@@ -113,10 +103,10 @@ class _Lines:
     def _resolve(self, codes: Codes, reason: str) -> None:
         codes = self._session.checked(codes)
         if not reason and not self._session.reason:
-            given = self._read("reason (Enter for none): ")
+            given = read_line("reason (Enter for none): ")
             if given is None:
                 return  # the input ended before the answer was complete
-            reason = given
+            reason = with_further_lines(given)
         click.echo(said(self._session, self._session.resolve(codes, reason)))
         self._show()
 

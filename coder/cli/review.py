@@ -24,15 +24,17 @@ _ORDERS = ("random", "uncertain", "by-code", "disagreement", "novel", "file")
 @click.option(
     "--order",
     type=click.Choice(_ORDERS),
-    default="random",
-    show_default=True,
-    help="Which issues first; the first three allow estimates about the others.",
+    help="Which issues first; the first three allow estimates about the others.  [default: random]",
 )
 @click.option("--against", metavar="RUN", help="The other run, for --order disagreement.")
 @click.option("--code", metavar="CODE", help="Only issues the model gave this code or category.")
 @click.option("--repo", help="Only issues of this repository.")
 @click.option("--flagged", type=click.Choice(("me", "anyone")), help="Only issues flagged by whom.")
 @click.option("--stale", is_flag=True, help="Only answers a change of the codebook made stale.")
+@click.option("--issue", metavar="ID", help="Only this issue, also to answer it anew.")
+@click.option(
+    "--answered", metavar="CODE", help="Only issues you gave this code or category, to go back."
+)
 @click.option("--blind", is_flag=True, help="Code every issue before its suggestion is shown.")
 @click.option("--blind-share", type=float, help="The same for this share of issues.  [0 to 1]")
 @click.option("--holdout", type=float, help="Show no suggestion for this share.  [0 to 1]")
@@ -45,12 +47,14 @@ def command(
     name: str,
     rater: str,
     plain: bool,
-    order: str,
+    order: str | None,
     against: str | None,
     code: str | None,
     repo: str | None,
     flagged: Literal["me", "anyone"] | None,
     stale: bool,
+    issue: str | None,
+    answered: str | None,
     blind: bool,
     blind_share: float | None,
     holdout: float | None,
@@ -82,12 +86,16 @@ def command(
     keys = keymap(study.settings.keys)
     run = Run.open(study.runs, name)
     shares = Shares(settings.blind_share, settings.holdout, salt(run.manifest))
+    resolve = resolver(run.codebook)
     only = Only(
-        code=resolver(run.codebook)(code) if code else "",
+        code=resolve(code) if code else "",
         repo=repo or "",
         flagged=flagged or "",
         stale=stale,
+        answered=resolve(answered) if answered else "",
+        issue=_issue_id(run, issue) if issue else "",
     )
+    order = order or (Order.FILE if only.chosen else Order.RANDOM)
     other = Run.open(study.runs, against) if against else None
     if order == Order.NOVEL:
         _say_once(run)
@@ -111,6 +119,22 @@ def command(
     if learner is not None and learner.failure:
         click.echo(plain_text(f"suggestions did not learn from your answers: {learner.failure}"))
     click.echo(summary(session))
+
+
+def _issue_id(run: Run, name: str) -> str:
+    """The id of an issue given by any of its names."""
+    from coder.errors import UsageError
+    from coder.sources.issue_names import IssueNames
+
+    found = sorted(IssueNames(run.issues.values()).find(name))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"{name!r} can be any of {', '.join(found[:4])}", "give one of these ids")
+    raise UsageError(
+        f"no issue of run {run.name!r} is called {name!r}",
+        "an id, a URL or owner/repo#number is asked for",
+    )
 
 
 def _learner(study: Study, run: Run, rater: str) -> AbstractContextManager[Learner | None]:

@@ -6,8 +6,6 @@ The letters are those of the screen. What takes words takes them on the same lin
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from coder.cli.browser import open_page
@@ -18,6 +16,7 @@ from coder.cli.review_words import (
     DIFFER,
     NOT_YET,
     addressed,
+    answered_before,
     compared,
     keys,
     learnt,
@@ -35,6 +34,7 @@ from coder.cli.review_words import (
     where,
 )
 from coder.cli.terminal import plain, plain_line
+from coder.cli.typed_lines import read_line, with_further_lines
 from coder.codebook import UnknownCode, resolver
 from coder.errors import UsageError
 from coder.finder import find_codes
@@ -62,22 +62,13 @@ class _Lines:
     def run(self) -> None:
         self._show()
         while True:
-            line = self._read("> ")
+            line = read_line("> ")
             if line is None or self._actions.get(line) == "quit":
                 return
             try:
                 self._obey(line)
             except UsageError as error:
                 click.echo(plain(f"not possible: {error.message}. {error.hint}"))
-
-    def _read(self, prompt: str) -> str | None:
-        click.echo(prompt, nl=False)
-        sys.stdout.flush()
-        line = sys.stdin.readline()
-        if not line:
-            click.echo()
-            return None
-        return line.strip()
 
     def _obey(self, line: str) -> None:
         found, self._found = self._found, ()
@@ -94,10 +85,11 @@ class _Lines:
         elif action == "find":
             self._find(words)
         elif action == "memo":
-            text = words or self._read("memo: ") or ""
+            text = with_further_lines(words or read_line("memo: ") or "")
             click.echo(said(self._book, self._session.memo(text)))
         elif action == "change":
-            self._change(words or self._read(f"{', '.join(Change)}, and what: ") or "")
+            asked = f"{', '.join(Change)}, and what: "
+            self._change(with_further_lines(words or read_line(asked) or ""))
         elif words:
             self._unknown(line)
         else:
@@ -253,6 +245,8 @@ class _Lines:
         click.echo("---")
         if item.own is not None:
             click.echo(f"your label: {names(self._book, item.own)}")
+        if answered_before(self._session):
+            click.echo(f"your answer so far: {answered_before(self._session)}")
         if item.proposal is None:
             click.echo(ALONE)
         else:

@@ -150,6 +150,16 @@ def said(codebook: Codebook, decision: Decision) -> str:
     }[decision.action]
 
 
+def answered_before(session: ReviewSession) -> str:
+    """What the rater answered when the issue came before, or nothing."""
+    before = session.answered_before
+    if before is None or before.action is Action.SKIP:
+        return ""
+    if before.action is Action.FLAG:
+        return "flagged for discussion"
+    return _codes(session.codebook, before.codes)
+
+
 def said_blind(codebook: Codebook, label: Label) -> str:
     """One line on the label just written down."""
     return f"labelled: {_codes(codebook, label.codes)}"

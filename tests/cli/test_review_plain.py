@@ -366,3 +366,9 @@ def test_nobody_imports_labels_during_a_review(tmp_path: Path) -> None:
         result = review(tmp_path, "\n")
     assert result.returncode == 4
     assert told(tmp_path) == []
+
+
+def test_a_backslash_carries_a_memo_on_to_the_next_line(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "runs")
+    review(tmp_path, "m first \\\nn\\\nlast\nq\n")
+    assert [d.memo for d in run.decision_journal("ann") if d.memo] == ["first\nn\nlast"]

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from support.runs import done, make_issue, make_proposal, make_run
 
-from coder.records import Decision, Label
+from coder.records import Action, Decision, Label
 from coder.store import Run
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
@@ -49,21 +49,26 @@ class Terminal:
         *options: str,
         environment: str = "",
         verb: str = "review trial --rater ann --order file",
+        shown: str = "q quit",
     ) -> None:
-        """Start ``coder review`` and wait for its key bar."""
+        """Start ``coder review`` and wait for its key bar, or for what is ``shown``."""
         command = " ".join((sys.executable, "-m coder", verb, *options))
         # An inherited COLUMNS would hide the window's size from whatever runs in it.
         cleared = "unset COLUMNS LINES NO_COLOR COLORTERM"
         start = f"cd {self._study}; {cleared}; PYTHONPATH={ROOT} {environment} {command}"
         shell = f"{start}; echo exit=$?; cat"
         self.tmux("new-session", "-d", "-s", "review", *self._size, shell)
-        self.see("q quit")
+        self.see(shown)
 
     def keys(self, *keys: str) -> None:
         self.tmux("send-keys", "-t", "review", *keys)
 
     def type(self, text: str) -> None:
         self.tmux("send-keys", "-t", "review", "-l", text)
+
+    def paste(self, text: str) -> None:
+        """As a terminal does: in brackets where what runs in it has asked for them."""
+        self.tmux("set-buffer", text, ";", "paste-buffer", "-p", "-t", "review")
 
     def screen(self) -> str:
         return self.tmux("capture-pane", "-p", "-t", "review")
@@ -152,6 +157,40 @@ def test_accept_correct_memo_and_undo_across_a_restart(tmp_path: Path, socket: s
         "i1": ("taste.sour",),
         "i2": ("looks.green",),
     }
+
+
+LINES = "first line\nn\n\nthe last"
+
+
+def test_a_pasted_memo_keeps_its_lines(tmp_path: Path, socket: str) -> None:
+    make_run(tmp_path / "runs")
+    terminal = Terminal(tmp_path, socket)
+    terminal.review()
+    terminal.keys("m")
+    terminal.see("Enter keeps the memo")
+    terminal.paste(LINES)
+    terminal.see("the last")
+    terminal.keys("Enter")
+    terminal.see("memo kept")
+    terminal.keys("m")
+    terminal.see("Enter keeps the memo")
+    terminal.keys("a", "C-j", "b", "Enter")
+    terminal.see("Your memo  a")
+    terminal.keys("q")
+    terminal.see("exit=0")
+    assert [d.memo for d in decisions(tmp_path) if d.action is Action.MEMO] == [LINES, "a\nb"]
+
+
+def test_pasted_lines_are_no_commands_in_the_line_mode(tmp_path: Path, socket: str) -> None:
+    make_run(tmp_path / "runs")
+    terminal = Terminal(tmp_path, socket)
+    terminal.review("--plain", shown="> ")
+    terminal.paste(f"m {LINES}\n")
+    terminal.see("memo kept")
+    terminal.keys("q", "Enter")
+    terminal.see("exit=0")
+    assert told(tmp_path) == [("i1", "memo", ())]
+    assert decisions(tmp_path)[0].memo == LINES
 
 
 def test_resize_keeps_the_key_bar_and_the_issue(tmp_path: Path, socket: str) -> None:

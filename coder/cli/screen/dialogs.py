@@ -11,8 +11,9 @@ from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import Input, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
 from coder.cli.review_words import CHANGES, names
@@ -45,6 +46,32 @@ class Line(Input):
             event.stop()
             event.prevent_default()
             await self.action_submit()
+        else:
+            await super()._on_key(event)
+
+
+class Note(TextArea):
+    """A text that Enter ends at once; the lines of what is pasted stay lines."""
+
+    class Written(Message):
+        """The text as it stood when it was ended."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(self, placeholder: str) -> None:
+        super().__init__(placeholder=placeholder, compact=True, highlight_cursor_line=False)
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            self.post_message(self.Written(self.text))
+        elif event.key == "ctrl+j":
+            event.stop()
+            event.prevent_default()
+            self.insert("\n")
         else:
             await super()._on_key(event)
 
@@ -114,26 +141,26 @@ class FindCode(Dialog[str | None]):
 
 
 class WriteMemo(Dialog[str | None]):
-    """One line of text; ``None`` on Esc, and nothing is kept."""
+    """A text of some lines; ``None`` on Esc, and nothing is kept."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)")]
     PLACEHOLDER = "a note about this issue"
-    HINT = "Enter keeps the memo · Esc goes back"
+    HINT = "Enter keeps the memo · Ctrl-J begins a line · Esc goes back"
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Line(placeholder=self.PLACEHOLDER, compact=True)
+            yield Note(self.PLACEHOLDER)
             yield Static(self.HINT, classes="hint")
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        self.dismiss(event.value)
+    def on_note_written(self, event: Note.Written) -> None:
+        self.dismiss(event.text)
 
 
 class WriteReason(WriteMemo):
     """Why a disagreement is resolved that way; may be empty. ``answer`` is what it is about."""
 
     PLACEHOLDER = "why? (may be left empty)"
-    HINT = "Enter keeps it · Esc goes back"
+    HINT = "Enter keeps it · Ctrl-J begins a line · Esc goes back"
 
     def __init__(self, answer: str) -> None:
         super().__init__()
@@ -142,7 +169,7 @@ class WriteReason(WriteMemo):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(Content.styled(self._answer, "bold $text-primary"))
-            yield Line(placeholder=self.PLACEHOLDER, compact=True)
+            yield Note(self.PLACEHOLDER)
             yield Static(self.HINT, classes="hint")
 
 
@@ -167,11 +194,11 @@ class ProposeChange(Dialog[tuple[Change, str] | None]):
                 compact=True,
                 classes="kinds",
             )
-            yield Line(placeholder="what should change, and why", compact=True)
+            yield Note("what should change, and why")
             yield Static("a letter or Enter takes the kind · Esc goes back", classes="hint")
 
     def on_mount(self) -> None:
-        self.query_one(Input).display = False
+        self.query_one(Note).display = False
         self.query_one(OptionList).focus()
 
     def on_key(self, event: events.Key) -> None:
@@ -183,19 +210,21 @@ class ProposeChange(Dialog[tuple[Change, str] | None]):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self._take(Change(event.option.id or ""))
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
+    def on_note_written(self, event: Note.Written) -> None:
         if self._change is not None:
-            self.dismiss((self._change, event.value))
+            self.dismiss((self._change, event.text))
 
     def _take(self, change: Change) -> None:
         self._change = change
         self.query_one(OptionList).display = False
-        words = self.query_one(Input)
+        words = self.query_one(Note)
         words.display = True
         words.focus()
         kind = CHANGES[change]
         self.query_one("#title", Static).update(self._title(kind[0].upper() + kind[1:]))
-        self.query_one(".hint", Static).update("Enter keeps it among the memos · Esc goes back")
+        self.query_one(".hint", Static).update(
+            "Enter keeps it among the memos · Ctrl-J begins a line · Esc goes back"
+        )
 
     def _title(self, what: str) -> Content:
         return Content.styled(f"{what} · {self._about}", "bold $text-primary")

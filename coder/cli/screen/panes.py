@@ -13,6 +13,7 @@ from coder.cli.review_words import (
     PICK,
     Key,
     addressed,
+    answered_before,
     compared,
     following,
     keys,
@@ -152,6 +153,8 @@ def answer(session: ReviewSession, narrow: bool) -> Content:
     parts: list[Part] = []
     if item.own is not None:
         parts += _own(session, item)
+    if answered_before(session):
+        parts += [("So far     ", HEAD), answered_before(session), "\n"]
     if item.proposal is None:
         parts += _asked(session)
     else:
