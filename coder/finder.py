@@ -7,6 +7,7 @@ from collections.abc import Collection
 from rapidfuzz import fuzz, utils
 
 from coder.records import Code, Codebook
+from coder.spelling import fold
 
 _SLIP = 80.0
 """From this similarity on, in percent, two words may be one with a letter wrong or missing."""
@@ -47,4 +48,4 @@ def _fit(wanted: str, words: Collection[str]) -> float:
 
 
 def _words(text: str) -> list[str]:
-    return utils.default_process(text).split()
+    return utils.default_process(fold(text)).split()

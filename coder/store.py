@@ -24,6 +24,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -59,7 +60,8 @@ from coder.records import (
     content_hash,
 )
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}")
+_LONGEST_NAME = 81
+"""Characters; in UTF-8 a file's name may have 255 bytes on most systems, its ending included."""
 
 
 RESERVED = "reserved.jsonl"
@@ -327,7 +329,7 @@ class Run:
     def raters(self) -> list[str]:
         """Everyone with labels or decisions in this run, sorted."""
         files = [*self.path.glob("labels/*.jsonl"), *self.path.glob("decisions/*.jsonl")]
-        return sorted({file.stem for file in files})
+        return sorted({unicodedata.normalize("NFC", file.stem) for file in files})
 
     def _rater_file(self, rater: str) -> str:
         return check_rater(rater, self.raters())
@@ -432,8 +434,10 @@ def standing(decisions: Iterable[Decision]) -> dict[str, Decision]:
 
 
 def check_name(name: str, what: str, there: Collection[str] = ()) -> str:
-    """``name`` when it is safe as a file name, on every system unless it is one of those ``there``
-    already; ``UsageError`` otherwise. Names that differ in case alone are one file on some."""
+    """``name``, its letters composed (NFC), when it is safe as a file name, on every system unless
+    it is one of those ``there`` already; ``UsageError`` otherwise. Names that differ in case alone
+    are one file on some."""
+    name = unicodedata.normalize("NFC", name)
     if name not in there:
         if _RESERVED_NAMES.fullmatch(name) or name.endswith("."):
             raise UsageError(
@@ -442,12 +446,24 @@ def check_name(name: str, what: str, there: Collection[str] = ()) -> str:
             )
         if alike := [other for other in there if other.casefold() == name.casefold()]:
             raise UsageError(f"there is a {what} {alike[0]!r} already", "spell the name that way")
-    if not _NAME.fullmatch(name):
+    if not _can_be_a_file(name):
         raise UsageError(
             f"{name!r} cannot be the name of a {what}",
             "use letters, digits, dots, dashes and underscores, up to 81",
         )
     return name
+
+
+def _can_be_a_file(name: str) -> bool:
+    """Whether ``name`` is letters of any script, their marks, and digits, as no system spells them
+    otherwise; dots, dashes and underscores are not the first of them."""
+    kinds = [unicodedata.category(letter)[0] for letter in name]
+    return (
+        0 < len(name) <= _LONGEST_NAME
+        and len(name.encode("utf-8", "surrogatepass")) <= 240
+        and kinds[0] in "LN"
+        and all(kind in "LMN" or letter in "._-" for kind, letter in zip(kinds, name, strict=True))
+    )
 
 
 def check_rater(name: str, there: Collection[str] = ()) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import click
 
+from coder.cli.arguments import rater_name, run_names
+
 
 @click.command("adjudicate")
-@click.argument("name")
-@click.option("--by", required=True, help="Who resolves the disagreements.")
+@click.argument("name", shell_complete=run_names)
+@click.option("--by", callback=rater_name, required=True, help="Who resolves the disagreements.")
 @click.option("--anonymous", is_flag=True, help="Call raters A and B, in an order of its own each.")
 @click.option("--assisted", is_flag=True, help="Also take answers given after a suggestion.")
 @click.option("--plain", is_flag=True, help="One command a line, for screen readers and scripts.")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coder.cli.arguments import rater_name, run_names
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -14,8 +16,10 @@ if TYPE_CHECKING:
 
 
 @click.command("assign")
-@click.argument("name")
-@click.option("--raters", required=True, metavar="ANN,BEA,...", help="Who gets a part.")
+@click.argument("name", shell_complete=run_names)
+@click.option(
+    "--raters", callback=rater_name, required=True, metavar="ANN,BEA,...", help="Who gets a part."
+)
 @click.option(
     "--overlap",
     type=float,

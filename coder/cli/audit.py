@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coder.cli.arguments import run_names
 from coder.cli.figure import figure
 from coder.cli.reask import injection, order
 
@@ -35,7 +36,7 @@ command.add_command(figure)
 
 
 @command.command("log")
-@click.argument("name")
+@click.argument("name", shell_complete=run_names)
 def log(name: str) -> None:
     """Check every line of run NAME: the hash chain, and what one file says of another."""
     from coder.audit.log import check_log
@@ -58,7 +59,7 @@ def log(name: str) -> None:
 
 
 @command.command("leakage")
-@click.argument("name")
+@click.argument("name", shell_complete=run_names)
 def leakage(name: str) -> None:
     """Check that no label reached the model that judged its issue or a near-duplicate."""
     from rich.table import Table

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coder.cli.arguments import rater_name, run_names
+
 if TYPE_CHECKING:
     from coder.records import Calibration
 
@@ -19,8 +21,8 @@ _SOURCES = {
 
 
 @click.command("calibrate")
-@click.argument("name")
-@click.option("--rater", help="Whose blind labels; by default who has most.")
+@click.argument("name", shell_complete=run_names)
+@click.option("--rater", callback=rater_name, help="Whose blind labels; by default who has most.")
 def command(name: str, rater: str | None) -> None:
     """Fit the confidences of run NAME to blind labels.
 

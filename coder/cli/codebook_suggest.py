@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from coder.cli import consent
+from coder.cli.arguments import run_names
 
 if TYPE_CHECKING:
     from coder.store import Run
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("suggest")
-@click.argument("name")
+@click.argument("name", shell_complete=run_names)
 @click.option(
     "-o", "output", type=click.Path(path_type=Path), help="Write the candidates as YAML codes."
 )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coder.cli.arguments import run_names
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -96,7 +98,7 @@ def bump(name: str | None, note: str) -> None:
 
 
 @click.command("migrate")
-@click.argument("name")
+@click.argument("name", shell_complete=run_names)
 @click.option(
     "--to", "to", help="The codebook's file or name; by default the one the study is set to."
 )

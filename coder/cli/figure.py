@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coder.cli.arguments import run_names
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
@@ -23,7 +25,7 @@ ISSUES = 15
 
 
 @click.command("figure")
-@click.argument("name")
+@click.argument("name", shell_complete=run_names)
 @click.argument("figure")
 @click.option("--all", "everything", is_flag=True, help="List every issue, not only the first.")
 def figure(name: str, figure: str, everything: bool) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from coder.cli.arguments import rater_name, run_names
+
 
 @click.group("label")
 def command() -> None:
@@ -14,8 +16,14 @@ def command() -> None:
 
 @command.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--rater", required=True, help="Who gave these labels.")
-@click.option("--run", "name", required=True, help="The run whose issues they are about.")
+@click.option("--rater", callback=rater_name, required=True, help="Who gave these labels.")
+@click.option(
+    "--run",
+    "name",
+    required=True,
+    shell_complete=run_names,
+    help="The run whose issues they are about.",
+)
 @click.option("--map", "maps", multiple=True, metavar="FIELD=COLUMN", help="E.g. --map code=rater1")
 @click.option("--one-hot", is_flag=True, help="Each code is a column, marked 1 where it was given.")
 def import_labels(file: Path, rater: str, name: str, maps: tuple[str, ...], one_hot: bool) -> None:
@@ -61,8 +69,8 @@ def import_labels(file: Path, rater: str, name: str, maps: tuple[str, ...], one_
 
 
 @command.command("export")
-@click.argument("name")
-@click.option("--rater", help="Only this rater's labels.")
+@click.argument("name", shell_complete=run_names)
+@click.option("--rater", callback=rater_name, help="Only this rater's labels.")
 @click.option("--resolved", is_flag=True, help="What raters agree on, and what was adjudicated.")
 @click.option(
     "-o",

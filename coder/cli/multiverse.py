@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coder.cli.arguments import run_names
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("multiverse")
-@click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...", shell_complete=run_names)
 @click.option(
     "-o", "--output", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
     help="Where the files go; by default a folder of their own in the first run's report.",

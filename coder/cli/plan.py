@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coder.cli.arguments import run_names
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -24,7 +26,7 @@ _WAYS = {
 
 
 @click.command("plan")
-@click.argument("name")
+@click.argument("name", shell_complete=run_names)
 @click.option(
     "--width", type=click.FloatRange(0, 2, min_open=True), default=0.1, show_default=True,
     help="How wide an interval may be, from its lower to its upper end.",

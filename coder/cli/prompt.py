@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coder.cli.arguments import run_names
+
 if TYPE_CHECKING:
     from coder.proposers.budget import TokenCounter
     from coder.store import Run
@@ -36,7 +38,9 @@ def show(name: str | None) -> None:
 
 @command.command("render")
 @click.argument("issue_id")
-@click.option("--run", "name", required=True, help="The run the issue is in.")
+@click.option(
+    "--run", "name", required=True, shell_complete=run_names, help="The run the issue is in."
+)
 @click.option("--sent", is_flag=True, help="What was really sent, from the run's calls.jsonl.")
 def render(issue_id: str, name: str, sent: bool) -> None:
     """Show the messages that a chat model is asked about ISSUE_ID with; asks nobody.

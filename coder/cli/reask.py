@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from coder.cli import consent
+from coder.cli.arguments import run_names
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -53,7 +54,7 @@ def asking(command: F) -> F:
 
 
 @click.command("injection")
-@click.argument("name")
+@click.argument("name", shell_complete=run_names)
 @asking
 def injection(
     name: str, base_url: str | None, send_to: tuple[str, ...], control: bool, **caps: Any
@@ -99,7 +100,7 @@ def injection(
 
 
 @click.command("order")
-@click.argument("name")
+@click.argument("name", shell_complete=run_names)
 @click.option(
     "--permute",
     type=click.IntRange(min=1),

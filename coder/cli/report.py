@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coder.cli.arguments import run_names
 from coder.cli.report_findings import show_findings
 from coder.cli.tables import short, table
 
@@ -35,7 +36,7 @@ def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> N
 
 
 @click.command("report")
-@click.argument("name")
+@click.argument("name", shell_complete=run_names)
 @click.option("--figures", is_flag=True, help="Also draw the figures as SVG and PDF files.")
 @click.option(
     "--appendix", is_flag=True, help="Also write the methods appendix of a paper, with its blanks."

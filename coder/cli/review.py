@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from coder.cli.arguments import rater_name, run_names
+
 if TYPE_CHECKING:
     from coder.learning import Learner
     from coder.store import Run
@@ -18,15 +20,25 @@ _ORDERS = ("random", "uncertain", "by-code", "disagreement", "novel", "file")
 
 
 @click.command("review")
-@click.argument("name")
-@click.option("--rater", required=True, help="Who is reviewing; decisions are kept per rater.")
+@click.argument("name", shell_complete=run_names)
+@click.option(
+    "--rater",
+    callback=rater_name,
+    required=True,
+    help="Who is reviewing; decisions are kept per rater.",
+)
 @click.option("--plain", is_flag=True, help="One command a line, for screen readers and scripts.")
 @click.option(
     "--order",
     type=click.Choice(_ORDERS),
     help="Which issues first; the first three allow estimates about the others.  [default: random]",
 )
-@click.option("--against", metavar="RUN", help="The other run, for --order disagreement.")
+@click.option(
+    "--against",
+    metavar="RUN",
+    shell_complete=run_names,
+    help="The other run, for --order disagreement.",
+)
 @click.option("--code", metavar="CODE", help="Only issues the model gave this code or category.")
 @click.option("--repo", help="Only issues of this repository.")
 @click.option("--flagged", type=click.Choice(("me", "anyone")), help="Only issues flagged by whom.")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coder.cli.arguments import run_names
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("status")
-@click.argument("name")
+@click.argument("name", shell_complete=run_names)
 def command(name: str) -> None:
     """Show who has done what in run NAME.
 

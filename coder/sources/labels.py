@@ -172,7 +172,7 @@ class _Reader:
             cells = self._marked(row) if self._one_hot else values.codes(fields["code"])
             # Files that spreadsheets may open have a quote before what looks like a formula.
             memo = from_csv_cell(values.text(fields["memo"], "memo"))
-            who = from_csv_cell(values.text(fields["who"], "who").strip())
+            who = visible(from_csv_cell(values.text(fields["who"], "who")))
             found = self._issue(row, fields, values)
         except WrongType as error:
             return row.set_aside(WRONG_TYPE, str(error))

@@ -1,0 +1,85 @@
+"""Names: of raters in any script, of runs for a shell, of codes however they are composed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import unicodedata
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from support.runs import make_run
+
+from coder.cli.main import cli
+from coder.codebook import load, resolver
+from coder.finder import find_codes
+from coder.store import Run
+
+NAMES = ["Zoë", "王小明", "Ольга", "प्रिया", "דנה", "ann.2"]
+
+
+def coder(*arguments: str, typed: str = "") -> Result:
+    return CliRunner().invoke(cli, arguments, input=typed)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.chdir(tmp_path)
+    return make_run(tmp_path / "runs", 4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rater_goes_by_a_name_of_any_script(run: Run, name: str) -> None:
+    for form in ("NFC", "NFD"):
+        spelled = unicodedata.normalize(form, name)
+        assert coder("review", "trial", "--rater", spelled, typed="\nq\n").exit_code == 0
+    name = unicodedata.normalize("NFC", name)
+    assert run.raters() == [name], "one person, however the letters are composed"
+    made = run.decisions(name)
+    assert len(made) == 2 and {d.rater for d in made.values()} == {name}
+    assert name in coder("status", "trial").output
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "a/b", ".hidden", "a\u202eb", "a b", "a\nb", "", "x" * 82]
+)
+def test_what_is_no_name_is_refused(run: Run, name: str) -> None:
+    before = sorted(run.path.rglob("*"))
+    found = coder("review", "trial", "--rater", name, typed="\n")
+    assert found.exit_code != 0
+    assert sorted(run.path.rglob("*")) == before
+
+
+def test_codes_are_the_same_however_their_letters_are_composed(tmp_path: Path) -> None:
+    file = tmp_path / "b.yaml"
+    file.write_text(
+        "id: b\nname: B\ncodes:\n"
+        "  - {id: c3, name: Ärger, definition: d, children: [{id: c3.x, name: Other,"
+        " definition: d}]}\n"
+        "  - {id: c4, name: Sonst, definition: d, children: [{id: c4.x, name: Other,"
+        " definition: d}]}\n",
+        encoding="utf-8",
+    )
+    book = load(file)
+    apart = unicodedata.normalize("NFD", "Ärger")
+    assert apart != "Ärger" and resolver(book)(apart) == "c3"
+    assert [code.id for code in find_codes(book, apart)][:1] == ["c3.x"]
+    assert resolver(book)("c3 > Other") == resolver(book)(f"{apart} / other") == "c3.x"
+    with pytest.raises(Exception, match="not a code") as failed:
+        resolver(book)("c3 > Othr")
+    assert "c3.x" in failed.value.hint and "c4" not in failed.value.hint  # type: ignore[attr-defined]
+
+
+def test_a_shell_completes_the_names_of_runs(run: Run) -> None:
+    make_run(run.path.parent, 2, name="other")
+    words = {"COMP_WORDS": "coder report tr", "COMP_CWORD": "2", "_CODER_COMPLETE": "bash_complete"}
+    found = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c",
+         "from coder.__main__ import main; import sys; sys.argv = ['coder']; main()"],
+        env=os.environ | words, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert found.stdout.splitlines() == ["plain,trial"]
+    imported = {line.rpartition("|")[2].strip() for line in found.stderr.splitlines()}
+    assert not imported & {"pydantic", "numpy", "rich", "textual"}
