@@ -36,7 +36,7 @@ def examine(study: Study) -> list[Finding]:
         *_study(study),
         _model(study),
         _embedder(study),
-        _tokens(study),
+        _tokens(),
         *_optional(),
     ]
 
@@ -90,10 +90,10 @@ def _embedder(study: Study) -> Finding:
         return Finding(what, f"{error.message}; proposals are lexical only", None, error.hint)
 
 
-def _tokens(study: Study) -> Finding:
+def _tokens() -> Finding:
     from coder.proposers.budget import check_tokens
 
-    exact = check_tokens(study.cache)
+    exact = check_tokens()
     return Finding(
         "token files",
         "tiktoken counts exactly, offline" if exact else "token counts are estimates",

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +17,7 @@ if TYPE_CHECKING:
 RATER = "author"
 """The rater under whose name the sample's intended codes are kept."""
 
-SHOWN = ("harborlight/voice-notes#412", "redkite/pixelguard#40", "oakbyte/codewhistle#158")
+SHOWN = ("harborlight/voice-notes#412", "minnowstack/semdex#224", "oakbyte/codewhistle#158")
 
 
 @click.command("demo")
@@ -56,9 +61,21 @@ def command(name: str) -> None:
     files = write_report(report, run.path / "report")
     show(report)
     console.print(f"\nReport: {safe(files[0])}", soft_wrap=True)
+    command = f"{_program()} review {name} --rater YOU"
     console.print(
-        f"Next, go through the proposals yourself:  [bold]coder review {safe(name)} --rater YOU[/]"
+        f"Next, go through the proposals yourself:  [bold]{safe(command)}[/]", soft_wrap=True
     )
+
+
+def _program() -> str:
+    """How this very shell starts ``coder``: by its name only where the name would find it."""
+    called = Path(sys.argv[0])
+    found = shutil.which("coder")
+    if found and called.stem == "coder" and Path(found).resolve() == called.resolve():
+        return "coder"
+    if called.stem == "coder" and os.access(called, os.X_OK):
+        return shlex.quote(str(called))
+    return f"{shlex.quote(sys.executable)} -m coder"
 
 
 def _show_proposals(run: Run) -> None:

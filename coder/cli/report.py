@@ -167,8 +167,8 @@ def _coverage(report: Report) -> str:
             left.append(f"set aside: {wording.reasons(r.set_aside)}")
         if r.not_in_run:
             left.append(f"{wording.plural(r.not_in_run, 'label')} of issues not in this run")
-        if r.decisions:
-            left.append(wording.decisions(r.by_mode))
+        if decided := wording.decisions(r):
+            left.append(decided)
         lines.append(f"{r.rater}: {'; '.join(left) or 'nothing answered'}.")
     lines += sentences.warnings(report)
     return "\n".join(safe(line) for line in lines)

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import importlib.util
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,9 +54,10 @@ def open_counter(model: str, cache: Path) -> TokenCounter:
     return TokenCounter(encoding or "o200k_base", encoding is not None, lambda t: len(encode(t)))
 
 
-def check_tokens(cache: Path) -> bool:
-    """Whether tokens can be counted exactly, offline."""
-    return _load("o200k_base", cache) is not None
+def check_tokens() -> bool:
+    """Whether tokens can be counted exactly, offline. Leaves no file anywhere."""
+    with tempfile.TemporaryDirectory() as cache:
+        return _load("o200k_base", Path(cache)) is not None
 
 
 def estimate(text: str) -> int:

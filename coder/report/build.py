@@ -56,6 +56,7 @@ from coder.report.sides import (
     Codes,
     Rater,
     Side,
+    count_decisions,
     model_side,
     own_answer,
     proposed,
@@ -301,15 +302,17 @@ class _Builder:
     def _rater_coverage(self, rater: Rater) -> RaterCoverage:
         inside = sum(issue_id in self.run.issues for issue_id in rater.labels)
         aside = Counter(rater.blind.left_out.values())
-        modes = Counter(decision.mode for decision in rater.decisions.values())
+        decided = count_decisions(rater.decisions.values())
         return RaterCoverage(
             rater=rater.name,
             blind_labels=inside,
             usable=len(rater.blind.answers),
             set_aside={why: aside[why] for why in Why if aside[why]},
             not_in_run=len(rater.labels) - inside,
-            decisions=len(rater.decisions),
-            by_mode={mode: modes[mode] for mode in Mode if modes[mode]},
+            decisions=sum(decided.answers.values()),
+            by_mode=dict(decided.answers),
+            flagged=decided.flagged,
+            skipped=decided.skipped,
             shared_with_examples=sum(
                 example.issue.id in rater.labels
                 and own_answer(rater.labels[example.issue.id].codes) == own_answer(example.codes)

@@ -144,7 +144,7 @@ def _coverage(report: Report) -> Iterator[str]:
             [
                 (
                     text(r.rater), f"{r.blind_labels:,}", f"{r.usable:,}",
-                    reasons(r.set_aside) or "–", f"{r.not_in_run:,}", decisions(r.by_mode) or "–",
+                    reasons(r.set_aside) or "–", f"{r.not_in_run:,}", decisions(r) or "–",
                     f"{r.shared_with_examples:,}",
                 )
                 for r in answered

@@ -249,7 +249,7 @@ def _people(report: Report, log: Logged) -> Entries:
         said = f"{plural(r.blind_labels, 'blind label')}, {r.usable:,} usable"
         if r.set_aside:
             said += f" ({reasons(r.set_aside)})"
-        yield f"Rater {r.rater}", f"{said}; {decisions(r.by_mode) or 'no decision'}"
+        yield f"Rater {r.rater}", f"{said}; {decisions(r) or 'no decision'}"
     yield "Who the raters are", f"{BLANK}experience, training, relation to the authors"
     for found in report.corrected[:1]:
         how = found.note or conclusions.SAMPLED[found.sampling]

@@ -89,7 +89,8 @@ class CodebookSummary(Record):
 class RaterCoverage(Record):
     """What one rater left in the run. ``usable`` blind labels and those set aside add up.
 
-    ``decisions`` are all that stand, ``by_mode`` those of each way of being shown suggestions.
+    ``decisions`` are the answers that stand after a suggestion was shown, ``by_mode`` those of each
+    way of being shown it; what was only ``flagged``, or ``skipped`` for later, is not in them.
     ``shared_with_examples`` counts the labels the model learnt from that are identical to this
     rater's own label on the same issue.
     """
@@ -101,12 +102,16 @@ class RaterCoverage(Record):
     not_in_run: int
     decisions: int
     by_mode: dict[Mode, int]
+    flagged: int
+    skipped: int
     shared_with_examples: int
 
     @property
     def answered(self) -> bool:
         """Whether there is anything to tell: who only opened the review has answered nothing."""
-        return bool(self.blind_labels or self.set_aside or self.not_in_run or self.decisions)
+        return bool(
+            self.blind_labels or self.set_aside or self.not_in_run or self.decisions or self.flagged
+        )
 
 
 class SameLabels(Record):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -29,6 +30,10 @@ from coder.versions import Versions
 Codes = tuple[str, ...]
 
 
+ANSWERS = (Action.ACCEPT, Action.CORRECT, Action.REJECT)
+"""What a decision with a code, or with none that fits, is."""
+
+
 @dataclass(frozen=True)
 class Side:
     """Who, what they answered, and what they left that cannot be compared.
@@ -46,6 +51,28 @@ class Side:
         if issue_id in self.answers:
             return None
         return self.left_out.get(issue_id, self.absent)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """How many issues a rater's standing decisions answered, by the mode of the review, and how
+    many they only flagged or put off: the one count that status and report show."""
+
+    answers: Mapping[Mode, int]
+    flagged: int
+    skipped: int
+
+
+def count_decisions(decisions: Iterable[Decision]) -> Decided:
+    """Counts decisions that stand; an answer is a code or that none fits."""
+    decisions = list(decisions)
+    modes = Counter(d.mode for d in decisions if d.action in ANSWERS)
+    actions = Counter(d.action for d in decisions)
+    return Decided(
+        {mode: modes[mode] for mode in Mode if modes[mode]},
+        actions[Action.FLAG],
+        actions[Action.SKIP],
+    )
 
 
 @dataclass(frozen=True)

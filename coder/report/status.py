@@ -13,13 +13,12 @@ from coder.queues import part_of, stale_issues
 from coder.records import Action, Codebook, Decision, Estimate, Label, Mode, Record, Status
 from coder.report.model import Why
 from coder.report.resolved import resolve
-from coder.report.sides import Codes, judged, raters
+from coder.report.sides import Codes, count_decisions, judged, raters
 from coder.store import Run, standing
 from coder.versions import Versions
 
 PACE_OVER = 20
 """How many of the last answers the pace is the median of."""
-_ANSWERS = (Action.ACCEPT, Action.CORRECT, Action.REJECT)
 
 
 class RaterStatus(Record):
@@ -115,8 +114,7 @@ def _rater(
     decisions: Mapping[str, Decision],
     answered: set[str],
 ) -> RaterStatus:
-    actions = Counter(decision.action for decision in decisions.values())
-    modes = Counter(d.mode for d in decisions.values() if d.action in _ANSWERS)
+    decided = count_decisions(decisions.values())
     undone = {record.undoes for record in log}
     memos = [d for d in log if d.action is Action.MEMO and d.id not in undone]
     part = part_of(run, name)
@@ -125,10 +123,10 @@ def _rater(
     return RaterStatus(
         rater=name,
         blind=len(labels),
-        assisted=modes[Mode.ASSISTED],
-        revised=modes[Mode.BLIND_FIRST],
-        flagged=actions[Action.FLAG],
-        skipped=actions[Action.SKIP],
+        assisted=decided.answers.get(Mode.ASSISTED, 0),
+        revised=decided.answers.get(Mode.BLIND_FIRST, 0),
+        flagged=decided.flagged,
+        skipped=decided.skipped,
         memos=sum(memo.change is None for memo in memos),
         changes=sum(memo.change is not None for memo in memos),
         stale=len(stale_issues(run, decisions, labels)),

@@ -57,6 +57,8 @@ def _coverage(report: Report) -> Iterator[Row]:
         yield "usable", r.rater, r.usable, cover.issues
         for mode, count in r.by_mode.items():
             yield f"decisions: {mode}", r.rater, count, cover.issues
+        for how, count in (("flagged", r.flagged), ("skipped", r.skipped)):
+            yield how, r.rater, count, cover.issues
         for why, count in r.set_aside.items():
             yield f"set aside: {why}", r.rater, count, cover.issues
 

@@ -11,7 +11,7 @@ from coder.plural import plural as plural
 from coder.proposers.prices import money
 from coder.proposers.spending import Spent, in_words
 from coder.records import NONE_CODE, Change, Estimate, Mode, Usage
-from coder.report.model import Acceptance, Level, Pair, Report, Spending, Why
+from coder.report.model import Acceptance, Level, Pair, RaterCoverage, Report, Spending, Why
 
 TENTATIVE, RELIABLE = 0.667, 0.8
 """Where the readings of alpha begin (guidelines for SE studies, arXiv 2508.15503)."""
@@ -100,14 +100,16 @@ MODES = {
 """What decisions of each mode are."""
 
 
-def decisions(by_mode: Mapping[Mode, int]) -> str:
-    """``5 assisted decisions, 4 decisions after a blind label``."""
-    return ", ".join(
+def decisions(rater: RaterCoverage) -> str:
+    """``5 assisted decisions, 4 decisions after a blind label, 1 skipped``."""
+    said = [
         plural(count, "assisted decision")
         if mode is Mode.ASSISTED
         else f"{plural(count, 'decision')} {MODES[mode]}"
-        for mode, count in by_mode.items()
-    )
+        for mode, count in rater.by_mode.items()
+    ]
+    aside = {"flagged": rater.flagged, "skipped": rater.skipped}
+    return ", ".join([*said, *(f"{count:,} {how}" for how, count in aside.items() if count)])
 
 
 def accepter(row: Acceptance) -> str:

@@ -21,6 +21,7 @@ from coder.records import Action, Decision, Label, Mode
 from coder.report import build_report
 from coder.report.latex import latex
 from coder.report.markdown import markdown
+from coder.report.status import run_status
 from coder.report.tidy import tables
 from coder.report.trace import numbers
 
@@ -218,3 +219,20 @@ def test_who_labelled_elsewhere_or_was_told_by_the_queue_says_nothing_about_sway
     )
     (found,) = (s for s in build_report(run, draws=0).sway if s.rater == "bea")
     assert (found.assisted_issue_ids, found.alone_issue_ids) == (("03",), ("02",))
+
+
+@settings(max_examples=25)
+@given(st.lists(MET, min_size=1, max_size=12))
+def test_the_status_counts_what_the_report_counts(met: list[Met]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        run, _ = study(Path(folder), met)
+        (there,) = run_status(run).raters or (None,)
+        (here,) = build_report(run, draws=0).coverage.raters or (None,)
+    if there is None or here is None:
+        assert there is here
+        return
+    modes = {Mode.ASSISTED: there.assisted, Mode.BLIND_FIRST: there.revised}
+    assert here.by_mode == {mode: count for mode, count in modes.items() if count}
+    assert (here.flagged, here.skipped) == (there.flagged, there.skipped)
+    assert here.blind_labels == there.blind
+    assert here.skipped == sum("skipped" in one.how for one in met)

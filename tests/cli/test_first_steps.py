@@ -1,4 +1,4 @@
-"""Names: of raters in any script, of runs for a shell, of codes however they are composed."""
+"""What a new user meets first: names in any script, runs a shell completes, folders left clean."""
 
 from __future__ import annotations
 
@@ -83,3 +83,39 @@ def test_a_shell_completes_the_names_of_runs(run: Run) -> None:
     assert found.stdout.splitlines() == ["plain,trial"]
     imported = {line.rpartition("|")[2].strip() for line in found.stderr.splitlines()}
     assert not imported & {"pydantic", "numpy", "rich", "textual"}
+
+
+def test_the_demo_ends_with_a_command_that_works_where_one_stands(tmp_path: Path) -> None:
+    import shlex
+
+    code = "from coder.__main__ import main; main()"
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "coder"
+    program.write_text(f"#!{sys.executable}\n{code}\n")
+    program.chmod(0o755)
+    lonely = os.environ | {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[2])}
+    made = subprocess.run(
+        ["bin/coder", "demo"], cwd=tmp_path, env=lonely, capture_output=True, text=True, check=True
+    )
+    last = made.stdout.splitlines()[-1].rpartition("  ")[2]
+    again = subprocess.run(
+        [*shlex.split(last), "--plain"],
+        cwd=tmp_path, env=lonely, input="q\n", capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "1 of 77" in again.stdout
+
+
+LOOKS = (
+    "doctor", "codebook show", "codebook check", "prompt show", "report --schema", "status x",
+    "plan x", "report x", "audit log x", "review x --rater a", "compare a b", "adjudicate x --by a",
+    "label export x", "codebook migrate x --dry-run", "calibrate x", "assign x --raters a,b",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", LOOKS)
+def test_looking_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    coder(*command.split())
+    assert not list(tmp_path.iterdir())
