@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check wheel-test clean
+.PHONY: demo test test-fast check wheel-test clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: pyproject.toml
@@ -28,7 +28,10 @@ demo: $(VENV)/.installed
 	$(BIN)/coder demo
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
+
+test-fast: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n auto -m "not slow and not e2e"
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import click
@@ -59,6 +60,7 @@ def command(name: str, figures: bool, appendix: bool, for_raters: bool) -> None:
     from coder.cli import report_appendix
     from coder.cli.blind_view import warn_raters
     from coder.cli.terminal import console, safe
+    from coder.errors import UsageError
     from coder.proposers.prices import find_price
     from coder.report import build_report, write_report
     from coder.report.blind_view import without_single_issues
@@ -66,6 +68,8 @@ def command(name: str, figures: bool, appendix: bool, for_raters: bool) -> None:
     from coder.store import Run
     from coder.study import Study
 
+    if figures and find_spec("matplotlib") is None:
+        raise UsageError("--figures needs matplotlib", "pip install 'issue-coder[figures]'")
     study = Study.open()
     run = Run.open(study.runs, name)
     model = run.manifest.model

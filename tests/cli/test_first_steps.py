@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from support.runs import make_run
 
+from coder.__main__ import run as run_command
 from coder.cli.main import cli
 from coder.codebook import load, resolver
 from coder.finder import find_codes
@@ -119,3 +120,12 @@ def test_looking_leaves_nothing_behind(
     monkeypatch.chdir(tmp_path)
     coder(*command.split())
     assert not list(tmp_path.iterdir())
+
+
+def test_figures_without_their_library_are_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("coder.cli.report.find_spec", lambda _: None)
+    assert run_command(["report", "trial", "--figures"]) != 0
+    assert "issue-coder[figures]" in capsys.readouterr().err
+    assert not (run.path / "report").exists()
