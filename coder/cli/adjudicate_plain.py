@@ -11,7 +11,7 @@ import click
 from coder.adjudication import AdjudicationSession
 from coder.cli.adjudicate_words import keys, said, who
 from coder.cli.browser import open_page
-from coder.cli.issue_view import clean, pieces
+from coder.cli.issue_view import clean, pieces, unfolding
 from coder.cli.review_words import names, where
 from coder.cli.terminal import plain, plain_line
 from coder.cli.typed_lines import read_line, with_further_lines
@@ -93,7 +93,8 @@ class _Lines:
             case "x":
                 self._show(unfolded=True)
             case "o":
-                click.echo(open_page(session.dispute.issue.url if session.dispute else ""))
+                issue = session.dispute.issue if session.dispute else None
+                click.echo(open_page(issue.url) if issue else "no disagreement is left")
             case "?":
                 for key in keys(session):
                     click.echo(f"{key.key:>5}  {key.long}")
@@ -149,6 +150,8 @@ class _Lines:
         click.echo(f"\n=== {progress.done + 1} of {progress.total} ({progress.done} resolved)")
         click.echo(plain_line(f"{where(issue)} {issue.url}").rstrip())
         click.echo("".join(piece.text for piece in pieces(issue, (), unfolded)))
+        if unfolded:
+            click.echo(unfolding(pieces(issue, ()), pieces(issue, (), True), opens=True))
         click.echo("---")
         for answer in dispute.answers:
             head = who(self._session, dispute, answer)

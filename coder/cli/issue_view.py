@@ -93,6 +93,13 @@ def pieces(issue: Issue, evidence: Sequence[Evidence], unfolded: bool = False) -
     return found
 
 
+def unfolding(folded: Sequence[Piece], unfolded: Sequence[Piece], opens: bool) -> str:
+    """What to say when the folded parts are asked for, or put away again."""
+    if folded == unfolded:
+        return "nothing in this issue is folded"
+    return "the whole issue is shown" if opens else "long parts are folded again"
+
+
 def _parts(issue: Issue) -> Iterator[_Part]:
     """The parts that ``Issue.text`` joins, and bots' comments, which it leaves out."""
     at = 0

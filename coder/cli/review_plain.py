@@ -9,7 +9,7 @@ from __future__ import annotations
 import click
 
 from coder.cli.browser import open_page
-from coder.cli.issue_view import clean, pieces
+from coder.cli.issue_view import clean, pieces, unfolding
 from coder.cli.review_words import (
     ALONE,
     CHANGES,
@@ -113,11 +113,12 @@ class _Lines:
             case "labelled":
                 self._neighbours()
             case "evidence":
-                self._evidence()
+                self._evidence(asked=True)
             case "unfold":
                 self._show(unfolded=True)
             case "open":
-                click.echo(open_page(session.item.issue.url if session.item else ""))
+                issue = session.item.issue if session.item else None
+                click.echo(open_page(issue.url) if issue else "every issue is reviewed")
             case "help":
                 for key in keys(self._book):
                     if key.action in self._letters:
@@ -238,6 +239,12 @@ class _Lines:
         click.echo(plain_line(f"{where(issue)} {issue.url}").rstrip())
         shown = pieces(issue, item.evidence, unfolded)
         click.echo("".join(f"«{p.text}»" if p.evidence else p.text for p in shown))
+        if unfolded:
+            click.echo(
+                unfolding(
+                    pieces(issue, item.evidence), pieces(issue, item.evidence, True), opens=True
+                )
+            )
         self._answer(item)
 
     def _answer(self, item: Item) -> None:
@@ -298,10 +305,12 @@ class _Lines:
             more = "..." if option.opens else percent(option.confidence)
             click.echo(f"{option.number:>3}  {'' if option.opens else mark}{name} {more}".rstrip())
 
-    def _evidence(self) -> None:
+    def _evidence(self, asked: bool = False) -> None:
         item = self._session.item
         if item is not None and item.hidden:
             click.echo(NOT_YET)
+        if item is not None and asked and not (item.hidden or item.evidence):
+            click.echo("the suggestion quotes nothing")
         for quote in item.evidence if item else ():
             found = "quote" if quote.verified else "quote NOT in the text"
             click.echo(f"{found}: {clean(quote.quote)}")

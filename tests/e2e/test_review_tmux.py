@@ -307,6 +307,37 @@ def test_a_terminal_that_cannot_draw_gets_the_line_mode(tmp_path: Path, socket: 
     assert told(tmp_path) == [("i1", "accept", ("taste.sour",))]
 
 
+@pytest.mark.parametrize(
+    "verb", ["review trial --rater cy --order file", "adjudicate trial --by cy"]
+)
+@pytest.mark.parametrize("plain", ["", "TERM=dumb"])
+def test_a_link_is_shown_whole_and_looking_keys_say_what_they_did(
+    tmp_path: Path, socket: str, verb: str, plain: str
+) -> None:
+    url = f"https://example.org/{'a' * 120}/issues/1-the-end"
+    issue = make_issue(1).model_copy(update={"url": url})
+    run = make_run(tmp_path / "runs", issues=[issue])
+    for rater, code in (("ann", "taste.sour"), ("bea", "looks")):
+        run.label_journal(rater).append([Label(issue_id="i1", rater=rater, codes=(code,))])
+    terminal = Terminal(tmp_path, socket)
+    no_browser = "env -u DISPLAY -u WAYLAND_DISPLAY -u BROWSER"
+    terminal.review(
+        verb=verb, environment=f"{plain} {no_browser}", shown="> " if plain else "q quit"
+    )
+    terminal.keys("o", *(["Enter"] if plain else []))
+    terminal.see("no browser here")
+    said = "".join(terminal.see("the-end").split("no browser here")[-1].split())
+    assert f"thelinkis{url}" in said
+    terminal.keys("x", *(["Enter"] if plain else []))
+    terminal.see("nothing in this issue is folded")
+    if not plain:
+        terminal.keys("Space", "?")
+        terminal.see("more below, Space and arrows scroll" if verb[0] == "r" else "Esc goes back")
+        if verb[0] == "r":
+            terminal.keys("End")
+            terminal.see("more above, Space and arrows scroll")
+
+
 def test_adjudicate_by_letters_with_reason_undo_and_restart(tmp_path: Path, socket: str) -> None:
     run = make_run(tmp_path / "runs")
     for rater, code, memo in (("ann", "taste.sour", "\x1b]2;pwned\x07 acid"), ("bea", "looks", "")):

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual import events
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.containers import Container
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static
 
 from coder.adjudication import AdjudicationSession, Dispute
 from coder.cli.adjudicate_words import keys, said, who
-from coder.cli.browser import open_page
-from coder.cli.issue_view import clean, pieces
+from coder.cli.issue_view import Piece, clean, pieces
 from coder.cli.review_words import names
 from coder.cli.screen import panes
 from coder.cli.screen.dialogs import FindCode, Read, WriteReason
-from coder.cli.screen.terminal_app import WIDE, TerminalApp
+from coder.cli.screen.terminal_app import WIDE
+from coder.cli.screen.two_panes import TwoPanes
 from coder.cli.terminal import plain
 from coder.errors import CoderError, UsageError
+from coder.records import Issue
 from coder.report.resolved import Answer
 from coder.report.sides import Codes
 
@@ -34,10 +36,11 @@ def adjudicate_on_screen(session: AdjudicationSession) -> None:
     AdjudicateApp(session).run_in_terminal()
 
 
-class AdjudicateApp(TerminalApp):
+class AdjudicateApp(TwoPanes):
     """One screen over one :class:`AdjudicationSession`."""
 
     TITLE = "coder adjudicate"
+    NOTHING_LEFT = "no disagreement is left"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "marked"),
         *(Binding(str(digit), f"answer({digit})") for digit in range(1, 10)),
@@ -56,20 +59,17 @@ class AdjudicateApp(TerminalApp):
     def __init__(self, session: AdjudicationSession) -> None:
         super().__init__()
         self.session = session
-        self._unfolded = False
 
-    def compose(self) -> ComposeResult:
-        yield Static(id="top")
-        with Horizontal(id="work"):
-            with Vertical(id="issue"):
-                yield Static(id="where")
-                with VerticalScroll(id="reading"):
-                    yield Static(id="text")
-            with VerticalScroll(id="answer"):
-                yield Container(id="answers")
-                yield Static(id="meaning")
-        yield Static(id="notice")
-        yield Static(id="keys")
+    def answer_widgets(self) -> Iterable[Widget]:
+        yield Container(id="answers")
+        yield Static(id="meaning")
+
+    def issue_shown(self) -> Issue | None:
+        return self.session.dispute.issue if self.session.dispute else None
+
+    def issue_pieces(self, unfolded: bool) -> list[Piece]:
+        dispute = self.session.dispute
+        return pieces(dispute.issue, (), unfolded) if dispute else []
 
     def on_mount(self) -> None:
         self.choose_theme()
@@ -98,7 +98,7 @@ class AdjudicateApp(TerminalApp):
             self._put("#text", _closing(self.session))
             return
         self._put("#where", panes.issue_head(dispute.issue))
-        shown = pieces(dispute.issue, (), self._unfolded)
+        shown = self.issue_pieces(self._unfolded)
         self._put("#text", panes.issue_text(shown, self.native_ansi_color))
 
     def _show_answers(self) -> None:
@@ -122,18 +122,6 @@ class AdjudicateApp(TerminalApp):
         """Draw what depends on the width."""
         self._put("#top", _top_line(self.session, width))
         self._put("#keys", _key_bar(self.session, width < WIDE))
-
-    def _notify(self, notice: str, style: str = panes.FAINT) -> None:
-        self._put("#notice", Content.styled(f" {notice}", style))
-
-    def on_key(self) -> None:
-        """Whatever key comes, the last message has been read; the key's own follows."""
-        if not self.screen.is_modal:
-            self._notify("")
-
-    def _put(self, where: str, text: Content) -> None:
-        one_line = where in ("#top", "#where", "#notice")
-        self.query_one(where, Static).update(text, layout=not one_line)
 
     # --- answers --------------------------------------------------------------------------------
 
@@ -193,7 +181,7 @@ class AdjudicateApp(TerminalApp):
             else:
                 self._resolve((code,))
 
-        if self.session.dispute is not None:
+        if self._at_issue():
             self.push_screen(FindCode(self.session.codebook, self.session.selected), found)
 
     def action_reason(self) -> None:
@@ -203,7 +191,7 @@ class AdjudicateApp(TerminalApp):
                 self._show_answers()
                 self._notify("the reason is kept for the next answer")
 
-        if self.session.dispute is not None:
+        if self._at_issue():
             self.push_screen(WriteReason("The reason for your next answer"), written)
 
     def action_skip(self) -> None:
@@ -227,26 +215,12 @@ class AdjudicateApp(TerminalApp):
 
     # --- looking --------------------------------------------------------------------------------
 
-    def action_unfold(self) -> None:
-        self._unfolded = not self._unfolded
-        self._show_issue()
-
-    def action_open_page(self) -> None:
-        if self.session.dispute is not None:
-            self._notify(open_page(self.session.dispute.issue.url))
-
-    def action_page_down(self) -> None:
-        self.query_one("#reading").scroll_page_down(animate=False)
-
     def action_help(self) -> None:
         parts: list[panes.Part] = []
         for key in keys(self.session):
             parts += [(f"{key.key:>6}  ", "bold $text-accent"), key.long, "\n"]
         parts += [("\n Space  ", "bold $text-accent"), "scroll on; so do arrows, Tab changes panes"]
         self.push_screen(Read("Keys", Content.assemble(*parts)))
-
-    async def action_quit(self) -> None:
-        self.exit()
 
 
 # --- what each pane shows -----------------------------------------------------------------------

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from textual import events
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static
 
-from coder.cli.browser import open_page
-from coder.cli.issue_view import pieces
+from coder.cli.issue_view import Piece, pieces
 from coder.cli.review_words import NOT_YET, said, said_blind, taken_back
 from coder.cli.screen import panes
 from coder.cli.screen.dialogs import FindCode, ProposeChange, Read, WriteMemo
-from coder.cli.screen.terminal_app import WIDE, TerminalApp
+from coder.cli.screen.terminal_app import WIDE
+from coder.cli.screen.two_panes import TwoPanes
 from coder.errors import CoderError, UsageError
-from coder.records import Change, Decision, Label
+from coder.records import Change, Decision, Issue, Label
 from coder.review import ReviewSession
 
 
@@ -48,10 +47,11 @@ ACTIONS = {
 """What Textual is to do for each action of the review."""
 
 
-class ReviewApp(TerminalApp):
+class ReviewApp(TwoPanes):
     """One screen over one :class:`ReviewSession`."""
 
     TITLE = "coder review"
+    NOTHING_LEFT = "every issue is reviewed"
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(digit), f"pick({digit})") for digit in range(1, 10)),
         Binding("escape", "categories"),
@@ -64,7 +64,6 @@ class ReviewApp(TerminalApp):
         if "space" not in session.keys.values():
             self._bind("space", "page_down")
         self.session = session
-        self._unfolded = False
         self._last_evidence = -1
 
     def _bind(self, key: str, action: str) -> None:
@@ -72,17 +71,15 @@ class ReviewApp(TerminalApp):
         (named,) = Binding.make_bindings([Binding("comma" if key == "," else key, action)])
         self.bind(named.key, action)
 
-    def compose(self) -> ComposeResult:
-        yield Static(id="top")
-        with Horizontal(id="work"):
-            with Vertical(id="issue"):
-                yield Static(id="where")
-                with VerticalScroll(id="reading"):
-                    yield Static(id="text")
-            with VerticalScroll(id="answer"):
-                yield Static(id="suggestion")
-        yield Static(id="notice")
-        yield Static(id="keys")
+    def answer_widgets(self) -> Iterable[Widget]:
+        yield Static(id="suggestion")
+
+    def issue_shown(self) -> Issue | None:
+        return self.session.item.issue if self.session.item else None
+
+    def issue_pieces(self, unfolded: bool) -> list[Piece]:
+        item = self.session.item
+        return pieces(item.issue, item.evidence, unfolded) if item else []
 
     def on_mount(self) -> None:
         self.choose_theme()
@@ -110,7 +107,7 @@ class ReviewApp(TerminalApp):
             self._put("#where", Content.styled("Every issue is reviewed", panes.HEAD))
             self._put("#text", panes.closing(self.session))
             return
-        shown = pieces(item.issue, item.evidence, self._unfolded)
+        shown = self.issue_pieces(self._unfolded)
         self._put("#where", panes.issue_head(item.issue))
         self._put("#text", panes.issue_text(shown, self.native_ansi_color))
 
@@ -125,18 +122,6 @@ class ReviewApp(TerminalApp):
         self._put("#top", panes.top_line(self.session, width))
         self._put("#suggestion", panes.answer(self.session, narrow))
         self._put("#keys", panes.key_bar(self.session, width))
-
-    def _notify(self, notice: str, style: str = panes.FAINT) -> None:
-        self._put("#notice", Content.styled(f" {notice}", style))
-
-    def on_key(self) -> None:
-        """Whatever key comes, the last message has been read; the key's own follows."""
-        if not self.screen.is_modal:
-            self._notify("")
-
-    def _put(self, where: str, text: Content) -> None:
-        one_line = where in ("#top", "#where", "#notice", "#keys")
-        self.query_one(where, Static).update(text, layout=not one_line)
 
     # --- answers --------------------------------------------------------------------------------
 
@@ -190,13 +175,15 @@ class ReviewApp(TerminalApp):
         if self.session.branch is not None:
             self.session.open(None)
             self._show_answer("")
+        else:
+            self._notify("no category is open")
 
     def action_find(self) -> None:
         def found(code: str | None) -> None:
             if code is not None:
                 self._answer(lambda: self.session.pick(code))
 
-        if self.session.item is not None:
+        if self._at_issue():
             self.push_screen(FindCode(self.session.codebook, self.session.selected), found)
 
     def action_memo(self) -> None:
@@ -204,7 +191,7 @@ class ReviewApp(TerminalApp):
             if text is not None:
                 self._keep_memo(lambda: self.session.memo(text))
 
-        if self.session.item is not None:
+        if self._at_issue():
             self.push_screen(WriteMemo(), written)
 
     def action_change(self) -> None:
@@ -212,7 +199,7 @@ class ReviewApp(TerminalApp):
             if change is not None:
                 self._keep_memo(lambda: self.session.propose(*change))
 
-        if self.session.item is not None:
+        if self._at_issue():
             dialog = ProposeChange(self.session.codebook, self.session.about)
             self.push_screen(dialog, proposed)
 
@@ -236,7 +223,7 @@ class ReviewApp(TerminalApp):
     # --- looking --------------------------------------------------------------------------------
 
     def action_neighbours(self) -> None:
-        if self._not_yet():
+        if not self._at_issue() or self._not_yet():
             return
         found = list(self.session.neighbours())
         text = panes.neighbours(self.session.codebook, found)
@@ -252,9 +239,9 @@ class ReviewApp(TerminalApp):
     def action_evidence(self) -> None:
         """Scroll to the next marked quote, round and round."""
         item = self.session.item
-        if item is None or self._not_yet():
+        if not self._at_issue() or item is None or self._not_yet():
             return
-        shown = pieces(item.issue, item.evidence, self._unfolded)
+        shown = self.issue_pieces(self._unfolded)
         starts, at = [], 0
         for before, piece in zip([None, *shown], shown, strict=False):
             if piece.evidence and not (before and before.evidence):
@@ -270,19 +257,5 @@ class ReviewApp(TerminalApp):
         self.query_one("#reading").scroll_to(y=max(0, line - 2), animate=False)
         self._notify(f"quote {self._last_evidence + 1} of {len(starts)}")
 
-    def action_unfold(self) -> None:
-        self._unfolded = not self._unfolded
-        self._show_issue()
-
-    def action_open_page(self) -> None:
-        if self.session.item is not None:
-            self._notify(open_page(self.session.item.issue.url))
-
-    def action_page_down(self) -> None:
-        self.query_one("#reading").scroll_page_down(animate=False)
-
     def action_help(self) -> None:
         self.push_screen(Read("Keys", panes.help_text(self.session)))
-
-    async def action_quit(self) -> None:
-        self.exit()

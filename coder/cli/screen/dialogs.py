@@ -234,7 +234,8 @@ class Read(Dialog[None]):
     """Text to read and close."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key, "dismiss(None)") for key in ("escape", "enter", "q", "l", "question_mark")
+        *(Binding(key, "dismiss(None)") for key in ("escape", "enter", "q", "l", "question_mark")),
+        Binding("space", "page_down"),
     ]
 
     def __init__(self, title: str, text: Content) -> None:
@@ -250,4 +251,17 @@ class Read(Dialog[None]):
             yield Static("Esc goes back", classes="hint")
 
     def on_mount(self) -> None:
-        self.query_one(VerticalScroll).focus()
+        text = self.query_one(VerticalScroll)
+        text.focus()
+        for changed in ("scroll_y", "virtual_size", "size"):
+            self.watch(text, changed, self._tell_of_more)
+
+    def _tell_of_more(self) -> None:
+        text = self.query_one(VerticalScroll)
+        ends = [("above", text.scroll_y > 0), ("below", text.scroll_y < text.max_scroll_y)]
+        more = " and ".join(end for end, hidden in ends if hidden)
+        hint = f"Esc goes back · more {more}, Space and arrows scroll" if more else "Esc goes back"
+        self.query_one(".hint", Static).update(hint)
+
+    def action_page_down(self) -> None:
+        self.query_one(VerticalScroll).scroll_page_down(animate=False)
