@@ -1,6 +1,6 @@
 """How often a 95% interval holds the truth, in simulated studies.
 
-    python benchmarks/coverage.py [STUDIES=2000]
+    python benchmarks/coverage.py [STUDIES=2000] [WORDS IN THE NAME]
 
 Each study draws issues and labels from a known population and takes the interval that the report
 would take (500 draws where it is a bootstrap). Coverage is to be 93 to 97%; ``+-`` is one standard
@@ -141,6 +141,28 @@ def prevalence(
     return f"share of {share:.0%} by {how}, {n} labels, model {wrong:.0%} at random{clusters}", draw
 
 
+def near_full(how: str, issues: int, covered: float, share: float) -> tuple[str, Draw]:
+    """Labels on the part ``covered`` of ``issues``, of which a code has about ``share``."""
+    n = round(issues * covered)
+
+    def draw(rng: np.random.Generator) -> tuple[Estimate, float]:
+        codes = (rng.random(issues) < share).astype(float)
+        at_random = rng.random(issues) < 0.25
+        said = np.where(at_random, rng.random(issues) < 0.1, codes).astype(float)
+        if how == "dsl":
+            chance = np.clip(np.where(said > 0, 1.2, 0.98) * covered, 0, 1)
+            human = np.where(rng.random(issues) < chance, codes, np.nan)
+            return dsl(human, said, chance)[0], float(codes.mean())
+        at = rng.permutation(issues)
+        labelled, rest = at[:n], at[n:]
+        if how == "labels alone":
+            return labels_alone(codes[labelled], issues)[0], float(codes.mean())
+        found = ppi(codes[labelled], said[labelled], said[rest])[0]
+        return found, float(codes.mean())
+
+    return f"share of {share:.0%} by {how}, {covered:.0%} of {issues:,} labelled", draw
+
+
 def cases() -> Iterator[tuple[str, Draw]]:
     for figure in ("cohen_kappa", "krippendorff_alpha", "percent_agreement"):
         for n, noise in ((100, 0.3), (200, 0.3), (400, 0.15)):
@@ -164,20 +186,27 @@ def cases() -> Iterator[tuple[str, Draw]]:
         yield prevalence(how, 100, 0.15, wrong=0.05)
         yield prevalence(how, 100, 0.15, wrong=0.9)
         yield prevalence(how, 200, 0.15, repositories=20)
+    for how in ("labels alone", "ppi", "dsl"):
+        for issues in (160, 1000):
+            for share in (0.02, 0.05, 0.15):
+                for covered in (0.5, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99):
+                    yield near_full(how, issues, covered, share)
 
 
-def main(studies: int) -> None:
+def main(studies: int, wanted: str) -> None:
     print(f"| figure | coverage of {studies} studies | +- | mean width |\n|---|---|---|---|")
     for name, draw in cases():
+        if wanted not in name:
+            continue
         rng = np.random.default_rng(2026)
         found = [
             (e, right) for e, right in (draw(rng) for _ in range(studies)) if e.low is not None
         ]
-        held = np.mean([e.low <= right <= e.high for e, right in found])
+        held = np.mean([e.low - 1e-12 <= right <= e.high + 1e-12 for e, right in found])
         width = np.mean([e.high - e.low for e, _ in found])
         error = (held * (1 - held) / studies) ** 0.5
         print(f"| {name} | {held:.1%} | {error:.1%} | {width:.3f} |", flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000, " ".join(sys.argv[2:]))

@@ -75,6 +75,9 @@ class RetrievalSettings(_Section):
 
 class ReportSettings(_Section):
     draws: int = Field(default=2000, ge=100)
+    alt_test_epsilon: float = Field(default=0.2, ge=0, lt=1)
+    """What a rater's answer costs more than the model's: .2 for experts, .15 for skilled raters, .1
+    for a crowd (arXiv 2501.10970)."""
 
 
 class ReviewSettings(_Section):

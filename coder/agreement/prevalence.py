@@ -17,7 +17,9 @@ do not enter, since issues and not repositories were drawn. A corrected share is
 of labelled issues, weighted and added: of those to which the model gives the code and of those to
 which it does not. Each has a score interval (Wilson 1927, JASA 22:209-212), which holds for rare
 codes too and has a width where nothing was seen, and the distances to their ends are combined by
-squares (Newcombe 1998, Stat. Med. 17:873-890; Zou & Donner 2008, Stat. Med. 27:1693-1702).
+squares (Newcombe 1998, Stat. Med. 17:873-890; Zou & Donner 2008, Stat. Med. 27:1693-1702). Near
+full coverage, where the labels alone leave but a few counts open, the interval is theirs, and
+exact.
 """
 
 from __future__ import annotations
@@ -31,6 +33,9 @@ from coder.records import Estimate
 
 FEWEST = 10
 """With fewer labels no interval of this kind means anything."""
+FEW_STEPS = 12
+"""An interval of fewer issues than this is exact: a share of these issues moves in steps, and a
+smooth interval falls between them."""
 
 
 def ppi(
@@ -47,8 +52,11 @@ def ppi(
     if n < FEWEST:
         return _too_few(n, y.shape[1])
     weight = _weight(y, f, rest) if others else np.zeros(y.shape[1])
-    value = y.mean(0)
+    alone = value = y.mean(0)
     below, above = _reach(value, n, n + others)
+    # Where the labels alone leave so few counts open, steps matter more than the model can help.
+    stepped = (below + above) * (n + others) < FEW_STEPS
+    exact = alone - below, alone + above
     if others:
         value = value + weight * (rest.mean(0) - f.mean(0))
         # Above a weight of 0 there are labels on issues of both kinds.
@@ -64,7 +72,14 @@ def ppi(
         helped = weight > 0
         below = np.where(helped, np.sqrt(split[0] + split[2]), below)
         above = np.where(helped, np.sqrt(split[1] + split[3]), above)
-    return _estimates(value, below, above, n)
+    # What was seen is there, and what was not labelled can at most be all one way.
+    least, most = (y.sum(0) + more for more in (0, others))
+    low, value, high = (
+        np.clip(edge, least / (n + others), most / (n + others))
+        for edge in (value - below, value, value + above)
+    )
+    low, high = (np.where(stepped, e, edge) for e, edge in zip(exact, (low, high), strict=True))
+    return _estimates(value, np.maximum(value - low, 0), np.maximum(high - value, 0), n)
 
 
 def labels_alone(human: npt.ArrayLike, issues: int | None = None) -> tuple[Estimate, ...]:
@@ -104,7 +119,12 @@ def dsl(
     missed = _reach_of_total(error > 0, labelled & (f < 1), chance)
     false = _reach_of_total(error < 0, labelled & (f > 0), chance)
     below, above = (np.hypot(missed[at], false[1 - at]) for at in (0, 1))
-    return _estimates(value, below, above, n)
+    # A step to either side where steps matter, within what the labels leave possible.
+    step = np.where((below + above) * len(y) < FEW_STEPS, 1 / len(y), 0.0)
+    least = np.where(labelled, np.nan_to_num(y), 0).sum(0) / len(y)
+    low = np.maximum(value - below - step, np.minimum(least, value))
+    high = np.minimum(value + above + step, np.maximum(least + 1 - n / len(y), value))
+    return _estimates(value, value - low, high - value, n)
 
 
 def _columns(array: npt.ArrayLike) -> Floats:
@@ -131,7 +151,29 @@ def _reach(share: Floats, n: Floats | int, issues: Floats | int | None) -> tuple
     width = Z * Z * (ratio(1, n) - (0 if issues is None else ratio(1, issues)))
     middle = (share + width / 2) / (1 + width)
     half = np.sqrt(width * share * (1 - share) + width * width / 4) / (1 + width)
-    return share - np.maximum(middle - half, 0), np.minimum(middle + half, 1) - share
+    low, high = np.maximum(middle - half, 0), np.minimum(middle + half, 1)
+    if issues is not None:
+        labels, total = (np.broadcast_to(count, share.shape) for count in (n, issues))
+        for at in np.flatnonzero((high - low) * total < FEW_STEPS):
+            if 0 < labels[at] < total[at]:
+                hits = round(float(share[at] * labels[at]))
+                ends = exact_count(hits, int(labels[at]), int(total[at]))
+                low[at], high[at] = (end / total[at] for end in ends)
+    return share - low, high - share
+
+
+def exact_count(hits: int, n: int, issues: int, doubt: float = 0.05) -> tuple[int, int]:
+    """The least and the greatest number of ``issues`` that may hold a code of which ``hits`` were
+    seen in ``n`` labels: by inversion of the two one-sided hypergeometric tests at ``doubt`` / 2
+    (Thompson 2012, Sampling, ch. 5). Certain to cover with 1 - ``doubt``, and often more, as counts
+    are whole."""
+    from scipy.stats import hypergeom
+
+    counts = np.arange(hits, issues - n + hits + 1)
+    seen_less = hypergeom.cdf(hits, issues, counts, n) > doubt / 2
+    seen_more = hypergeom.sf(hits - 1, issues, counts, n) > doubt / 2
+    possible = counts[seen_less & seen_more]
+    return int(possible[0]), int(possible[-1])
 
 
 def _reach_of_total(hit: Bools, seen: Bools, chance: Floats) -> tuple[Floats, Floats]:

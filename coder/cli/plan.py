@@ -52,6 +52,11 @@ def command(name: str, width: float) -> None:
             f"Run {safe(name)} has no blind labels a plan could be made from: label a random pilot "
             f"of {PILOT} issues or more first."
         )
+    elif all(_complete(found, level) for level in found.told):
+        console.print(
+            f"All {found.issues:,} issues of run {safe(name)} have a blind label of "
+            f"{safe(found.rater)}: every share is known, and there is nothing to plan."
+        )
     else:
         _show(found, run.codebook)
     for line in _next(name, found):
@@ -94,7 +99,12 @@ def _show(found: Planned, book: Codebook) -> None:
     nested = any(code.parent is not None for code in book.codes)
     levels: tuple[Level, ...] = ("category", "code")
     for level in levels:
-        figures = [figure for figure in found.figures if figure.level == level]
+        figures = [
+            figure
+            for figure in found.figures
+            if figure.level == level
+            and not (figure.figure == "prevalence" and _complete(found, level))
+        ]
         if figures:
             noun = "code" if not nested else "category" if level == "category" else "subcategory"
             console.print(_table(figures, f"By {noun}", book))

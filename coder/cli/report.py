@@ -75,7 +75,7 @@ def command(name: str, figures: bool, appendix: bool, for_raters: bool) -> None:
     model = run.manifest.model
     price = find_price(study.root, str(model.get("name", "")), str(model.get("base_url", "")))
     settings = study.settings
-    report = build_report(run, draws=settings.report.draws, seed=settings.seed, price=price)
+    report = build_report(run, seed=settings.seed, price=price, **settings.report.model_dump())
     folder = run.path / "report"
     first = not (folder / PAGE).exists()
     if for_raters:
@@ -108,28 +108,35 @@ def show(report: Report) -> None:
     if report.usage:
         console.print(f"Used: {safe(wording.spent(report.usage))}.", soft_wrap=True)
     blind = sentences.between_first_passes(report)
-    if any(pair.n for pair in blind):
+    for line in sentences.too_few(blind):
+        console.print(safe(line))
+    if blind := sentences.enough(blind):
         console.print(_agreement(blind, names))
         for pair in blind:
             if pair.mean_jaccard is not None:
-                jaccard = f"Mean Jaccard of {wording.title(pair)}: "
+                level = names.level(pair.level)
+                jaccard = f"Mean Jaccard of {wording.title(pair)} by {level}: "
                 console.print(safe(jaccard) + short(pair.mean_jaccard) + " (alpha is MASI)")
         for line in sentences.baseline_notes(report):
             console.print(safe(line))
-        _notes(wording.notes(report, (pair for pair in blind if pair.n)))
+        _notes(wording.notes(report, blind))
         for guide in (
             wording.interval_note(report),
             f"base: {wording.BASELINE}",
             wording.READING_GUIDE,
+            *wording.coefficient_notes(report, blind),
         ):
             console.print(f"[dim]{safe(guide)}[/]")
     for line in _left_out(blind):
         console.print(line)
     if report.resolved:
         resolved = [pair for pair in report.pairs if pair.kind == "resolved"]
-        console.print(_agreement(resolved, names, "Against resolved labels"))
+        for line in sentences.too_few(resolved):
+            console.print(safe(line))
+        if resolved := sentences.enough(resolved):
+            console.print(_agreement(resolved, names, "Against resolved labels"))
         console.print(safe(f"{sentences.resolved(report)} {wording.NOT_INDEPENDENT}"))
-        _notes(wording.notes(report, (pair for pair in resolved if pair.n)))
+        _notes(wording.notes(report, resolved))
         for line in _left_out(resolved):
             console.print(line)
     if report.acceptance:

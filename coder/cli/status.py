@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -27,7 +28,7 @@ def command(name: str) -> None:
     from coder.cli.terminal import console, safe
     from coder.plural import plural
     from coder.records import Status
-    from coder.report.sentences import broken
+    from coder.report.sentences import FEWEST_SHARED, broken
     from coder.report.status import run_status
     from coder.store import Run
     from coder.study import Study
@@ -52,8 +53,13 @@ def command(name: str) -> None:
         console.print(_left(found.raters))
     if found.pairs:
         console.print(f"\nBlind labels by two or more: {plural(found.several_blind, 'issue')}")
-        console.print(_agreement(found.pairs))
-    if found.alpha is not None:
+        if enough := [pair for pair in found.pairs if pair.enough]:
+            console.print(_agreement(enough))
+        few = [f"{p.left} and {p.right} ({p.n:,})" for p in found.pairs if not p.enough]
+        if few:
+            line = f"Too few for a figure ({FEWEST_SHARED} are needed): {', '.join(few)}"
+            console.print(safe(line))
+    if found.alpha is not None and found.alpha.n >= FEWEST_SHARED:
         alpha = _figure(found.alpha)
         console.print(f"Krippendorff's alpha of all: {alpha} (n = {found.alpha.n:,})")
     for note in dict.fromkeys(_undefined(found)):
@@ -85,7 +91,7 @@ def _left(raters: tuple[RaterStatus, ...]) -> Table:
     return table
 
 
-def _agreement(pairs: tuple[PairStatus, ...]) -> Table:
+def _agreement(pairs: Sequence[PairStatus]) -> Table:
     table = _table(("Raters", "n", "Same", "Kappa", "Alpha"))
     for pair in pairs:
         share = pair.percent_agreement.value
@@ -104,6 +110,8 @@ def _undefined(found: RunStatus) -> list[str]:
     """Why a figure is not there, once for each reason."""
     notes = []
     for pair in found.pairs:
+        if not pair.enough:
+            continue
         for what, figure in (
             ("same", pair.percent_agreement),
             ("kappa", pair.cohen_kappa),

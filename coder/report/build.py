@@ -32,6 +32,7 @@ from coder.report.levels import Levels
 from coder.report.model import (
     RESOLVED,
     Case,
+    Choices,
     CodebookSummary,
     CodeName,
     Count,
@@ -77,13 +78,18 @@ EXCERPT = 600
 
 
 def build_report(
-    run: Run, *, draws: int = 2000, seed: int = 0, price: Price | None = None
+    run: Run,
+    *,
+    draws: int = 2000,
+    seed: int = 0,
+    price: Price | None = None,
+    **choices: float,
 ) -> Report:
     """The report of a run as it is now. Reads the run, writes nothing.
 
-    ``price`` is that of the run's chat model, ``None`` if it is unknown or there is none. The same
-    run, ``draws``, ``seed`` and ``price`` give the same report. Raises ``RunError`` naming a line
-    that cannot be read.
+    ``choices`` are those of :class:`coder.report.model.Choices`; ``price`` is that of the run's
+    chat model, ``None`` if it is unknown or there is none. The same run and arguments give the same
+    report. Raises ``RunError`` naming a line that cannot be read.
     """
     if not run.proposals.path.is_file():
         raise RunError(
@@ -91,13 +97,16 @@ def build_report(
             "make them with coder propose; if there were some, restore "
             f"{run.proposals.path} from a backup",
         )
-    return _Builder(run, draws, seed, price).report()
+    return _Builder(run, draws, seed, price, Choices(**choices)).report()
 
 
 class _Builder:
     """One run read once, and the figures taken from it."""
 
-    def __init__(self, run: Run, draws: int, seed: int, price: Price | None) -> None:
+    def __init__(
+        self, run: Run, draws: int, seed: int, price: Price | None, choices: Choices
+    ) -> None:
+        self.choices = choices
         self.price = price
         self.run, self.draws, self.seed = run, draws, seed
         self.book = run.codebook
@@ -144,6 +153,7 @@ class _Builder:
         findings = Findings(
             self.run, self.raters, self.model, self.proposals, self.shown, self.groups,
             self.confidence, bool(calibrations(self.run)), self.draws, self.seed,
+            self.choices,
         )  # fmt: skip
         report = Report(
             run=self.run.manifest,

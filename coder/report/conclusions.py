@@ -65,6 +65,10 @@ def corrected(report: Report, found: Corrected) -> list[str]:
     said.append(f"Careful: {found.note}." if found.note else SAMPLED[found.sampling])
     if found.sampling == "all":
         return said
+    if 2 * found.n >= total:
+        said.append(
+            "With so many issues labelled, intervals of rare codes are wider than they say."
+        )
     if silent := total - report.coverage.answered:
         said.append(f"{plural(silent, 'issue')} without an answer of the model count as no code.")
     used = shown(found)
@@ -237,6 +241,16 @@ def _swayed(difference: Estimate) -> str:
 # --- standing in --------------------------------------------------------------------------------
 
 
+_COSTS = {0.2: "expert", 0.15: "skilled", 0.1: "crowd"}
+"""What the test's authors propose for the price of a rater's answer, by who the raters are."""
+
+
+def _raters(epsilon: float) -> str:
+    """Whom the test's authors propose that price for."""
+    who = _COSTS.get(round(epsilon, 6))
+    return f" for {who} raters" if who else ", chosen for this study"
+
+
 def stand_in(report: Report, found: StandIn) -> list[str]:
     """The verdict of the alternative annotator test, or that there is too little for one."""
     test, level = found.test, Names(report).level(found.level)
@@ -248,8 +262,8 @@ def stand_in(report: Report, found: StandIn) -> list[str]:
         said = [
             f"By {level} the model {verdict} stand in for one of the raters: it wins against "
             f"{won} of {len(test.humans)} (winning rate {number(test.winning_rate)}, .50 is "
-            f"needed, at ε = {number(test.epsilon)} for expert raters); on average it is at least "
-            f"as near to the others as a rater is in {test.advantage or 0:.0%} of issues."
+            f"needed, at ε = {number(test.epsilon)}{_raters(test.epsilon)}); on average it is at "
+            f"least as near to the others as a rater is in {test.advantage or 0:.0%} of issues."
         ]
     said.append(f"Tested on {plural(test.items, 'issue')} with labels of two raters or more.")
     if test.unanswered:

@@ -46,7 +46,8 @@ def corrected(
     alone = labels_alone(human[labelled], len(issues))
     if labelled.all():
         sampling, note = "all", ""
-        shares = tuple(_exact(share, len(issues)) for share in human.mean(0))
+        # Nothing was left to chance, so there is no interval.
+        shares = tuple(Estimate(value=float(share), n=len(issues)) for share in human.mean(0))
         alone = shares
     elif known is None:
         sampling, note = "unknown", UNKNOWN
@@ -74,11 +75,6 @@ def corrected(
         note=note,
         issue_ids=tuple(i for i in issues if i in usable),
     )
-
-
-def _exact(share: float, n: int) -> Estimate:
-    return Estimate(value=float(share), low=float(share), high=float(share), n=n,
-                    note="every issue is labelled")  # fmt: skip
 
 
 def _probabilities(

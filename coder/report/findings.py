@@ -13,16 +13,13 @@ from coder.passes import people
 from coder.records import Proposal
 from coder.report.corrected import corrected
 from coder.report.levels import Levels
-from coder.report.model import Corrected, Level, StandIn, Sway, Trend, Trust, Why
+from coder.report.model import Choices, Corrected, Level, StandIn, Sway, Trend, Trust, Why
 from coder.report.sides import Codes, Rater, Side, proposed
 from coder.report.sway import sway
 from coder.report.trend import trends
 from coder.report.trust import trust
 from coder.store import Run
 from coder.versions import Versions
-
-EPSILON = 0.2
-"""What a human's label costs more than a model's, by the test's authors for experts."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +40,7 @@ class Findings:
     calibrated: bool
     draws: int
     seed: int
+    choices: Choices
 
     @cached_property
     def _levels(self) -> Levels:
@@ -113,7 +111,7 @@ class Findings:
         levels = self._levels
         humans = {n: levels.told(level, r.blind.answers) for n, r in self._people.items()}
         model = levels.told(level, self.model.answers)
-        test = alt_test(model, humans, epsilon=EPSILON)
+        test = alt_test(model, humans, epsilon=self.choices.alt_test_epsilon)
         judged = set(chain.from_iterable(humans.values())) & model.keys()
         return StandIn(
             level=level,

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from coder.report import conclusions
-from coder.report.model import Pair, Report, StandIn, Trust
+from coder.report.model import Corrected, Pair, Report, StandIn, Trust
+from coder.report.sentences import enough, too_few
+from coder.report.sentences import together as all_raters
 from coder.report.wording import (
     ANSWERS,
     Names,
     accepter,
     adjudicated,
     code_notes,
+    coefficient_notes,
     figure,
     footnotes,
     notes,
@@ -43,7 +46,8 @@ class Grid:
 
 def agreement(report: Report, pairs: Iterable[Pair]) -> Grid:
     """The coefficients of pairs, each with its interval and n."""
-    names, pairs = Names(report), list(pairs)
+    names, given = Names(report), list(pairs)
+    pairs = enough(given)
     return Grid(
         "agreement",
         "Agreement, blind labels only",
@@ -59,7 +63,7 @@ def agreement(report: Report, pairs: Iterable[Pair]) -> Grid:
             for pair in pairs
         ),
         2,
-        tuple(notes(report, pairs)),
+        (*too_few(given), *coefficient_notes(report, pairs), *notes(report, pairs)),
     )  # fmt: skip
 
 
@@ -67,7 +71,7 @@ def resolved(report: Report, pairs: Iterable[Pair]) -> Grid:
     """The coefficients of pairs with the resolved labels, and how many were adjudicated."""
     pairs = list(pairs)
     plain = agreement(report, pairs)
-    rows = zip(pairs, plain.rows, strict=True)
+    rows = zip(enough(pairs), plain.rows, strict=True)
     return Grid(
         "resolved",
         "Agreement with resolved labels, which are not independent",
@@ -86,7 +90,8 @@ def left_out(report: Report, pairs: Iterable[Pair]) -> Grid:
         "Issues compared and left out",
         ("pair", "level", "n compared", "left out"),
         tuple(
-            (title(p), names.level(p.level), f"{p.n:,}", reasons(p.excluded) or "–") for p in pairs
+            (title(p), names.level(p.level), f"{p.n:,}", reasons(p.excluded) or "–")
+            for p in enough(pairs)
         ),
         2,
     )
@@ -115,31 +120,49 @@ def per_code(report: Report, pair: Pair) -> Grid:
 
 def corrected(report: Report) -> list[Grid]:
     """The share of all issues with each code, one table a level."""
+    return [_counted(report, f) if f.sampling == "all" else _corrected(report, f)
+            for f in report.corrected]  # fmt: skip
+
+
+def _counted(report: Report, found: Corrected) -> Grid:
+    """Where every issue is labelled: counts, which have no interval."""
     names = Names(report)
-    return [
-        Grid(
-            f"prevalence-{found.level}",
-            f"Share of all {report.coverage.issues:,} issues by {names.level(found.level)}, by "
-            f"{found.n:,} labels of {found.rater}",
-            (names.level(found.level), "model's count", "labels alone", "corrected"),
-            tuple(
-                (
-                    names.path(s.code), f"{s.model:.1%}",
-                    conclusions.percent(s.labels), conclusions.percent(s.corrected),
-                )
+    return Grid(
+        f"prevalence-{found.level}",
+        f"All {report.coverage.issues:,} issues by {names.level(found.level)}, each labelled by "
+        f"{found.rater}",
+        (names.level(found.level), "model's count", f"{found.rater}'s count"),
+        tuple(
+            (names.path(s.code), *(share(round(part * found.n), found.n) for part in parts))
+            for s in conclusions.shown(found)
+            for parts in ((s.model, s.labels.value or 0),)
+        ),
+    )
+
+
+def _corrected(report: Report, found: Corrected) -> Grid:
+    names = Names(report)
+    return Grid(
+        f"prevalence-{found.level}",
+        f"Share of all {report.coverage.issues:,} issues by {names.level(found.level)}, by "
+        f"{found.n:,} labels of {found.rater}",
+        (names.level(found.level), "model's count", "labels alone", "corrected"),
+        tuple(
+            (
+                names.path(s.code), f"{s.model:.1%}",
+                conclusions.percent(s.labels), conclusions.percent(s.corrected),
+            )
+            for s in conclusions.shown(found)
+        ),
+        1,
+        tuple(
+            footnotes(
+                (names.name(s.code), which, estimate)
                 for s in conclusions.shown(found)
-            ),
-            1,
-            tuple(
-                footnotes(
-                    (names.name(s.code), which, estimate)
-                    for s in conclusions.shown(found)
-                    for which, estimate in (("alone", s.labels), ("corrected", s.corrected))
-                )
-            ),
-        )
-        for found in report.corrected
-    ]  # fmt: skip
+                for which, estimate in (("alone", s.labels), ("corrected", s.corrected))
+            )
+        ),
+    )  # fmt: skip
 
 
 def prevalence(report: Report) -> list[Grid]:
@@ -324,8 +347,8 @@ def together(report: Report) -> Grid:
                     t.agreement.krippendorff_alpha, t.agreement.gwet_ac1,
                 )),
             )
-            for t in report.together
+            for t in all_raters(report)
         ),
         1,
-        tuple(together_notes(report)),
+        tuple(together_notes(report, all_raters(report))),
     )  # fmt: skip

@@ -26,6 +26,7 @@ def html(report: Report) -> str:
     script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
     headline = sentences.headline(report)
     blind = [pair for pair in report.pairs if pair.kind == "blind"]
+    shown = sentences.enough(blind)
     held = listing.listed(report)
     return (
         _environment()
@@ -44,11 +45,11 @@ def html(report: Report) -> str:
             policy=_policy(style, script),
             headline=headline,
             blind=blind,
-            forests=[_Forest(pair, wording.coefficients(pair)[1:]) for pair in blind if pair.n],
+            forests=[_Forest(pair, wording.coefficients(pair)[1:]) for pair in shown],
             forest_scale=figures.Scale.over(
-                e for p in blind for _, e in wording.coefficients(p)[1:]
+                e for p in shown for _, e in wording.coefficients(p)[1:]
             ),
-            details=[_Detail.of(pair, report) for pair in blind if pair.n],
+            details=[_Detail.of(pair, report) for pair in shown],
             held_scale=_held_scale,
             trends=charts.panels(report.trends),
             prevalence=[
@@ -58,7 +59,7 @@ def html(report: Report) -> str:
             listed=held,
             plain=listing.plain(held),
             data=Markup(listing.to_json(report, held)),
-            further_notes=_further_notes(report, blind),
+            further_notes=_further_notes(report, shown),
             accepted_figures=[(wording.accepter(a), "", a.acceptance) for a in report.acceptance],
         )
     )

@@ -10,7 +10,7 @@ from coder.report.grids import Grid
 from coder.report.inert import latex as text
 from coder.report.inert import one_line
 from coder.report.model import Pair, Report
-from coder.report.sentences import between_first_passes
+from coder.report.sentences import between_first_passes, enough, together
 from coder.report.texletters import DEFINED
 from coder.report.wording import Names, interval_note
 
@@ -38,15 +38,16 @@ def latex(report: Report) -> str:
 
 def _grids(report: Report) -> Iterator[Grid]:
     pairs = between_first_passes(report)
+    shown = enough(pairs)
     found: list[Grid] = []
-    for level in dict.fromkeys(pair.level for pair in pairs):
+    for level in dict.fromkeys(pair.level for pair in shown):
         whole = grids.agreement(report, [pair for pair in pairs if pair.level == level])
         found.append(_agreement(whole, Names(report).level(level)))
-    if pairs:
-        found.append(grids.left_out(report, pairs))
-    if report.together:
+    if shown:
+        found.append(grids.left_out(report, shown))
+    if together(report):
         found.append(grids.together(report))
-    found += [_narrow(report, pair) for pair in pairs]
+    found += [_narrow(report, pair) for pair in shown]
     found += grids.corrected(report) or grids.prevalence(report)
     if report.trust is not None:
         found += [grids.reliability(report.trust), grids.workload(report.trust)]

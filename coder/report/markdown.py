@@ -12,9 +12,11 @@ from coder.report.inert import web_url
 from coder.report.model import Pair, Report
 from coder.report.sentences import (
     baseline_notes,
+    enough,
     headline_sentence,
     resolved,
     sample,
+    together,
     warnings,
 )
 from coder.report.wording import (
@@ -72,7 +74,7 @@ def markdown(report: Report) -> str:
         *_trends(report),
         *_changes(report, names),
     ]
-    for pair in report.pairs:
+    for pair in enough(report.pairs):
         if pair.kind == "blind":
             blocks += _per_code(report, pair, names)
     blocks += _disagreements(report, names)
@@ -160,11 +162,14 @@ def _agreement(report: Report, names: Names) -> Iterator[str]:
         yield "No blind labels: nothing can be said about agreement."
         return
     grid = grids.agreement(report, pairs)
+    if not grid.rows:
+        yield from _bullets(grid.notes)
+        return
     yield _drawn(grid)
     yield f"Baseline: {BASELINE}"
     yield from _bullets(baseline_notes(report))
     yield from _bullets(grid.notes)
-    yield from _further(pairs, names)
+    yield from _further(enough(pairs), names)
     yield _drawn(grids.left_out(report, pairs))
 
 
@@ -180,9 +185,11 @@ def _resolved(report: Report) -> Iterator[str]:
     yield "## Against resolved labels"
     yield f"{text(resolved(report))} {NOT_INDEPENDENT}"
     grid = grids.resolved(report, pairs)
-    yield _drawn(grid)
+    if grid.rows:
+        yield _drawn(grid)
     yield from _bullets(grid.notes)
-    yield _drawn(grids.left_out(report, pairs))
+    if grid.rows:
+        yield _drawn(grids.left_out(report, pairs))
 
 
 def _further(pairs: Sequence[Pair], names: Names) -> Iterator[str]:
@@ -207,7 +214,7 @@ def _further(pairs: Sequence[Pair], names: Names) -> Iterator[str]:
 
 
 def _together(report: Report) -> Iterator[str]:
-    if report.together:
+    if together(report):
         yield "All raters together:"
         yield from _grid(grids.together(report))
 

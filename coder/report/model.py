@@ -67,6 +67,13 @@ class Why(StrEnum):
     OTHER_MODE = "other_mode"
 
 
+class Choices(Record):
+    """What a study chooses for its report: ``alt_test_epsilon`` is what a rater's answer costs more
+    than the model's."""
+
+    alt_test_epsilon: float = 0.2
+
+
 class CodeName(Record):
     """A code as people read it: its own name, its path from the category down, its definition."""
 

@@ -92,7 +92,7 @@ def _bytes(plot: Plot, kind: str) -> bytes:
 
 
 def _plots(report: Report) -> Iterator[Plot]:
-    blind = [pair for pair in report.pairs if pair.kind == "blind" and pair.n]
+    blind = [pair for pair in sentences.enough(report.pairs) if pair.kind == "blind"]
     if blind:
         yield _agreement(report, blind)
     main = sentences.headline(report)

@@ -5,8 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from coder.passes import people, same_person
-from coder.report.model import MODEL, Pair, Report
+from coder.report.model import MODEL, Pair, Report, Together
 from coder.report.wording import Names, figure, plural, reading, reasons, title
+
+FEWEST_SHARED = 10
+"""With fewer issues in common a pair is named, and no figure of it is shown or taken home."""
+
+
+def enough(pairs: Iterable[Pair]) -> list[Pair]:
+    """The pairs with enough issues in common for a figure."""
+    return [pair for pair in pairs if pair.n >= FEWEST_SHARED]
+
+
+def too_few(pairs: Iterable[Pair]) -> list[str]:
+    """One line that names all other pairs, with how many issues they have in common."""
+    few = {title(pair): pair.n for pair in pairs if pair.n < FEWEST_SHARED}
+    if not few:
+        return []
+    named = ", ".join(f"{who} ({n:,})" for who, n in few.items())
+    return [f"Too few issues in common for a figure ({FEWEST_SHARED} are needed): {named}."]
+
+
+def together(report: Report) -> list[Together]:
+    """All raters at once, at each level with enough issues for a figure."""
+    return [t for t in report.together if t.agreement.n >= FEWEST_SHARED]
 
 
 def first_passes(report: Report) -> list[str]:
@@ -58,8 +80,7 @@ def _blind(report: Report) -> Iterator[Pair]:
 
 
 def _largest(pairs: Iterable[Pair]) -> Pair | None:
-    found = [pair for pair in pairs if pair.n]
-    return min(found, key=lambda p: (-p.n, p.left, p.right), default=None)
+    return min(enough(pairs), key=lambda p: (-p.n, p.left, p.right), default=None)
 
 
 def headline_sentence(report: Report) -> str:
@@ -74,7 +95,7 @@ def headline_sentence(report: Report) -> str:
         else " both coded independently"
     )
     sentences = [
-        f"The model and {pair.right} agree on the {names.level(pair.level)} in "
+        f"The model and {pair.right} {_agree(pair, names)} in "
         f"{_percent(pair)} of {plural(pair.n, 'issue')}{how}; {_alpha(pair)}."
     ]
     sentences += learnt_from(report)
@@ -93,6 +114,13 @@ def headline_sentence(report: Report) -> str:
             f"{plural(again.n, 'issue')} (intra-rater); {_alpha(again)}."
         )
     return " ".join(sentences)
+
+
+def _agree(pair: Pair, names: Names) -> str:
+    level = names.level(pair.level)
+    if pair.sets:
+        return "give equal sets of " + (f"{level[:-1]}ies" if level.endswith("y") else f"{level}s")
+    return f"agree on the {level}"
 
 
 def _percent(pair: Pair) -> str:
@@ -146,7 +174,7 @@ def baseline_notes(report: Report) -> list[str]:
     return [
         f"{title(pair)} agree by {names.level(pair.level)} in {_percent(pair)}. "
         f"{_baseline(pair, names)}"
-        for pair in report.pairs
+        for pair in enough(report.pairs)
         if pair.kind == "blind" and below_baseline(pair)
     ]
 
@@ -234,7 +262,10 @@ def nothing_to_compare(report: Report) -> str:
             "There are no blind labels in this run, so nothing can be said about agreement. "
             "Add some with: coder label import FILE --rater NAME --run " + report.run.name
         )
-    first = next(p for p in report.pairs if p.kind == "blind" and p.left == MODEL)
+    models = [p for p in report.pairs if p.kind == "blind" and p.left == MODEL]
+    if any(pair.n for pair in models):
+        return " ".join(too_few(models))
+    first = models[0]
     return (
         "No issue has both a usable blind label and an independent answer of the model "
         f"({reasons(first.excluded)} for {first.right})."

@@ -13,6 +13,7 @@ from coder.queues import part_of, stale_issues
 from coder.records import Action, Codebook, Decision, Estimate, Label, Mode, Record, Status
 from coder.report.model import Why
 from coder.report.resolved import resolve
+from coder.report.sentences import FEWEST_SHARED
 from coder.report.sides import Codes, count_decisions, judged, raters
 from coder.store import Run, standing
 from coder.versions import Versions
@@ -53,6 +54,11 @@ class PairStatus(Record):
     percent_agreement: Estimate
     cohen_kappa: Estimate
     krippendorff_alpha: Estimate
+
+    @property
+    def enough(self) -> bool:
+        """Whether they have enough issues in common for a figure."""
+        return self.n >= FEWEST_SHARED
 
 
 class RunStatus(Record):

@@ -11,7 +11,16 @@ from coder.plural import plural as plural
 from coder.proposers.prices import money
 from coder.proposers.spending import Spent, in_words
 from coder.records import NONE_CODE, Change, Estimate, Mode, Usage
-from coder.report.model import Acceptance, Level, Pair, RaterCoverage, Report, Spending, Why
+from coder.report.model import (
+    Acceptance,
+    Level,
+    Pair,
+    RaterCoverage,
+    Report,
+    Spending,
+    Together,
+    Why,
+)
 
 TENTATIVE, RELIABLE = 0.667, 0.8
 """Where the readings of alpha begin (guidelines for SE studies, arXiv 2508.15503)."""
@@ -300,6 +309,26 @@ def confidence(report: Report) -> str:
     return "Model’s confidence (uncalibrated)" if uncalibrated else "Model’s confidence"
 
 
+def coefficient_notes(report: Report, pairs: Iterable[Pair]) -> list[str]:
+    """What coefficients take for granted: how many codes are possible, and what equal means."""
+    codes = report.codebook.codes
+    categories = sum(code.parent is None for code in codes)
+    above = {code.parent for code in codes}
+    leaves = sum(code.id not in above for code in codes)
+    nested = f", {leaves} by subcategory" if categories < len(codes) else ""
+    of = "categories" if nested else "codes"
+    found = [
+        f"AC1 takes every code of the codebook as possible, used or not (q = {categories} {of}"
+        f"{nested}), and “no code fits” as one more where it occurs."
+    ]
+    if any(pair.sets for pair in pairs):
+        found.append(
+            "Issues may have several codes: raters agree where their sets are equal, and alpha and "
+            "mean Jaccard are of the sets at the level named."
+        )
+    return found
+
+
 def interval_note(report: Report) -> str:
     """How the intervals were made."""
     how = report.resampling
@@ -372,12 +401,12 @@ def code_notes(report: Report, pair: Pair) -> list[str]:
     )
 
 
-def together_notes(report: Report) -> list[str]:
-    """Like :func:`notes`, for the figures over all raters together."""
+def together_notes(report: Report, shown: Iterable[Together]) -> list[str]:
+    """Like :func:`notes`, for the figures over all raters together that are ``shown``."""
     names = Names(report)
     return footnotes(
         (f"by {names.level(t.level)}", label, estimate)
-        for t in report.together
+        for t in shown
         for label, estimate in (
             ("agree", t.agreement.percent_agreement),
             ("κ", t.agreement.fleiss_kappa),

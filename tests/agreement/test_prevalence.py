@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -176,3 +178,36 @@ def test_when_everything_is_labelled_it_is_the_share():
     truth = drawn(4)[0]
     (found,) = ppi(truth, truth, np.empty((0, 1)))
     assert (found.low, found.value, found.high) == pytest.approx((truth.mean(),) * 3)
+
+
+def exact_by_enumeration(hits: int, n: int, issues: int) -> tuple[int, int]:
+    """Every count that neither one-sided test refuses, by sums of binomial coefficients."""
+
+    def chance(seen: int, there: int) -> Fraction:
+        return Fraction(math.comb(there, seen) * math.comb(issues - there, n - seen),
+                        math.comb(issues, n))  # fmt: skip
+
+    possible = [
+        there
+        for there in range(hits, issues - n + hits + 1)
+        if sum(chance(k, there) for k in range(hits + 1)) > Fraction(1, 40)
+        and sum(chance(k, there) for k in range(hits, n + 1) if k <= there) > Fraction(1, 40)
+    ]
+    return possible[0], possible[-1]
+
+
+@pytest.mark.parametrize(("hits", "n", "issues"), [(3, 155, 160), (0, 155, 160), (7, 60, 70)])
+def test_near_full_coverage_the_interval_is_the_exact_one(hits, n, issues):
+    labels = np.arange(n) < hits
+    low, high = exact_by_enumeration(hits, n, issues)
+    found = (labels_alone(labels, issues)[0], ppi(labels, labels, np.zeros(issues - n))[0])
+    for one in found:
+        assert (one.low * issues, one.high * issues) == pytest.approx((low, high))
+
+
+def test_what_was_seen_is_in_the_interval_and_what_is_left_bounds_it():
+    rng = np.random.default_rng(3)
+    for _ in range(50):
+        y, f, rest = (rng.random(size) < 0.2 for size in (90, 90, 10))
+        (one,) = ppi(y, f, rest)
+        assert y.sum() / 100 <= one.low + 1e-12 and one.high <= (y.sum() + 10) / 100 + 1e-12

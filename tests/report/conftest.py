@@ -11,3 +11,10 @@ from run_maker import Maker
 @pytest.fixture
 def maker(tmp_path: Path) -> Maker:
     return Maker(tmp_path / "runs")
+
+
+@pytest.fixture
+def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures of a handful of issues are shown, so that they can be followed by hand."""
+    for module in ("sentences", "status"):
+        monkeypatch.setattr(f"coder.report.{module}.FEWEST_SHARED", 1)

@@ -102,13 +102,16 @@ def test_a_label_of_a_category_alone_is_none_by_subcategory(study, capsys):
     by_category, by_code = printed(capsys, "plan", "tree").split("By subcategory")
     known = "Every share is known: all issues are labelled"
     assert known in by_category and known not in by_code
+    assert "Usage" not in by_category, "a share that is known has no row"
     assert "20 of the 40 labels name a category alone" in by_code
     assert " 6 more (" in by_code and "Next: " not in by_code
     assert "Next, for categories: coder report tree" in by_code
     assert "Next, for subcategories: coder label import FILE --rater bea --run tree" in by_code
     label(run, "bea", {f"{n:02}": "call" for n in range(0, 40, 2)})
     text = printed(capsys, "plan", "tree")
-    assert text.count(known) == 2 and "alone" not in text and "Next: coder report tree" in text
+    assert "All 40 issues of run tree have a blind label of bea" in text
+    assert "there is nothing to plan" in text and "Kappa" not in text
+    assert "Next: coder report tree" in text
 
 
 def test_a_figure_lists_issues_until_all_are_asked_for(study, capsys):

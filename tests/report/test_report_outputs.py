@@ -25,6 +25,8 @@ from coder.report.table import disagreements_csv
 from coder.report.write import to_json
 from coder.store import Run
 
+pytestmark = pytest.mark.usefixtures("few_are_enough")
+
 TITLE = "<script>alert(1)</script> | [x](javascript:y) \x1b[31m \u202egnp.exe\u2028 `c` **b**"
 HOSTILE = (
     "</script></style><script>alert(1)</script><img src=x onerror=alert(2)> | [x](javascript:y) "
@@ -258,7 +260,7 @@ def test_several_codes_have_their_own_figures(
     run = maker.run({"1": ("a", "b"), "2": ("a",)})
     label(run, "anna", {"1": ("b",), "2": ("a",)})
     assert "Mean Jaccard" in html(report_of(run))
-    assert "Mean Jaccard of model and anna: .75" in run_cli(run, monkeypatch)
+    assert "Mean Jaccard of model and anna by code: .75" in run_cli(run, monkeypatch)
     assert "Alpha; Beta" in markdown(report_of(run))
 
 

@@ -27,6 +27,8 @@ from coder.report.table import disagreements_csv
 from coder.versions import migrate
 from coder.versions import plan as migration
 
+pytestmark = pytest.mark.usefixtures("few_are_enough")
+
 
 def report_of(run) -> Report:
     return build_report(run, draws=100)

@@ -15,6 +15,8 @@ from coder.cli.main import cli
 from coder.report import build_report
 from coder.report.plots import write_figures
 
+pytestmark = pytest.mark.usefixtures("few_are_enough")
+
 SVG = "{http://www.w3.org/2000/svg}"
 NAMES = {
     "agreement", "codes-category", "codes-code", "confusion-category", "confusion-code",

@@ -23,6 +23,8 @@ from coder.sources.issue_names import IssueNames
 from coder.sources.labels import read_labels
 from coder.store import Run
 
+pytestmark = pytest.mark.usefixtures("few_are_enough")
+
 
 def report_of(run: Run) -> Report:
     return build_report(run, draws=50)

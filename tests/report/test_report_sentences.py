@@ -17,6 +17,8 @@ from coder.report.wording import footnotes, reading
 from coder.report.write import to_json
 from coder.store import Run
 
+pytestmark = pytest.mark.usefixtures("few_are_enough")
+
 
 def report_of(run: Run) -> Report:
     return build_report(run, draws=100)

@@ -1,0 +1,101 @@
+"""What may be said of a handful of issues, of runs that are labelled throughout, and of chances."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from run_maker import FLAT, MULTIPLE, Maker, label
+
+from coder.__main__ import run as command
+from coder.report import build_report
+from coder.report.html import html
+from coder.report.latex import latex
+from coder.report.markdown import markdown
+from coder.report.model import Report
+from coder.report.sentences import headline, headline_sentence
+from coder.report.write import to_json
+from coder.store import Run
+
+
+def outputs(report: Report) -> dict[str, str]:
+    return {"page": html(report), "markdown": markdown(report), "latex": latex(report)}
+
+
+def few(maker: Maker) -> Run:
+    """20 issues labelled by ann, 9 of them by bea, too."""
+    run = maker.run({f"{n:02}": "abc"[n % 3] for n in range(20)})
+    label(run, "ann", {f"{n:02}": "ab"[n % 2] for n in range(20)})
+    label(run, "bea", {f"{n:02}": "ac"[n % 2] for n in range(9)})
+    return run
+
+
+@pytest.fixture
+def maker(tmp_path) -> Maker:
+    return Maker(tmp_path / "runs", FLAT)
+
+
+def test_a_pair_with_nine_issues_is_one_line_in_every_output(maker: Maker, capsys, monkeypatch):
+    run = few(maker)
+    report = build_report(run, draws=100)
+    assert {p.right for p in report.pairs if p.n == 9} == {"bea"}
+    monkeypatch.chdir(run.path.parents[1])
+    assert command(["report", run.name]) == 0
+    said = outputs(report) | {"terminal": " ".join(capsys.readouterr().out.split())}
+    for name, text in said.items():
+        assert text.count("Too few issues in common for a figure (10 are needed)") == 1, name
+        assert "bea" not in headline_sentence(report)
+    held = json.loads(to_json(report))
+    assert any(p["n"] == 9 and p["cohen_kappa"]["value"] is not None for p in held["pairs"])
+
+
+def test_nothing_is_taken_home_from_nine_issues(maker: Maker):
+    run = maker.run({f"{n}": "abc"[n % 3] for n in range(9)})
+    label(run, "ann", {f"{n}": "ab"[n % 2] for n in range(9)})
+    report = build_report(run, draws=100)
+    assert headline(report) is None
+    assert "Too few issues in common" in headline_sentence(report)
+    for text in outputs(report).values():
+        assert "Krippendorff's alpha is" not in text
+
+
+def test_a_run_that_is_labelled_throughout_has_counts_and_no_interval(maker: Maker):
+    run = maker.run({f"{n:02}": "abc"[n % 3] for n in range(30)})
+    label(run, "ann", {f"{n:02}": "ab"[n % 2] for n in range(30)})
+    report = build_report(run, draws=100)
+    (found,) = report.corrected
+    assert {(s.corrected.low, s.corrected.high) for s in found.shares} == {(None, None)}
+    text = markdown(report)
+    assert text.count("Every issue is labelled") == 1
+    assert "| Alpha | 10 (33%) | 15 (50%) |" in text
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "meaning"), [(0.2, "expert raters"), (0.1, "crowd raters"), (0.3, "for this study")]
+)
+def test_the_price_of_a_rater_is_said_with_its_meaning(maker: Maker, epsilon, meaning):
+    run = maker.run({f"{n:02}": "abc"[n % 3] for n in range(40)})
+    for rater, shift in (("ann", 0), ("bea", 0), ("cy", 1)):
+        label(run, rater, {f"{n:02}": "abc"[(n + shift * (n % 5 == 0)) % 3] for n in range(40)})
+    report = build_report(run, draws=100, alt_test_epsilon=epsilon)
+    assert report.stand_in[0].test.epsilon == epsilon
+    for name, text in outputs(report).items():
+        if name != "latex":
+            assert meaning in " ".join(text.split()), name
+
+
+def test_a_price_out_of_bounds_is_one_line(maker: Maker, monkeypatch, capsys):
+    run = few(maker)
+    monkeypatch.chdir(run.path.parents[1])
+    (run.path.parents[1] / "study.toml").write_text("[report]\nalt_test_epsilon = 1.5\n")
+    assert command(["report", run.name]) != 0
+    assert "alt_test_epsilon" in capsys.readouterr().err
+
+
+def test_ac1_says_how_many_codes_are_possible_and_sets_that_they_are_sets(tmp_path, maker: Maker):
+    assert "(q = 3 codes)" in markdown(build_report(few(maker), draws=100))
+    run = Maker(tmp_path / "sets", MULTIPLE).run({f"{n:02}": ["a", "b"] for n in range(12)})
+    label(run, "ann", {f"{n:02}": ["a", "b"] if n % 2 else ["a"] for n in range(12)})
+    report = build_report(run, draws=100)
+    assert "give equal sets of codes in 50%" in headline_sentence(report)
+    assert "raters agree where their sets are equal" in markdown(report)
