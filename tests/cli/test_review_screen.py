@@ -448,3 +448,29 @@ def test_several_codes_beside_the_suggestion(tmp_path: Path) -> None:
 
     play_with(ReviewSession(run, "ann", Order.FILE, shares=Shares(blind=1)), scene)
     assert told(run) == [("i1", "correct", ("taste.sour", "looks.green"))]
+
+
+def test_both_panes_say_that_there_is_more_and_where(tmp_path: Path) -> None:
+    body = "\n\n".join(f"Line {n} of a long issue." for n in range(60))
+    issue = make_issue(1, body)
+    long = "It rambles on. " * 80
+    run = make_run(tmp_path, [issue], [make_proposal(issue, rationale=long)])
+    app = ReviewApp(ReviewSession(run, "ann", Order.FILE))
+    seen: list[list[str]] = []
+
+    async def scene() -> None:
+        async with app.run_test(size=(80, 24)) as pilot:
+            for keys in ((), ("pagedown",), ("end",), ("tab", "end")):
+                await pilot.press(*keys)
+                await pilot.pause(0.1)
+                lines = app.query(".more").results(Static)
+                seen.append([str(line.content) for line in lines if line.display])
+
+    asyncio.run(scene())
+    ends = [[line.partition(":")[0] for line in lines] for lines in seen]
+    assert ends == [
+        ["more below", "more below"],
+        ["more below and above", "more below"],
+        ["more above", "more below"],
+        ["more above", "more above"],
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
@@ -13,6 +13,7 @@ from textual.widgets import Static
 from coder.cli.browser import open_page
 from coder.cli.issue_view import Piece, unfolding
 from coder.cli.screen import panes
+from coder.cli.screen.pane import Pane
 from coder.cli.screen.terminal_app import TerminalApp
 from coder.records import Issue
 
@@ -40,10 +41,8 @@ class TwoPanes(TerminalApp):
         with Horizontal(id="work"):
             with Vertical(id="issue"):
                 yield Static(id="where")
-                with VerticalScroll(id="reading"):
-                    yield Static(id="text")
-            with VerticalScroll(id="answer"):
-                yield from self.answer_widgets()
+                yield Pane(Static(id="text"), keys="arrows, PgDn", name="reading")
+            yield Pane(*self.answer_widgets(), keys="Tab, then arrows", name="answer")
         yield Static(id="notice")
         yield Static(id="keys")
 
