@@ -78,6 +78,12 @@ class ReportSettings(_Section):
     alt_test_epsilon: float = Field(default=0.2, ge=0, lt=1)
     """What a rater's answer costs more than the model's: .2 for experts, .15 for skilled raters, .1
     for a crowd (arXiv 2501.10970)."""
+    certificate_epsilon: float = Field(default=0.1, gt=0, lt=1)
+    """The share of errors that certificates for accepting unseen allow."""
+    certificate_delta: float = Field(default=0.05, gt=0, lt=1)
+    """The chance, over all certificates together, that one of them does not hold."""
+    certificate_clustered: bool = False
+    """Whether certificates take the labels of a repository for one draw."""
 
 
 class ReviewSettings(_Section):

@@ -38,6 +38,7 @@ from coder.agreement.alpha import (
     tree_distance,
 )
 from coder.agreement.alternative import AltTest, alt_test
+from coder.agreement.certificates import Certificate, certify
 from coder.agreement.compare import (
     Agreement,
     CodeAgreement,
@@ -68,9 +69,7 @@ from coder.agreement.paired import (
 from coder.agreement.planning import Plan, for_estimate, for_prevalence
 from coder.agreement.prevalence import dsl, labels_alone, ppi
 from coder.agreement.reliability import (
-    Certificate,
     Reliability,
-    certify,
     reliability,
     workload,
 )

@@ -2,8 +2,6 @@
 
 ``reliability``  diagram, expected calibration error (Guo et al. 2017, ICML) and Brier score (1950)
 ``workload``     what share could be accepted above each threshold, at what error
-``certify``      a threshold whose error is bounded (Learn then Test: Angelopoulos et al. 2021,
-                 arXiv 2110.01052, by fixed-sequence testing)
 """
 
 from __future__ import annotations
@@ -50,22 +48,6 @@ class Point(Record):
     threshold: float
     share: float
     error: Estimate
-
-
-class Certificate(Record):
-    """A threshold above which errors are at most ``epsilon``, with confidence 1 - ``delta``.
-
-    ``threshold`` is ``None``, with the reason in ``note``, when none can be certified. ``share`` is
-    how many of all proposals lie at or above it; ``n`` of them were tested, with ``errors``.
-    """
-
-    epsilon: float
-    delta: float
-    threshold: float | None
-    share: float | None
-    n: int
-    errors: int
-    note: str = ""
 
 
 def reliability(
@@ -129,62 +111,6 @@ def workload(confidence: npt.ArrayLike, right: npt.ArrayLike) -> tuple[Point, ..
         )
         for end in ends
     )
-
-
-def certify(
-    confidence: npt.ArrayLike,
-    right: npt.ArrayLike,
-    *,
-    epsilon: float = 0.1,
-    delta: float = 0.05,
-    seed: int = 0,
-) -> Certificate:
-    """The most liberal threshold whose error can be shown to be at most ``epsilon``.
-
-    One random half names the thresholds, beginning with the one it finds surest to hold; the other
-    half tests them from there on, each by the one-sided binomial test of "the error is above
-    ``epsilon``" at ``delta``, until the first that is not rejected. The chance that any certified
-    threshold is wrong is then at most ``delta``. Divide ``delta`` by the number of codes to certify
-    each code (Bonferroni).
-    """
-    from scipy.special import bdtr
-
-    x, y = _pairs(confidence, right)
-    shuffled = np.random.default_rng(seed).permutation(len(x))
-    first, second = shuffled[: len(x) // 2], shuffled[len(x) // 2 :]
-    # With fewer than this even no error at all would prove nothing.
-    least = math.ceil(math.log(delta) / math.log(1 - epsilon))
-    thresholds = np.unique(x[first])[::-1]
-    above = np.searchsorted(np.sort(-x[first]), -thresholds, side="right")
-    wrong = np.cumsum(~y[first][np.argsort(-x[first], kind="stable")])[above - 1]
-    enough = above >= least
-    if enough.any():
-        doubt = np.where(enough, bdtr(wrong, above, epsilon), np.inf)
-        thresholds = thresholds[int(np.argmin(doubt)) :]
-    else:
-        thresholds = thresholds[:0]
-    best: tuple[float, int, int] | None = None
-    tested = (0, 0)
-    for threshold in thresholds.tolist():
-        reached = x[second] >= threshold
-        tested = int(reached.sum()), int((reached & ~y[second]).sum())
-        if bdtr(tested[1], tested[0], epsilon) > delta:
-            break
-        best = (threshold, *tested)
-    if best is None:
-        n, errors = tested
-        note = (
-            f"no threshold can be certified: {errors} of {n} above the most promising are wrong"
-            if len(thresholds)
-            else f"no threshold can be certified: {2 * least} labelled proposals are needed, "
-            f"there are {len(x)}"
-        )
-        return Certificate(epsilon=epsilon, delta=delta, threshold=None, share=None, n=n,
-                           errors=errors, note=note)  # fmt: skip
-    threshold, n, errors = best
-    share = float((x >= threshold).mean())
-    return Certificate(epsilon=epsilon, delta=delta, threshold=threshold, share=share, n=n,
-                       errors=errors)  # fmt: skip
 
 
 def _pairs(confidence: npt.ArrayLike, right: npt.ArrayLike) -> tuple[Floats, Bools]:

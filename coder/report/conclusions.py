@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from coder.agreement import Reliability
+from coder.agreement import Certificate, Reliability
 from coder.agreement.reliability import Point
 from coder.records import Estimate
 from coder.report.model import MODEL, CodeShare, Corrected, Report, StandIn, Sway, Trend, Trust
@@ -147,34 +147,82 @@ def _compared(report: Report, found: Trust) -> str:
 def certificate(report: Report) -> str:
     """From which confidence on proposals may be accepted unseen, or why from none."""
     found = report.trust
-    whole = next((c.certificate for c in found.certificates if not c.code), None) if found else None
-    if whole is None:
+    whole = found.certificates[0].certificate if found else None
+    if found is None or whole is None:
         return ""
-    bound = f"at most {whole.epsilon:.0%} errors with confidence {1 - whole.delta:.0%}"
+    bound = f"at most {whole.epsilon:.0%} errors"
     if whole.threshold is None:
-        return f"{whole.note[:1].upper()}{whole.note[1:]} (sought: {bound})."
-    return (
-        f"At a confidence of {number(whole.threshold)} and above: {bound}, "
-        f"n = {whole.n:,} ({plural(whole.errors, 'error')} among them), {whole.share or 0:.0%} of "
-        "the labelled proposals. This holds for issues like the labelled ones."
+        said = f"{whole.note[:1].upper()}{whole.note[1:]} (sought: {bound}; n = {_worth(whole)})."
+    else:
+        said = (
+            f"At a stated confidence of {number(whole.threshold)} and above: {bound}, n = "
+            f"{_worth(whole)} ({plural(whole.errors, 'error')} among them), "
+            f"{whole.share or 0:.0%} of the proposals. This holds for issues like the labelled "
+            "ones and over all codes: a rare code may be missed whole."
+        )
+    return f"{said} {_promise(found)}"
+
+
+def _worth(made: Certificate) -> str:
+    if made.effective >= made.n - 0.5:
+        return f"{made.n:,}"
+    return f"{made.n:,}, worth {made.effective:,.0f} drawn evenly"
+
+
+def _promise(found: Trust) -> str:
+    """What all certificates rest on: their one confidence, their labels, and what is left out."""
+    whole = found.certificates[0].certificate
+    said = (
+        f"All certificates together hold with confidence {1 - whole.delta:.0%} "
+        f"({whole.tests:,} tests share it)."
     )
+    if found.sampling == "uneven":
+        said += " Labels are weighted by their probability of being drawn."
+    elif found.sampling == "unknown":
+        said += " The log does not say how the labels were drawn: they are taken for random."
+    if found.clustered:
+        said += " Labels of one repository count as one draw."
+    left = [
+        f"{plural(n, 'label')} {why}"
+        for n, why in (
+            (found.left_out.taught, "on issues among the model's examples"),
+            (found.left_out.not_drawn, "on issues not drawn by chance"),
+        )
+        if n
+    ]
+    return f"{said} Left out: {', '.join(left)}." if left else said
 
 
 def certified_codes(report: Report) -> str:
-    """Which single codes have a certificate of their own; empty when nothing was compared."""
+    """For issues of which single codes a certificate holds, and of which it does not."""
     if report.trust is None:
         return ""
     names = Names(report)
     alone = [c for c in report.trust.certificates if c.code]
-    held = [c for c in alone if c.certificate.threshold is not None]
     if not alone:
         return ""
-    if not held:
-        return "No single code can be certified by itself."
-    listed = "; ".join(
-        f"{names.path(c.code)} from {number(c.certificate.threshold)} on" for c in held
-    )
-    return f"Certified by themselves, with the same confidence for all of them together: {listed}."
+    held = [c for c in alone if c.certificate.threshold is not None]
+    missed = [
+        names.path(c.code)
+        for c in alone
+        if c.certificate.threshold is None and c.certificate.n and c.certificate.needed is None
+    ]
+    said = "No single code can be certified."
+    if held:
+        listed = "; ".join(
+            f"{names.path(c.code)} from {number(c.certificate.threshold)} on" for c in held
+        )
+        said = (
+            f"Of the issues truly in a code that are accepted, at most "
+            f"{held[0].certificate.epsilon:.0%} get another code: {listed}."
+        )
+        if rest := len(alone) - len(held):
+            said += f" {plural(rest, 'code')} cannot be certified."
+    if missed:
+        said += (
+            f" Missed too often for a certificate, as far as the labels tell: {'; '.join(missed)}."
+        )
+    return said
 
 
 def workload(found: Trust) -> list[Point]:
@@ -299,7 +347,9 @@ def in_short(report: Report) -> Iterator[tuple[str, str]]:
         if counted.level == "category" and counted.sampling != "all":
             yield "Corrected counts", " ".join(corrected(report, counted))
     if report.trust is not None:
-        parts = (confidence(report)[0], certificate(report), half(report.trust))
+        parts = (
+            confidence(report)[0], certificate(report), certified_codes(report), half(report.trust),
+        )  # fmt: skip
         yield "Confidence", " ".join(filter(None, parts))
     for swayed in report.sway:
         if swayed.level == "category":

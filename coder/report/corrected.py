@@ -42,7 +42,7 @@ def corrected(
     said = levels.member(level, (model.get(i) for i in issues))
     labelled = np.array([i in usable for i in issues])
     human = levels.member(level, (usable.get(i) for i in issues))
-    known = _probabilities(issues, labelled, records)
+    known = probabilities(issues, labelled, records)
     alone = labels_alone(human[labelled], len(issues))
     if labelled.all():
         sampling, note = "all", ""
@@ -77,7 +77,7 @@ def corrected(
     )
 
 
-def _probabilities(
+def probabilities(
     issues: Sequence[str], labelled: np.ndarray, records: Sequence[Label | Decision]
 ) -> Floats | None:
     """The probability that each issue was to get its label; 0 where a label says nothing about the

@@ -7,18 +7,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 
+import numpy as np
+
 from coder.agreement import alt_test
 from coder.confidence import Confidence
 from coder.passes import people
 from coder.records import Proposal
-from coder.report.corrected import corrected
+from coder.report.corrected import corrected, probabilities
 from coder.report.levels import Levels
 from coder.report.model import Choices, Corrected, Level, StandIn, Sway, Trend, Trust, Why
 from coder.report.sides import Codes, Rater, Side, proposed
 from coder.report.sway import sway
 from coder.report.trend import trends
-from coder.report.trust import trust
+from coder.report.trust import Drawn, trust
 from coder.store import Run
+from coder.taught import taught
 from coder.versions import Versions
 
 
@@ -90,8 +93,24 @@ class Findings:
         carried = {i: self._versions.shown(self.proposals[i])[0] for i in self.model.answers}
         return trust(
             self.run.codebook, carried, self.model.answers, rater.blind.answers, rater.name,
-            self.confidence, self.calibrated, self.groups, seed=self.seed,
+            self.confidence, self.calibrated, self.groups, self._drawn(rater), self.choices,
         )  # fmt: skip
+
+    def _drawn(self, rater: Rater) -> Drawn:
+        """How the labelled issues of a rater were drawn, and which of them a certificate must not
+        use, or counts as read by a person."""
+        issues = list(self.run.issues)
+        labelled = np.array([i in rater.blind.answers for i in issues])
+        known = probabilities(issues, labelled, sorted(rater.log, key=lambda record: record.at))
+        return Drawn(
+            chance=None if known is None else dict(zip(issues, known.tolist(), strict=True)),
+            unanswered={
+                i
+                for i, why in self.model.left_out.items()
+                if why is not Why.LEAKED and i in self.proposals
+            },
+            taught={example.issue.id for example in taught(self.run)},
+        )
 
     def sway(self) -> tuple[Sway, ...]:
         found = (

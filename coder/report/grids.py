@@ -242,6 +242,30 @@ def workload(found: Trust) -> Grid:
     )
 
 
+def certificates(report: Report, found: Trust) -> Grid:
+    """For issues truly in each code: what could be accepted unseen, and how many are missed."""
+    names = Names(report)
+    return Grid(
+        "certificates",
+        "What may be accepted unseen, by the code an issue truly has",
+        ("true code", "labels", "certified from", "accepted", "n", "effective n",
+         "with another code", "n needed"),
+        tuple(
+            (
+                names.path(c.code), f"{c.labels:,}",
+                "–" if c.certificate.threshold is None else number(c.certificate.threshold),
+                "–" if c.certificate.share is None else f"{c.certificate.share:.0%}",
+                f"{c.certificate.n:,}", f"{c.certificate.effective:,.0f}",
+                f"{c.certificate.errors:,}",
+                "none is enough" if c.certificate.needed is None else f"{c.certificate.needed:,}",
+            )
+            for c in found.certificates
+            if c.code
+        ),
+        1,
+    )  # fmt: skip
+
+
 def sway(report: Report) -> Grid:
     """Agreement with the model by whether the suggestion was on the screen."""
     names = Names(report)

@@ -50,7 +50,11 @@ def _grids(report: Report) -> Iterator[Grid]:
     found += [_narrow(report, pair) for pair in shown]
     found += grids.corrected(report) or grids.prevalence(report)
     if report.trust is not None:
-        found += [grids.reliability(report.trust), grids.workload(report.trust)]
+        found += [
+            grids.reliability(report.trust),
+            grids.certificates(report, report.trust),
+            grids.workload(report.trust),
+        ]
     if report.acceptance:
         found.append(grids.acceptance(report))
     if report.sway:

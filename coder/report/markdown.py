@@ -253,6 +253,7 @@ def _trust(report: Report) -> Iterator[str]:
     yield from _grid(grids.bins(report.trust))
     yield f"**{text(conclusions.certificate(report))}** {text(conclusions.certified_codes(report))}"
     yield text(conclusions.half(report.trust))
+    yield from _grid(grids.certificates(report, report.trust))
     yield from _grid(grids.workload(report.trust))
 
 

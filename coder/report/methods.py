@@ -298,7 +298,7 @@ def _metrics(report: Report) -> Entries:
         yield "Corrected counts", " ".join(conclusions.corrected(report, found))
     yield "Confidence", " ".join(conclusions.confidence(report))
     if said := conclusions.certificate(report):
-        yield "Accepting unseen", said
+        yield "Accepting unseen", f"{said} {conclusions.certified_codes(report)}".rstrip()
 
 
 def _cost(report: Report) -> Entries:

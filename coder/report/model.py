@@ -69,9 +69,17 @@ class Why(StrEnum):
 
 class Choices(Record):
     """What a study chooses for its report: ``alt_test_epsilon`` is what a rater's answer costs more
-    than the model's."""
+    than the model's.
+
+    Certificates allow errors of at most ``certificate_epsilon``, all of them together with
+    confidence 1 - ``certificate_delta``; ``certificate_clustered`` takes the labels of a repository
+    for one draw.
+    """
 
     alt_test_epsilon: float = 0.2
+    certificate_epsilon: float = 0.1
+    certificate_delta: float = 0.05
+    certificate_clustered: bool = False
 
 
 class CodeName(Record):
@@ -300,17 +308,31 @@ class Corrected(Record):
 
 
 class CodeCertificate(Record):
-    """A certificate for one code; the empty code is all codes together."""
+    """A certificate on ``labels`` issues; the empty code is all proposed codes together.
+
+    That of a code is about the issues whose *label* holds it: its errors are those that would be
+    accepted with other codes, so missed, and what is not in its share is read by a person.
+    """
 
     code: str
+    labels: int
     certificate: Certificate
+
+
+class CertificateLabels(Record):
+    """How many labels certificates leave out: on issues that are among the model's examples, and
+    on issues that were not drawn by chance."""
+
+    taught: int
+    not_drawn: int
 
 
 class Trust(Record):
     """What the model's confidence is worth, by one rater's blind labels on ``n`` proposed codes.
 
-    ``calibrated`` is ``None`` where the run has no calibration. The workload and the certificates
-    are by the confidence people are shown. Certificates of single codes share one ``delta``.
+    ``calibrated`` is ``None`` where the run has no calibration. The workload is by the confidence
+    people are shown, the certificates by the one the model stated, which nothing was fitted to; all
+    of them share one ``delta``. ``sampling`` is how their labels were drawn.
     """
 
     rater: str
@@ -318,6 +340,9 @@ class Trust(Record):
     stated: Reliability
     calibrated: Reliability | None
     workload: tuple[Point, ...]
+    sampling: Literal["even", "uneven", "unknown"]
+    clustered: bool
+    left_out: CertificateLabels
     certificates: tuple[CodeCertificate, ...]
     issue_ids: tuple[str, ...]
 

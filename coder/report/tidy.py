@@ -147,8 +147,8 @@ def _certificates(report: Report) -> Iterator[Row]:
     for c in report.trust.certificates if report.trust else ():
         made = c.certificate
         yield (
-            c.code, made.epsilon, made.delta, made.threshold, made.share, made.n, made.errors,
-            made.note,
+            c.code, c.labels, made.epsilon, made.delta, made.tests, made.threshold, made.share,
+            made.n, made.effective, made.errors, made.needed, made.note,
         )  # fmt: skip
 
 
@@ -205,7 +205,20 @@ _TABLES: dict[str, tuple[tuple[str, ...], Callable[[Report], Iterator[Row]]]] = 
         _confidence,
     ),
     "certificates.csv": (
-        ("code", "epsilon", "delta", "threshold", "share", "n", "errors", "note"),
+        (
+            "code",
+            "labels",
+            "epsilon",
+            "delta",
+            "tests",
+            "threshold",
+            "share",
+            "n",
+            "effective",
+            "errors",
+            "needed",
+            "note",
+        ),
         _certificates,
     ),
     "workload.csv": (("figure", "threshold", "share", *FIGURE), _workload),

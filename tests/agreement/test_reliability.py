@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss
 
-from coder.agreement import certify, reliability, workload
+from coder.agreement import reliability, workload
 
 pairs = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=2, max_size=80)
 
@@ -76,30 +76,3 @@ def test_a_workload_point_is_what_its_threshold_gives(rows):
         assert point.share == pytest.approx(above.mean())
         assert point.error.value == pytest.approx((~right[above]).mean())
     assert curve[-1].share == 1
-
-
-def test_a_certificate_holds_as_often_as_it_says():
-    """Right with probability c: above t the error is (1 - t) / 2, which is over .1 for t < .8."""
-    wrong = certified = 0
-    for seed in range(400):
-        found = certify(*drawn(seed, 3000), epsilon=0.1, delta=0.1, seed=seed)
-        if found.threshold is not None:
-            certified += 1
-            wrong += (1 - found.threshold) / 2 > 0.1
-    assert certified > 300
-    assert wrong <= 0.1 * 400 + 3 * (400 * 0.1 * 0.9) ** 0.5
-
-
-def test_no_certificate_without_enough_labels_or_with_a_bad_model():
-    few = certify(*drawn(1, 40), epsilon=0.05, delta=0.05)
-    assert few.threshold is None
-    assert "118 labelled proposals are needed, there are 40" in few.note
-    bad = certify(*drawn(1, 600, lambda p: 0 * p + 0.5))
-    assert bad.threshold is None
-    assert "wrong" in bad.note
-
-
-def test_a_certificate_counts_what_it_tested():
-    confidence, right = np.full(400, 0.9), np.ones(400, dtype=bool)
-    found = certify(confidence, right)
-    assert (found.threshold, found.share, found.n, found.errors) == (0.9, 1.0, 200, 0)

@@ -72,10 +72,9 @@ def test_the_certificate_is_a_sentence_with_its_n(maker: Maker) -> None:
     report = report_of(run)
     made = report.trust.certificates[0].certificate
     said = certificate(report)
-    assert said.startswith(
-        "At a confidence of .95 and above: at most 10% errors with confidence 95%"
-    )
-    assert f"n = {made.n:,}" in said and f"{made.share:.0%} of the labelled proposals" in said
+    assert said.startswith("At a stated confidence of .60 and above: at most 10% errors, n = ")
+    assert f"n = {made.n:,}" in said and f"{made.share:.0%} of the proposals" in said
+    assert "All certificates together hold with confidence 95% (24 tests share it)" in said
     assert said.replace("[", "\\[") in markdown(report)
 
 
@@ -84,7 +83,7 @@ def test_without_a_certificate_the_reason_stands(maker: Maker) -> None:
     label(run, "ann", truth)
     said = certificate(report_of(run))
     assert said.startswith("No threshold can be certified: ")
-    assert "there are 40" in said and "at most 10% errors" in said
+    assert "1 of 36 above the most promising are wrong" in said and "at most 10% errors" in said
 
 
 def test_confidence_says_what_it_was_compared_with_and_what_was_left_out(maker: Maker) -> None:
