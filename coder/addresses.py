@@ -23,6 +23,13 @@ _PRIVATE = [
     ip_network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 ]
 
+LOCAL_SERVERS = {
+    "ollama": "http://localhost:11434/v1",
+    "vllm": "http://localhost:8000/v1",
+    "llamacpp": "http://localhost:8080/v1",
+}
+"""Servers that speak OpenAI's protocol without a key, and where each listens by default."""
+
 
 def normalised(address: str) -> str:
     """``address`` as clients are given it: its host in ASCII, a number in the one usual form.

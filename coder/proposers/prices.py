@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from coder.addresses import LOCAL_SERVERS
 from coder.errors import InputError
-from coder.proposers.providers import LOCAL
 from coder.reading import read_toml
 from coder.records import Record, Usage
 from coder.resources import PACKAGE
@@ -51,7 +51,7 @@ def find_price(root: Path, model: str, base_url: str = "") -> Price | None:
     own = _read(root / FILE)
     if model in own:
         return own[model]
-    if model.partition(":")[0] in LOCAL:
+    if model.partition(":")[0] in LOCAL_SERVERS:
         return FREE
     return None if base_url else _read(PACKAGE / FILE).get(model)
 

@@ -10,17 +10,19 @@ from functools import cached_property
 
 from pydantic import SecretStr
 
-from coder.addresses import host_of, is_own, normalised, public, public_text, server_identity
+from coder.addresses import (
+    LOCAL_SERVERS,
+    host_of,
+    is_own,
+    normalised,
+    public,
+    public_text,
+    server_identity,
+)
 from coder.errors import InputError, ModelError, UsageError
 from coder.proposers.environment import Proxy, set_proxy
 from coder.study import ModelSettings, Study
 
-LOCAL = {
-    "ollama": "http://localhost:11434/v1",
-    "vllm": "http://localhost:8000/v1",
-    "llamacpp": "http://localhost:8080/v1",
-}
-"""Servers that speak OpenAI's protocol without a key, and where each listens by default."""
 SETTING = "base_url"
 """What names an address that the settings name."""
 OWN_KEY = "CODER_API_KEY"
@@ -176,7 +178,7 @@ def endpoint(study: Study) -> Endpoint:
     if not colon or not name:
         raise ModelError(f"{model.name!r} is not a model", f"write provider:model, {_EXAMPLE}")
     provider = ALIASES.get(prefix, prefix)
-    local = provider in LOCAL
+    local = provider in LOCAL_SERVERS
     if not local and provider not in OPENAI:
         _require_package(provider, prefix)
     address, named_by = _address(study, provider)
@@ -239,8 +241,8 @@ def _address(study: Study, provider: str) -> tuple[str, str]:
     service = SERVICES.get(provider, Service(""))
     if url := study.settings.model.base_url:
         return _checked(url, SETTING), SETTING
-    if provider in LOCAL:
-        return LOCAL[provider], SETTING
+    if provider in LOCAL_SERVERS:
+        return LOCAL_SERVERS[provider], SETTING
     for name in service.variables:
         if url := study.variable(name):
             address = _checked(url, name)
