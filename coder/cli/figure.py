@@ -40,9 +40,10 @@ def figure(name: str, figure: str, everything: bool) -> None:
     from coder.store import Run
     from coder.study import Study
 
-    run = Run.open(Study.open().runs, name)
+    study = Study.open()
+    run = Run.open(study.runs, name)
     # Without intervals: the figures and their lines are the same.
-    report = build_report(run, draws=0)
+    report = build_report(run, **study.settings.report.model_dump() | {"draws": 0})
     found = find(report, figure)
     console.print(f"[bold]{safe(found.name)}[/]: {safe(found.value)}", soft_wrap=True)
     if found.code:

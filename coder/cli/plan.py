@@ -44,7 +44,7 @@ def command(name: str, width: float) -> None:
     study = Study.open()
     run = Run.open(study.runs, name)
     settings = study.settings
-    found = plan(run, width, draws=settings.report.draws, seed=settings.seed)
+    found = plan(run, width, seed=settings.seed, **settings.report.model_dump())
     if not found.labels:
         from coder.agreement.planning import PILOT
 
@@ -59,8 +59,28 @@ def command(name: str, width: float) -> None:
         )
     else:
         _show(found, run.codebook)
+    if found.certificates:
+        _certificates(found, run.codebook, study.settings.report.certificate_epsilon)
     for line in _next(name, found):
         console.print(safe(line), soft_wrap=True)
+
+
+def _certificates(found: Planned, book: Codebook, epsilon: float) -> None:
+    from coder.cli.tables import table
+    from coder.cli.terminal import console, safe
+
+    shown = table(
+        f"For a certificate of at most {epsilon:.0%} errors within a code",
+        "code", "labels of it", "needed", "drawn at random",
+    )  # fmt: skip
+    for one in found.certificates:
+        drawn = f"{one.drawn:,}" if one.drawn <= found.issues else "more than all"
+        shown.add_row(safe(book.path(one.code)), f"{one.labels:,}", f"{one.needed:,}", drawn)
+    console.print(shown)
+    console.print(
+        "[dim]needed: labels of issues in the code that would be accepted, none of them wrong; "
+        "errors take more. drawn: how many of all issues bring so many, drawn at random.[/]"
+    )
 
 
 def _next(name: str, found: Planned) -> Iterator[str]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from coder.agreement import Plan, agree, for_estimate, for_prevalence
+from coder.agreement.certificates import labels_needed
 from coder.passes import people
 from coder.records import NONE_CODE, Estimate, Record
 from coder.report.corrected import corrected
 from coder.report.levels import Levels
-from coder.report.model import Level, Why
+from coder.report.model import Choices, Level, Why
 from coder.report.sides import Codes, Rater, Side, model_side, proposed, raters
 from coder.store import Run
 from coder.versions import Versions
@@ -25,6 +28,16 @@ class PlannedFigure(Record):
     code: str
     now: Estimate
     plans: tuple[Plan, ...]
+
+
+class PlannedCertificate(Record):
+    """What a certificate for the issues of one code takes: ``labels`` on such issues there are,
+    ``needed`` without an error among them, and about so many ``drawn`` at random to meet them."""
+
+    code: str
+    labels: int
+    needed: int
+    drawn: int
 
 
 class Planned(Record):
@@ -42,11 +55,12 @@ class Planned(Record):
     width: float
     uneven: bool
     figures: tuple[PlannedFigure, ...]
+    certificates: tuple[PlannedCertificate, ...]
 
 
-def plan(run: Run, width: float, *, draws: int = 2000, seed: int = 0) -> Planned:
+def plan(run: Run, width: float, *, draws: int = 2000, seed: int = 0, **choices: float) -> Planned:
     """Kappa of the model with the rater who has most labels in their first pass, and the share of
-    each code.
+    each code; and what certificates take, with ``choices`` as :class:`coder.report.model.Choices`.
 
     An issue whose label the model may have learnt from counts as not labelled. Writes nothing.
     """
@@ -71,6 +85,7 @@ def plan(run: Run, width: float, *, draws: int = 2000, seed: int = 0) -> Planned
         width=width,
         uneven=found.uneven if found else False,
         figures=tuple(found.figures()) if found else (),
+        certificates=tuple(found.certificates(Choices(**choices))) if found else (),
     )
 
 
@@ -102,6 +117,18 @@ class _Planner:
             yield self._kappa(level)
         for level in self.levels.all:
             yield from self._prevalences(level)
+
+    def certificates(self, choices: Choices) -> Iterator[PlannedCertificate]:
+        """For each code that a label holds, the rarest last."""
+        usable = self.levels.told("code", self.labels)
+        held = Counter(code for codes in usable.values() for code in codes if code != NONE_CODE)
+        needed = labels_needed(
+            0.0, choices.certificate_epsilon, choices.certificate_delta, len(held) + 1
+        )
+        for code, labels in held.most_common():
+            if needed is not None:
+                drawn = math.ceil(needed * len(usable) / labels)
+                yield PlannedCertificate(code=code, labels=labels, needed=needed, drawn=drawn)
 
     def _kappa(self, level: Level) -> PlannedFigure:
         model = self.levels.told(level, self.model.answers)

@@ -82,3 +82,26 @@ def test_a_label_the_model_learnt_from_does_not_count(maker: Maker):
     run = maker.run({"1": "a", "2": "b", "3": "a"}, **{"1": {"shown": ("1",)}})
     label(run, "ann", {"1": "a", "2": "b"})
     assert plan(run, 0.1, draws=0).labels == 1
+
+
+def test_a_certificate_takes_as_many_labels_as_the_exact_test_asks_for() -> None:
+    from scipy.stats import binomtest
+
+    from coder.agreement.certificates import GRID, labels_needed
+
+    for codes in (1, 4):
+        needed = labels_needed(0.0, 0.1, 0.05, codes)
+        one = 0.05 / (len(GRID) * codes)
+        assert binomtest(0, needed, 0.1, alternative="less").pvalue <= one
+        assert binomtest(0, needed - 1, 0.1, alternative="less").pvalue > one
+
+
+def test_what_certificates_take_is_told_for_each_code_that_is_labelled(maker: Maker):
+    run, _ = half_right(maker, 400, 100)
+    found = plan(run, 0.1, draws=0).certificates
+    assert {one.code for one in found} == {"a", "b"}
+    assert sum(one.labels for one in found) == 100
+    for one in found:
+        assert one.drawn == math.ceil(one.needed * 100 / one.labels)
+    stricter = plan(run, 0.1, draws=0, certificate_epsilon=0.05).certificates
+    assert stricter[0].needed > 1.9 * found[0].needed
