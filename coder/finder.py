@@ -29,6 +29,7 @@ def find_codes(codebook: Codebook, query: str) -> tuple[Code, ...]:
 def _score(codebook: Codebook, code: Code, wanted: list[str]) -> float:
     """How well the words fit; 0 when one of them is nowhere."""
     name, code_id, path = _words(code.name), _words(code.id), _words(codebook.path(code.id))
+    path += [word for above in codebook.lineage(code.id) for word in _words(above.id)]
     definition = _words(code.definition)
     fits = [
         max(_fit(word, {*name, *code_id}), 0.7 * _fit(word, path), 0.3 * (word in definition))

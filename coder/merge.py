@@ -38,6 +38,7 @@ from coder.records import (
     content_hash,
 )
 from coder.resources import require_own
+from coder.spelling import file_called, name_of
 from coder.store import IDENTITY, Run, check_rater, standing
 
 MIGRATIONS = "migrations.jsonl"
@@ -200,16 +201,20 @@ def _pairs(run: Run, other: Run) -> Iterator[_Pair]:
     """Every journal there may be something to take from, in the order they are to be written."""
 
     def pair(file: str, kind: type[Record], rater: str = "") -> tuple[str, _Copy, _Copy]:
-        here, there = (Journal[Any](copy.path / file, kind) for copy in (run, other))
+        here, there = (Journal[Any](path(copy, file), kind) for copy in (run, other))
         return file, _Copy(here, rater), _Copy(there, rater)
+
+    def path(copy: Run, file: str) -> Path:
+        whole = copy.path / file
+        return file_called(whole.parent, whole.name.removesuffix(".jsonl"))
 
     yield _Pair(*pair(MIGRATIONS, Migration))
     yield _Pair(*pair("calls.jsonl", Call))
     yield _Pair(*pair("proposals.jsonl", Proposal))
     yield _Pair(*pair("suggest/calls.jsonl", Call))
     names = {name.casefold(): name for name in run.raters()}
-    files = (path for folder, *_ in _PER_RATER for path in (other.path / folder).glob("*.jsonl"))
-    raters = sorted({check_rater(path.stem) for path in files})
+    files = (file for folder, *_ in _PER_RATER for file in (other.path / folder).glob("*.jsonl"))
+    raters = sorted({check_rater(name_of(file)) for file in files})
     for folder, kind, about in _PER_RATER:
         for rater in raters:
             known = names.get(rater.casefold(), rater)

@@ -59,6 +59,7 @@ from coder.records import (
     Reserved,
     content_hash,
 )
+from coder.spelling import file_called, name_of
 
 _LONGEST_NAME = 81
 """Characters; in UTF-8 a file's name may have 255 bytes on most systems, its ending included."""
@@ -329,22 +330,22 @@ class Run:
     def raters(self) -> list[str]:
         """Everyone with labels or decisions in this run, sorted."""
         files = [*self.path.glob("labels/*.jsonl"), *self.path.glob("decisions/*.jsonl")]
-        return sorted({unicodedata.normalize("NFC", file.stem) for file in files})
+        return sorted({name_of(file) for file in files})
 
-    def _rater_file(self, rater: str) -> str:
-        return check_rater(rater, self.raters())
+    def _rater_file(self, folder: str, rater: str) -> Path:
+        return file_called(self.path / folder, check_rater(rater, self.raters()))
 
     def label_journal(self, rater: str) -> Journal[Label]:
-        return Journal(self.path / "labels" / f"{self._rater_file(rater)}.jsonl", Label)
+        return Journal(self._rater_file("labels", rater), Label)
 
     def decision_journal(self, rater: str) -> Journal[Decision]:
-        return Journal(self.path / "decisions" / f"{self._rater_file(rater)}.jsonl", Decision)
+        return Journal(self._rater_file("decisions", rater), Decision)
 
     def suggestion_journal(self, rater: str) -> Journal[Proposal]:
-        return Journal(self.path / "suggestions" / f"{self._rater_file(rater)}.jsonl", Proposal)
+        return Journal(self._rater_file("suggestions", rater), Proposal)
 
     def refit_journal(self, rater: str) -> Journal[Refit]:
-        return Journal(self.path / "refits" / f"{self._rater_file(rater)}.jsonl", Refit)
+        return Journal(self._rater_file("refits", rater), Refit)
 
     @property
     def assignments(self) -> Journal[Assignment]:

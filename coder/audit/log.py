@@ -35,6 +35,7 @@ from coder.records import (
     content_hash,
     now,
 )
+from coder.spelling import file_called, name_of
 from coder.store import RESERVED, Run, data_hash, labels_hash, reserved_hash
 
 _CLOCKS_APART = timedelta(minutes=5)
@@ -196,11 +197,11 @@ def _journals(run: Run) -> Iterator[Checked]:
 
     def labeller(rater: str) -> Callable[[Label], Iterator[str]]:
         looks: dict[str, datetime] = {}
-        for decision in _whole(Journal(run.path / "decisions" / f"{rater}.jsonl", Decision)):
+        for decision in _whole(Journal(file_called(run.path / "decisions", rater), Decision)):
             if decision.seen:
                 first = looks.get(decision.issue_id, decision.at)
                 looks[decision.issue_id] = min(first, decision.at)
-        labels = _whole(Journal(run.path / "labels" / f"{rater}.jsonl", Label))
+        labels = _whole(Journal(file_called(run.path / "labels", rater), Label))
         last = {record.issue_id: record for record in labels}
 
         def labelled(record: Label) -> Iterator[str]:
@@ -270,21 +271,21 @@ def _journals(run: Run) -> Iterator[Checked]:
         yield _journal(run, run.assignments, assignment)
     seen = _exposures(run)
     for path in sorted(run.path.glob("labels/*.jsonl")):
-        checked = _journal(run, Journal(path, Label), _by(path.stem, labeller(path.stem)))
-        elsewhere = _seen_elsewhere(run, path.stem, seen)
+        checked = _journal(run, Journal(path, Label), _by(name_of(path), labeller(name_of(path))))
+        elsewhere = _seen_elsewhere(run, name_of(path), seen)
         yield replace(checked, note="; ".join(filter(None, (checked.note, elsewhere))))
     suggested: dict[str, dict[str, str]] = {}
     fits: dict[str, dict[str, Answers]] = {}
     for path in sorted(run.path.glob("refits/*.jsonl")):
-        made = fits.setdefault(path.stem, {})
-        yield _journal(run, Journal(path, Refit), _by(path.stem, refitter(path.stem, made)))
+        made = fits.setdefault(name_of(path), {})
+        yield _journal(run, Journal(path, Refit), _by(name_of(path), refitter(name_of(path), made)))
     for path in sorted(run.path.glob("suggestions/*.jsonl")):
-        own = suggested.setdefault(path.stem, dict(proposed))
-        check = suggester(fits.get(path.stem, {}), own)
+        own = suggested.setdefault(name_of(path), dict(proposed))
+        check = suggester(fits.get(name_of(path), {}), own)
         yield _journal(run, Journal(path, Proposal), check)
     for path in sorted(run.path.glob("decisions/*.jsonl")):
-        own = suggested.get(path.stem, proposed)
-        yield _journal(run, Journal(path, Decision), _by(path.stem, decider(own)))
+        own = suggested.get(name_of(path), proposed)
+        yield _journal(run, Journal(path, Decision), _by(name_of(path), decider(own)))
     if run.adjudications.path.exists():
         yield _journal(run, run.adjudications, label)
     for folder in sorted(run.path.glob("audit/*")):
@@ -313,7 +314,7 @@ def _exposures(run: Run) -> dict[str, Exposure]:
 def _seen_elsewhere(run: Run, rater: str, seen: dict[str, Exposure]) -> str:
     """A word on labels given after their suggestion was seen in another run, or as another pass."""
     theirs = seen.get(person(rater), Exposure())
-    labels = _whole(Journal(run.path / "labels" / f"{rater}.jsonl", Label))
+    labels = _whole(Journal(file_called(run.path / "labels", rater), Label))
     last = {label.issue_id: label for label in labels}
     looks = [theirs.not_blind(label) for label in last.values() if not label.withdrawn]
     where = Counter(

@@ -55,7 +55,9 @@ def import_labels(file: Path, rater: str, name: str, maps: tuple[str, ...], one_
     if not report.labels:
         raise InputError(
             f"{file} holds no usable label for run {name!r}",
-            "its issues must be those of the run and its codes those of the run's codebook",
+            "its issues must be those of the run and its codes those of the run's codebook"
+            if any(row.reason.startswith("unknown ") for row in report.set_aside)
+            else "why is said above, for each row",
         )
     changed = f", {outcome.changed:,} of them changing an earlier one" if outcome.changed else ""
     known = f"; {len(outcome.unchanged):,} were there already" if outcome.unchanged else ""

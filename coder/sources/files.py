@@ -12,6 +12,7 @@ from pathlib import Path
 
 from coder.errors import InputError, UsageError
 from coder.sources.json_rows import read_json_lines, read_json_values
+from coder.sources.kinds import other_kind
 from coder.sources.rows import Row, SetAside
 from coder.sources.tables import read_table
 
@@ -19,13 +20,11 @@ _PEEK = 1 << 16
 _BOM = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_HTML = re.compile(rb"\s*<(?:!doctype html|html|head)\b", re.IGNORECASE)
 _COMMENTS = re.compile(r"(?:[ \t]*(?://|#)[^\n]*\n)+(?=\s*[\[{])")
 """Lines before the JSON itself, as hand-made files have them."""
 _MULTIBYTE = re.compile(rb"[\xc2-\xf4][\x80-\xbf]{1,3}")
 _ACCENTED = re.compile(rb"(?<=[A-Za-z])[\xc0-\xff](?![\x80-\xff])|[\xc0-\xff](?=[a-z])")
 """A letter of Windows-1252 in a word."""
-_BINARY = {b"PK\x03\x04": "a zip or Excel file", b"PAR1": "a Parquet file", b"%PDF": "a PDF"}
 _JSON = re.compile(r"\s*(\{|\[\s*[\[{\]])")
 _STREAMED = re.compile(r"\[|\{\s*$")
 _DELIMITERS = (",", "\t", ";")
@@ -68,6 +67,22 @@ class Source:
         except OSError as error:
             raise _unreadable(self.path, error) from error
 
+    def kind(self) -> str:
+        """What its rows are written as: ``a CSV``, ``a TSV``, ``JSON``; empty when that cannot be
+        told. ``InputError`` when it is no file of rows at all."""
+        try:
+            peeked = self._stream.peek(_PEEK)
+        except (EOFError, zlib.error, OSError):
+            return ""
+        self._refuse_other_kinds(peeked)
+        head = peeked.removeprefix(_BOM).decode(self._encoding or "utf-8", "replace")
+        if _JSON.match(head):
+            return "JSON"
+        delimiter = _delimiter(head)
+        if self.path.suffix.lower() == ".tsv" or delimiter == "\t":
+            return "a TSV"
+        return "a CSV" if self.path.suffix.lower() == ".csv" or delimiter else ""
+
     def _read(self) -> Iterator[Row | SetAside]:
         name = str(self.path)
         peeked = self._stream.peek(_PEEK)
@@ -106,14 +121,9 @@ class Source:
         )
 
     def _refuse_other_kinds(self, head: bytes) -> None:
-        for magic, kind in _BINARY.items():
-            if head.startswith(magic):
-                raise InputError(f"{self.path} is {kind}", "export it as CSV or JSON first")
-        if _HTML.match(head):
-            raise InputError(
-                f"{self.path} is an HTML page, not data",
-                "a download that failed looks so; open it in a browser to see what it says",
-            )
+        if other := other_kind(head):
+            kind, hint = other
+            raise InputError(f"{self.path} is {kind}", hint)
         if not self._encoding and (found := _other_encoding(head)):
             kind, encoding = found
             raise InputError(f"{self.path} is {kind}, not UTF-8", f"add: --encoding {encoding}")

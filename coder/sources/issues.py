@@ -9,6 +9,8 @@ their id. An id of the form ``owner/repo#number`` tells repository and number wh
 from __future__ import annotations
 
 import codecs
+import json
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,7 +33,6 @@ from coder.sources.values import WRONG_TYPE, Values, WrongType
 _OWN_FIELDS = frozenset(Issue.model_fields)
 _MESSAGE_KEYS = 4
 """A server's message has no more keys."""
-_TABLES = (".csv", ".tsv", ".xlsx", ".xls", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -72,25 +73,58 @@ def read_issues(
 
 def load_issues(path: Path) -> list[Issue]:
     """The issues in our own ``issues.jsonl``, strictly: ``InputError`` with the first bad line."""
-    if path.suffix.lower() in _TABLES:
-        raise InputError(
-            f"{path} is a table, not a file of issues that coder has imported",
-            f"coder import {path} -o {path.with_suffix('.jsonl')}",
-        )
     hint = "make this file with: coder import FILE... -o issues.jsonl"
     issues: dict[str, Issue] = {}
     try:
         with path.open("rb") as file:
             for number, line in enumerate(lines(file), start=1):
-                issue = _strict(line, f"{path}:{number}", hint)
+                try:
+                    issue = _strict(line, f"{path}:{number}", hint)
+                except InputError:
+                    if number == 1:
+                        _refuse_what_is_not_imported(path, line)
+                    raise
                 if issue.id in issues:
                     raise InputError(f"{path}:{number}: the id {issue.id!r} is there twice", hint)
                 issues[issue.id] = issue
     except OSError as error:
+        if path.is_dir():
+            raise InputError(
+                f"{path} is a folder: coder import it first", _import_of(path)
+            ) from None
         raise InputError(f"cannot read {path}: {error.strerror or error}", hint) from None
     except LineTooLong as error:
         raise InputError(f"{path}:{error.number}: not an issue: {error}", hint) from None
     return list(issues.values())
+
+
+def _refuse_what_is_not_imported(path: Path, first: bytes) -> None:
+    """``InputError`` with the command that imports ``path``, when that is what it lacks."""
+    if not path.is_file():
+        return  # what comes through a pipe is gone
+    with opened(path) as source:
+        kind = source.kind()
+    if kind and not (kind == "JSON" and _is_ours(first)):
+        what = "JSON that coder did not write" if kind == "JSON" else kind
+        raise InputError(f"{path} is {what}: coder import it first", _import_of(path)) from None
+
+
+def _is_ours(line: bytes) -> bool:
+    """Whether a line that is no issue was one before it was damaged."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return line.startswith(b'{"author":"')
+    return isinstance(found, dict) and found.keys() >= _OWN_FIELDS
+
+
+def _import_of(path: Path) -> str:
+    """The command that imports ``path``, into a file that is not there yet."""
+    stem = path.name if path.is_dir() else path.name.removesuffix(".gz").rpartition(".")[0]
+    made = path.with_name(f"{stem or path.name}.jsonl")
+    while made.exists():
+        made = made.with_name(f"{made.stem}-imported.jsonl")
+    return shlex.join(["coder", "import", str(path), "-o", str(made)])
 
 
 def _strict(line: bytes, where: str, hint: str) -> Issue:

@@ -134,6 +134,10 @@ def test_labels_that_fit_nothing(study, capsys):
     assert "labels.csv:2: unknown code" in err
     assert "labels.csv:3: unknown issue" in err
     assert "no usable label" in err
+    assert "its codes those of the run's codebook" in err
+    (study / "labels.csv").write_text("id,code\n1,N/A\n")
+    assert run(["label", "import", "labels.csv", "--rater", "ann", "--run", "r"]) == 3
+    assert "hint: why is said above" in capsys.readouterr().err
 
 
 def test_an_unwritable_study(study, capsys):

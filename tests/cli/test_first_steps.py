@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import unicodedata
@@ -16,6 +17,7 @@ from coder.__main__ import run as run_command
 from coder.cli.main import cli
 from coder.codebook import load, resolver
 from coder.finder import find_codes
+from coder.merge import merge
 from coder.store import Run
 
 NAMES = ["Zoë", "王小明", "Ольга", "प्रिया", "דנה", "ann.2"]
@@ -43,6 +45,25 @@ def test_a_rater_goes_by_a_name_of_any_script(run: Run, name: str) -> None:
     assert name in coder("status", "trial").output
 
 
+def test_a_rater_whose_file_was_copied_from_a_system_that_takes_letters_apart(
+    run: Run, tmp_path: Path
+) -> None:
+    mine = Run(Path(shutil.copytree(run.path, tmp_path / "mine" / "trial")))
+    coder("review", "trial", "--rater", "Zoë", typed="\nq\n")
+    for folder in ("decisions", "labels"):
+        for file in (run.path / folder).glob("*.jsonl"):
+            file.rename(file.with_name(unicodedata.normalize("NFD", file.name)))
+    there = list(run.path.rglob("Zo*.jsonl"))
+    assert there and not any("Zoë" in file.name for file in there)
+    assert len(run.decisions("Zoë")) == 1
+    assert coder("audit", "log", "trial").exit_code == 0
+    coder("review", "trial", "--rater", "Zoë", typed="\nq\n")
+    assert list(run.path.rglob("Zo*.jsonl")) == there
+    assert len(run.decisions("Zoë")) == 2
+    merge(mine, run.path)
+    assert len(mine.decisions("Zoë")) == 2
+
+
 @pytest.mark.parametrize(
     "name", ["../x", "a/b", ".hidden", "a\u202eb", "a b", "a\nb", "", "x" * 82]
 )
@@ -59,7 +80,7 @@ def test_codes_are_the_same_however_their_letters_are_composed(tmp_path: Path) -
         "id: b\nname: B\ncodes:\n"
         "  - {id: c3, name: Ärger, definition: d, children: [{id: c3.x, name: Other,"
         " definition: d}]}\n"
-        "  - {id: c4, name: Sonst, definition: d, children: [{id: c4.x, name: Other,"
+        "  - {id: c4, name: Sonst, definition: d, children: [{id: rest, name: Other,"
         " definition: d}]}\n",
         encoding="utf-8",
     )
@@ -70,6 +91,8 @@ def test_codes_are_the_same_however_their_letters_are_composed(tmp_path: Path) -
     assert resolver(book)("c3 > Other") == resolver(book)(f"{apart} / other") == "c3.x"
     with pytest.raises(Exception, match="not a code") as failed:
         resolver(book)("c3 > Othr")
+    assert [code.id for code in find_codes(book, "c3 > Other")] == ["c3.x"]
+    assert [code.id for code in find_codes(book, "c4 > Other")] == ["rest"]
     assert "c3.x" in failed.value.hint and "c4" not in failed.value.hint  # type: ignore[attr-defined]
 
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
 import json
+import lzma
+import pickle
+import shlex
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -208,9 +216,78 @@ def test_a_folder_of_files_is_imported_whole(folder: Path) -> None:
     assert [issue.id for issue in load_issues(Path("out.jsonl"))] == ["o/r#1", "o/r#2"]
 
 
-def test_a_table_given_to_propose_is_named_with_the_command_for_it() -> None:
-    Path("a.csv").write_text("id,title\n1,T\n")
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("a b.csv", "id,title\n1,T\n", "a CSV"),
+        ("a.txt", "id\ttitle\n1\tT\n", "a TSV"),
+        ("a.json", json.dumps([REST], indent=1), "JSON that coder did not write"),
+        ("a.jsonl", json.dumps(REST) + "\n", "JSON that coder did not write"),
+        ("a.csv.gz", gzip.compress(b"id,title\n1,T\n"), "a CSV"),
+    ],
+)
+def test_what_is_not_imported_is_named_with_the_command_that_works(
+    name: str, content: str | bytes, what: str
+) -> None:
+    Path(name).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(CoderError) as caught:
-        load_issues(Path("a.csv"))
-    assert "is a table" in caught.value.message
-    assert caught.value.hint == "coder import a.csv -o a.jsonl"
+        load_issues(Path(name))
+    assert caught.value.message == f"{name} is {what}: coder import it first"
+    coder, *words = shlex.split(caught.value.hint)
+    before = {file: file.read_bytes() for file in Path().iterdir()}
+    CliRunner().invoke(cli, words, catch_exceptions=False)
+    assert coder == "coder" and len(load_issues(Path(words[-1]))) == 1
+    assert {file: file.read_bytes() for file in before} == before, "nothing is overwritten"
+
+
+def test_a_folder_given_to_propose_is_named_with_the_command_for_it(folder: Path) -> None:
+    (folder / "pages").mkdir()
+    with pytest.raises(CoderError) as caught:
+        load_issues(Path("pages"))
+    assert caught.value.message == "pages is a folder: coder import it first"
+    assert caught.value.hint == "coder import pages -o pages.jsonl"
+
+
+@pytest.mark.parametrize("line", ['{"author":"a","body":"b"', '{"author":"","bo'])
+def test_an_imported_file_that_was_cut_off_is_still_ours(line: str) -> None:
+    Path("a.jsonl").write_text(line)
+    with pytest.raises(CoderError, match="the last line is cut off"):
+        load_issues(Path("a.jsonl"))
+
+
+def _packed(*names: str) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name in names:
+            archive.writestr(name, "<x/>")
+    return made.getvalue()
+
+
+def _tar() -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("issues.json"))
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (_packed("[Content_Types].xml", "xl/workbook.xml"), "an Excel file"),
+        (_packed("issues.json"), "a zip archive"),
+        (bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600), "an Excel file of old"),
+        (b"PAR1" + bytes(50), "a Parquet file"),
+        (b"SQLite format 3\0" + bytes(50), "an SQLite database"),
+        (_tar(), "a tar archive"),
+        (gzip.compress(_tar()), "a tar archive"),
+        (bz2.compress(b"{}"), "packed with bzip2"),
+        (lzma.compress(b"{}"), "packed with xz"),
+        (bytes.fromhex("28b52ffd") + b"xyz", "packed with zstd"),
+        (pickle.dumps({"title": "T"}, protocol=4), "a pickle of Python's"),
+    ],
+)
+def test_containers_are_named_by_every_door(content: bytes, what: str) -> None:
+    for name in ("a.bin", "a.jsonl", "a.csv"):
+        assert f"{name} is {what}; " in refused(name, content)
+        with pytest.raises(CoderError, match=f"{name} is {what}"):
+            load_issues(Path(name))

@@ -114,7 +114,7 @@ def test_line_numbers_are_where_a_row_starts(tmp_path: Path) -> None:
     [
         (b"hello world\n", "neither JSON"),
         (b"\xff\xfet\x00", "UTF-16"),
-        (b"PK\x03\x04rest", "zip or Excel"),
+        (b"PK\x03\x04rest", "a zip archive"),
     ],
 )
 def test_a_file_of_another_kind_is_an_input_error(tmp_path: Path, data: bytes, what: str) -> None:
