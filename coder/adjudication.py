@@ -69,11 +69,11 @@ class AdjudicationSession:
 
     Only blind labels are answers, unless ``assisted``, and nobody's second pass. ``anonymous``
     calls raters by letters, in an order that is drawn for each issue. A skipped issue comes back
-    once, after all others.
+    once, after all others. ``only`` is the one issue to show, also when it was resolved before.
     """
 
     def __init__(
-        self, run: Run, by: str, *, assisted: bool = False, anonymous: bool = False
+        self, run: Run, by: str, *, assisted: bool = False, anonymous: bool = False, only: str = ""
     ) -> None:
         self.run = run
         self.by = check_rater(by)
@@ -104,9 +104,19 @@ class AdjudicationSession:
                 "bring some in with: coder label import"
                 + ("" if assisted else "; --assisted also takes decisions made in a review"),
             )
+        if only:
+            self._given = {i: given for i, given in self._given.items() if i == only}
+            if not self._given:
+                raise UsageError(
+                    f"issue {only!r} is no disagreement in run {run.name!r}",
+                    "its raters agree, or fewer than two have a label of it that can be compared",
+                )
         for record in self.journal:
             self._take_in(record)
-        self._advance()
+        if only:
+            self._show(only)
+        else:
+            self._advance()
 
     # --- what to show ---------------------------------------------------------------------------
 
@@ -121,6 +131,11 @@ class AdjudicationSession:
             postponed=len(self._skips.keys() - self._standing.keys()),
             total=len(self._given),
         )
+
+    @property
+    def resolved_before(self) -> Adjudication | None:
+        """The resolution that stands for the issue shown, and that the next one replaces."""
+        return self._standing.get(self.dispute.issue.id) if self.dispute else None
 
     @property
     def last(self) -> Adjudication | None:

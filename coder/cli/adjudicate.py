@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from coder.cli.arguments import rater_name, run_names
+from coder.cli.arguments import issue_id, rater_name, run_names
 
 
 @click.command("adjudicate")
@@ -12,8 +12,11 @@ from coder.cli.arguments import rater_name, run_names
 @click.option("--by", callback=rater_name, required=True, help="Who resolves the disagreements.")
 @click.option("--anonymous", is_flag=True, help="Call raters A and B, in an order of its own each.")
 @click.option("--assisted", is_flag=True, help="Also take answers given after a suggestion.")
+@click.option("--issue", metavar="ID", help="Only this issue, also to resolve it anew.")
 @click.option("--plain", is_flag=True, help="One command a line, for screen readers and scripts.")
-def command(name: str, by: str, anonymous: bool, assisted: bool, plain: bool) -> None:
+def command(
+    name: str, by: str, anonymous: bool, assisted: bool, issue: str | None, plain: bool
+) -> None:
     """Resolve disagreements between raters.
 
     Walks the issues of run NAME that its raters labelled differently, all labels and memos in
@@ -29,8 +32,9 @@ def command(name: str, by: str, anonymous: bool, assisted: bool, plain: bool) ->
     from coder.study import Study
 
     run = Run.open(Study.open().runs, name)
+    only = issue_id(run, issue) if issue else ""
     with run.adjudications.writing("coder adjudicate"):
-        session = AdjudicationSession(run, by, assisted=assisted, anonymous=anonymous)
+        session = AdjudicationSession(run, by, assisted=assisted, anonymous=anonymous, only=only)
         for line in set_aside(session):
             click.echo(line, err=True)
         if session.progress.total == 0:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import click
 
 from coder.adjudication import AdjudicationSession
-from coder.cli.adjudicate_words import keys, said, who
+from coder.cli.adjudicate_words import before, keys, said, who
 from coder.cli.browser import open_page
 from coder.cli.issue_view import clean, pieces, unfolding
 from coder.cli.review_words import names, where
@@ -147,12 +147,15 @@ class _Lines:
             click.echo(f"no disagreement is left{left}: u takes back the last answer, q ends")
             return
         issue = dispute.issue
-        click.echo(f"\n=== {progress.done + 1} of {progress.total} ({progress.done} resolved)")
+        place = min(progress.done + 1, progress.total)
+        click.echo(f"\n=== {place} of {progress.total} ({progress.done} resolved)")
         click.echo(plain_line(f"{where(issue)} {issue.url}").rstrip())
         click.echo("".join(piece.text for piece in pieces(issue, (), unfolded)))
         if unfolded:
             click.echo(unfolding(pieces(issue, ()), pieces(issue, (), True), opens=True))
         click.echo("---")
+        if earlier := before(self._session):
+            click.echo(f"resolved so far: {earlier}")
         for answer in dispute.answers:
             head = who(self._session, dispute, answer)
             click.echo(f"{head}: {names(self._book, answer.codes)}")

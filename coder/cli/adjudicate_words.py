@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from coder.adjudication import AdjudicationSession, Dispute
 from coder.cli.review_words import names
-from coder.cli.terminal import plain
+from coder.cli.terminal import plain, plain_line
 from coder.records import Adjudication
 from coder.report.resolved import Answer
 from coder.report.wording import WHY, plural
@@ -59,6 +59,15 @@ def who(session: AdjudicationSession, dispute: Dispute, answer: Answer) -> str:
 def said(session: AdjudicationSession, record: Adjudication) -> str:
     """One line on what was just written down."""
     return f"resolved: {names(session.codebook, record.codes)}"
+
+
+def before(session: AdjudicationSession) -> str:
+    """Who has resolved the issue shown, how and why, when it is resolved anew; or nothing."""
+    record = session.resolved_before
+    if record is None:
+        return ""
+    reason = f": {record.reason}" if record.reason else ""
+    return plain_line(f"{names(session.codebook, record.codes)}, by {record.by}{reason}")
 
 
 def set_aside(session: AdjudicationSession) -> list[str]:

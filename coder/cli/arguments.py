@@ -1,11 +1,16 @@
-"""Arguments that many verbs take: names of runs, which a shell completes, and names of raters."""
+"""Arguments of many verbs: names of runs, which a shell completes, of raters and of issues."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import click
 
 from coder.resources import study_root
 from coder.spelling import visible
+
+if TYPE_CHECKING:
+    from coder.store import Run
 
 
 def run_names(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
@@ -20,3 +25,19 @@ def run_names(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
 def rater_name(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
     """A name as it is kept: letters composed, and nothing in it that nobody sees."""
     return None if name is None else visible(name)
+
+
+def issue_id(run: Run, name: str) -> str:
+    """The id of an issue given by any of its names."""
+    from coder.errors import UsageError
+    from coder.sources.issue_names import IssueNames
+
+    found = sorted(IssueNames(run.issues.values()).find(name))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"{name!r} can be any of {', '.join(found[:4])}", "give one of these ids")
+    raise UsageError(
+        f"no issue of run {run.name!r} is called {name!r}",
+        "an id, a URL or owner/repo#number is asked for",
+    )

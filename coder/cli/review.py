@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from coder.cli.arguments import rater_name, run_names
+from coder.cli.arguments import issue_id, rater_name, run_names
 
 if TYPE_CHECKING:
     from coder.learning import Learner
@@ -105,7 +105,7 @@ def command(
         flagged=flagged or "",
         stale=stale,
         answered=resolve(answered) if answered else "",
-        issue=_issue_id(run, issue) if issue else "",
+        issue=issue_id(run, issue) if issue else "",
     )
     order = order or (Order.FILE if only.chosen else Order.RANDOM)
     other = Run.open(study.runs, against) if against else None
@@ -131,22 +131,6 @@ def command(
     if learner is not None and learner.failure:
         click.echo(plain_text(f"suggestions did not learn from your answers: {learner.failure}"))
     click.echo(summary(session))
-
-
-def _issue_id(run: Run, name: str) -> str:
-    """The id of an issue given by any of its names."""
-    from coder.errors import UsageError
-    from coder.sources.issue_names import IssueNames
-
-    found = sorted(IssueNames(run.issues.values()).find(name))
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise UsageError(f"{name!r} can be any of {', '.join(found[:4])}", "give one of these ids")
-    raise UsageError(
-        f"no issue of run {run.name!r} is called {name!r}",
-        "an id, a URL or owner/repo#number is asked for",
-    )
 
 
 def _learner(study: Study, run: Run, rater: str) -> AbstractContextManager[Learner | None]:

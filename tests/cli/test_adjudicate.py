@@ -81,6 +81,24 @@ def test_a_script_adjudicates_without_a_terminal(run: Run) -> None:
         assert words in out
 
 
+@pytest.mark.parametrize("name", ["i1", "https://example.org/acme/fruit/issues/1", "acme/fruit#1"])
+def test_one_issue_is_resolved_anew_without_undoing_the_others(run: Run, name: str) -> None:
+    adjudicate("1 acid\n2 b\nn c\n")
+    out = adjudicate("2 the log\n\n", "--issue", name)
+    assert "=== 1 of 1 (1 resolved)" in out
+    assert "resolved so far: Taste > Too Sour, by cy: acid" in out
+    assert "no disagreement is left" in out and "1 of 1 disagreement resolved" in out
+    assert told(run)[3:] == [("i1", ("taste.bland",), "the log", False)]
+    assert [r.withdrawn for r in run.adjudications] == [False] * 4
+
+
+def test_an_issue_that_is_no_disagreement_is_said_to_be_none(run: Run) -> None:
+    label(run, "bea", i1="taste.sour")
+    result = coder("", "adjudicate", "trial", "--by", "cy", "--issue", "i1")
+    assert isinstance(result.exception, CoderError)
+    assert result.exception.message == "issue 'i1' is no disagreement in run 'trial'"
+
+
 def test_names_are_nowhere_when_hidden(run: Run) -> None:
     out = adjudicate("1\n\nx\n?\n", "--anonymous")
     assert "rater A: " in out
@@ -146,9 +164,9 @@ Scene = Callable[[Pilot[None], AdjudicateApp], Coroutine[Any, Any, None]]
 
 
 def play(
-    run: Run, scene: Scene, size: tuple[int, int] = (80, 24), **options: bool
+    run: Run, scene: Scene, size: tuple[int, int] = (80, 24), only: str = "", **options: bool
 ) -> AdjudicateApp:
-    app = AdjudicateApp(AdjudicationSession(run, "cy", **options))
+    app = AdjudicateApp(AdjudicationSession(run, "cy", only=only, **options))
 
     async def run_scene() -> None:
         async with app.run_test(size=size) as pilot:
@@ -182,6 +200,19 @@ def test_both_answers_stand_beside_each_other(run: Run, size: tuple[int, int]) -
         assert "q quit" in text(app, "keys")
 
     play(run, scene, size)
+
+
+def test_the_screen_shows_how_an_issue_was_resolved_before(run: Run) -> None:
+    adjudicate("1 acid\nq\n")
+
+    async def scene(pilot: Pilot[None], app: AdjudicateApp) -> None:
+        assert "Resolved so far  Taste > Too Sour, by cy: acid" in text(app, "meaning")
+        await pilot.press("2", "enter")
+        await pilot.pause()
+        assert "1 of 1 disagreements resolved" in text(app, "text")
+
+    play(run, scene, only="i1")
+    assert told(run)[1:] == [("i1", ("taste.bland",), "", False)]
 
 
 def test_digit_find_none_reason_skip_and_undo(run: Run) -> None:

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from coder.adjudication import AdjudicationSession, Dispute
-from coder.cli.adjudicate_words import keys, said, who
+from coder.cli.adjudicate_words import before, keys, said, who
 from coder.cli.issue_view import Piece, clean, pieces
 from coder.cli.review_words import names
 from coder.cli.screen import panes
@@ -262,6 +262,8 @@ def _answer(session: AdjudicationSession, dispute: Dispute, answer: Answer) -> C
 def _meaning(session: AdjudicationSession, dispute: Dispute) -> Content:
     """The marked codes, the reason written ahead, and the definitions of what is in dispute."""
     parts: list[panes.Part] = []
+    if earlier := before(session):
+        parts += [("\nResolved so far  ", panes.HEAD), earlier, "\n"]
     if session.several:
         marked = names(session.codebook, session.selected) if session.selected else "nothing"
         parts += [("\nMarked  ", panes.HEAD), marked, "\n"]
