@@ -102,6 +102,8 @@ class Settings(BaseSettings):
         env_prefix="CODER_", env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
+    name: str = ""
+    """What reports call the study; by default its folder."""
     codebook: str = "ptm-reuse"
     seed: int = 0
     api_key: SecretStr | None = None
@@ -152,6 +154,12 @@ class Study:
         self.shuffle = shuffle
         """Seeds the order of what is retrieved for a prompt; ``None`` is the nearest first."""
         self._origins = origins or Origins({}, _env_file(root))
+
+    @property
+    def name(self) -> str:
+        """What reports call it: as it is set, else its folder; empty where there is no study."""
+        is_one = (self.root / STUDY_FILE).is_file()
+        return self.settings.name or (self.root.name if is_one else "")
 
     @property
     def runs(self) -> Path:

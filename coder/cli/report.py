@@ -75,7 +75,9 @@ def command(name: str, figures: bool, appendix: bool, for_raters: bool) -> None:
     model = run.manifest.model
     price = find_price(study.root, str(model.get("name", "")), str(model.get("base_url", "")))
     settings = study.settings
-    report = build_report(run, seed=settings.seed, price=price, **settings.report.model_dump())
+    report = build_report(
+        run, seed=settings.seed, price=price, study=study.name, **settings.report.model_dump()
+    )
     folder = run.path / "report"
     first = not (folder / PAGE).exists()
     if for_raters:

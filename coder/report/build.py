@@ -83,11 +83,13 @@ def build_report(
     draws: int = 2000,
     seed: int = 0,
     price: Price | None = None,
+    study: str = "",
     **choices: float,
 ) -> Report:
     """The report of a run as it is now. Reads the run, writes nothing.
 
-    ``choices`` are those of :class:`coder.report.model.Choices`; ``price`` is that of the run's
+    ``choices`` are those of :class:`coder.report.model.Choices`; ``study`` is what the study is
+    called; ``price`` is that of the run's
     chat model, ``None`` if it is unknown or there is none. The same run and arguments give the same
     report. Raises ``RunError`` naming a line that cannot be read.
     """
@@ -97,7 +99,7 @@ def build_report(
             "make them with coder propose; if there were some, restore "
             f"{run.proposals.path} from a backup",
         )
-    return _Builder(run, draws, seed, price, Choices(**choices)).report()
+    return _Builder(run, draws, seed, price, Choices(**choices)).report(study)
 
 
 class _Builder:
@@ -148,7 +150,7 @@ class _Builder:
         answers = {i: codes for i, codes in side.answers.items() if i not in learnt}
         return replace(side, answers=answers, left_out={**side.left_out, **learnt})
 
-    def report(self) -> Report:
+    def report(self, study: str) -> Report:
         pairs = tuple(self._pairs())
         findings = Findings(
             self.run, self.raters, self.model, self.proposals, self.shown, self.groups,
@@ -156,6 +158,7 @@ class _Builder:
             self.choices,
         )  # fmt: skip
         report = Report(
+            study=study,
             run=self.run.manifest,
             codebook=summary(self.book),
             resampling=Resampling(

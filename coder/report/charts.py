@@ -208,10 +208,11 @@ def percent_axis(scale: Scale) -> Markup:
     ticks = _steps(scale.high)
     return row(
         (
-            f'<text class="tick" x="{scale.x(tick)}" y="14" text-anchor='
+            f'<text class="tick{" fine" if at % 2 and tick != ticks[-1] else ""}" '
+            f'x="{scale.x(tick)}" y="14" text-anchor='
             f'"{"start" if tick == 0 else "end" if tick == ticks[-1] else "middle"}">'
             f"{tick:.0%}</text>"
-            for tick in ticks
+            for at, tick in enumerate(ticks)
         ),
         "ticks",
     )

@@ -69,9 +69,12 @@ def axis(scale: Scale, bands: bool) -> Markup:
         ticks = {tick: at for tick, at in ticks.items() if abs(tick - 0.6) > 0.01}
         ticks |= {TENTATIVE: "end", min(ticks, key=lambda t: abs(t - RELIABLE)): "start"}
     ticks |= {min(ticks): "start", max(ticks): "end"}
+    # The others are left out where a screen is too narrow for all.
+    kept = {min(ticks), max(ticks), TENTATIVE, min(ticks, key=abs)}
     return row(
         (
-            f'<text class="tick" x="{scale.x(tick)}" y="14" text-anchor="{at}">{_tick(tick)}</text>'
+            f'<text class="tick{"" if tick in kept else " fine"}" x="{scale.x(tick)}" y="14" '
+            f'text-anchor="{at}">{_tick(tick)}</text>'
             for tick, at in sorted(ticks.items())
         ),
         "ticks",

@@ -28,7 +28,9 @@ than their longest word if that lies between the two. The last is for letters wi
 def latex(report: Report) -> str:
     """``tables.tex``: each table stands alone; every text is escaped."""
     head = (
-        f"% Tables of run {one_line(report.run.name)}, made by coder report.",
+        f"% Tables of run {one_line(report.run.name)}"
+        + (f" of {one_line(report.study)}" if report.study else "")
+        + ", made by coder report.",
         r"% In the preamble: \usepackage{booktabs}, and for pdfLaTeX \usepackage[T1]{fontenc}",
         f"% {one_line(interval_note(report))}",
         DEFINED,

@@ -51,7 +51,8 @@ def markdown(report: Report) -> str:
     """The whole report; every text from issues, models and people is escaped."""
     names = Names(report)
     blocks = [
-        f"# Agreement report: {text(report.run.name)}",
+        f"# Agreement report: {text(report.run.name)}"
+        + (f" · {text(report.study)}" if report.study else ""),
         f"**{text(headline_sentence(report))}**",
         *_about(report),
         "## Coverage",

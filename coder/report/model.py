@@ -485,6 +485,8 @@ class Report(Record):
     """Everything the report says. ``format`` changes when a reader of the JSON would break."""
 
     format: Literal[1] = 1
+    study: str = ""
+    """What its study is called; empty where there is none."""
     run: Manifest
     codebook: CodebookSummary
     resampling: Resampling
