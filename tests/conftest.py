@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # Nothing a test allows is allowed to whoever runs the tests.
@@ -18,3 +19,57 @@ import coder.cli.terminal  # noqa: F401
 # Properties are not timed: a busy machine would fail them for no fault of theirs.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+# What `make test-fast` leaves out: what starts programs, terminals and browsers, and the files that
+# take some seconds. `make test` runs everything.
+END_TO_END = {"test_docs", "test_first_steps", "test_output_encoding", "test_report_browser"}
+SLOW = {
+    "test_adjudicate",
+    "test_audit_again",
+    "test_bounded_rows",
+    "test_calibration",
+    "test_codebook",
+    "test_compare",
+    "test_consent",
+    "test_drafts",
+    "test_embedded",
+    "test_importing",
+    "test_index",
+    "test_journal",
+    "test_learning",
+    "test_llm_answers",
+    "test_llm_transport",
+    "test_merge",
+    "test_odd_servers",
+    "test_pace",
+    "test_preview",
+    "test_propose",
+    "test_propose_faults",
+    "test_providers",
+    "test_queues",
+    "test_real_server",
+    "test_redact",
+    "test_refusals",
+    "test_replies",
+    "test_report_plots",
+    "test_review",
+    "test_review_blind",
+    "test_review_plain",
+    "test_review_screen",
+    "test_sampling",
+    "test_saved_answers",
+    "test_screen_bursts",
+    "test_spending",
+    "test_stragglers",
+    "test_strategies",
+    "test_suggest",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        file = item.path.stem
+        if item.path.parent.name == "e2e" or file in END_TO_END:
+            item.add_marker(pytest.mark.e2e)
+        else:
+            item.add_marker(pytest.mark.slow if file in SLOW else pytest.mark.unit)
