@@ -267,7 +267,7 @@ def _validate(entries: list[_Entry], problems: list[Problem]) -> list[Code]:
             first = seen[code_id]
             problems.append(Problem(line, f"duplicate id {code_id!r}, first on line {first}"))
         seen.setdefault(code_id, line)
-        sibling = (entry.fields.get("parent"), str(entry.fields.get("name", "")).casefold())
+        sibling = (entry.fields.get("parent"), fold(str(entry.fields.get("name", ""))))
         if sibling in siblings and "name" in entry.lines:
             problems.append(
                 Problem(

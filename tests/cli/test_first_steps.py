@@ -15,7 +15,7 @@ from support.runs import make_run
 
 from coder.__main__ import run as run_command
 from coder.cli.main import cli
-from coder.codebook import load, resolver
+from coder.codebook import load, parse, resolver
 from coder.finder import find_codes
 from coder.merge import merge
 from coder.store import Run
@@ -94,6 +94,13 @@ def test_codes_are_the_same_however_their_letters_are_composed(tmp_path: Path) -
     assert [code.id for code in find_codes(book, "c3 > Other")] == ["c3.x"]
     assert [code.id for code in find_codes(book, "c4 > Other")] == ["rest"]
     assert "c3.x" in failed.value.hint and "c4" not in failed.value.hint  # type: ignore[attr-defined]
+
+
+def test_a_name_composed_in_two_ways_is_there_twice() -> None:
+    names = (unicodedata.normalize(form, "Ärger") for form in ("NFC", "NFD"))
+    codes = (f"  - {{id: c{n}, name: {name}, definition: d}}" for n, name in enumerate(names))
+    book, problems = parse("\n".join(["id: b", "name: B", "codes:", *codes]))
+    assert book is None and "duplicate name" in problems[0].message
 
 
 def test_a_shell_completes_the_names_of_runs(run: Run) -> None:
