@@ -32,6 +32,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from coder import codebook as codebooks
 from coder.learning import Learner
+from coder.learning_worker import LearningWorker, propose
 from coder.proposers.embedded import EmbeddedProposer
 from coder.queues import Order
 from coder.records import (
@@ -45,11 +46,10 @@ from coder.records import (
     ScoredCode,
     Status,
 )
-from coder.refit import Refitter, propose
 from coder.resources import find
 from coder.retrieval.embedders import open_embedder
+from coder.retrieval.embedding_cache import FILE, remembered
 from coder.retrieval.encoder import Encoder, Vectors
-from coder.retrieval.remembered import FILE, remembered
 from coder.review import ReviewSession
 from coder.store import Run, data_hash
 
@@ -215,7 +215,7 @@ def cost(issues: list[Issue], answered: int, temporary: Path) -> None:
     )
     encoder = open_embedder("minilm")
     assert encoder is not None
-    refitter = Refitter(run, "a", remembered(encoder, temporary / ".cache" / FILE))
+    refitter = LearningWorker(run, "a", remembered(encoder, temporary / ".cache" / FILE))
     for vectors in ("none", "all"):
         started, cpu = time.perf_counter(), time.process_time()
         _, proposer = refitter.fit()

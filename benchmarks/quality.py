@@ -41,8 +41,8 @@ from nlbse import CODEBOOK, read
 from coder import codebook as codebooks
 from coder import propose
 from coder.agreement import calibration
-from coder.proposers.answer import Answer, Reader, answer_schema
 from coder.proposers.base import Proposer, SaveCalls
+from coder.proposers.response_schema import Answer, Reader, answer_schema
 from coder.records import (
     Call,
     Codebook,
@@ -59,7 +59,7 @@ from coder.records import (
 from coder.report import build_report
 from coder.report.calibrate import calibrate
 from coder.report.model import Pair
-from coder.report.sides import model_side
+from coder.report.ratings import model_side
 from coder.sources.issues import load_issues
 from coder.store import Run, data_hash, labels_hash
 from coder.study import Study

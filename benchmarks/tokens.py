@@ -23,7 +23,7 @@ from statistics import fmean
 from hf_reuse import BOOK, MAP, coder, maps
 
 from coder import codebook as codebooks
-from coder.proposers.compose import Composer
+from coder.proposers.prompt_composer import Composer
 from coder.proposers.strategies import open_strategy
 from coder.records import Codebook, Issue
 from coder.resources import find

@@ -9,11 +9,11 @@ The map, from the ground up; imports run downwards only:
     records       every data type; canonical JSON; content hashes
     reading       text files and lines, never more than a set size
     sqlite_cache  a cache that several processes share and that damage empties
-    drafts        files that appear once they are whole
+    atomic_write  files that appear once they are whole
     spelling      spellings of ids and codes that mean the same
     resources     finds prompts and codebooks: path given > study folder > shipped
     codebook      YAML -> Codebook, every problem with its line; names -> codes
-    changes       two versions of a codebook -> what changed, and what an answer is in the new one
+    codebook_changes  two versions of a codebook -> what changed, and what an answer is then
     study         the study folder and its settings
     text          the structure of an issue's text: sentences, code, logs, template parts
     evidence      finds quotes in the text
@@ -30,20 +30,20 @@ The map, from the ground up; imports run downwards only:
     sources/      other people's files -> issues and labels
     store         the run folder
     proposers/    issue -> proposal: the embedded classifier, any chat model
-    versions      a run under several versions of its codebook: what is carried over or stale
+    migration  a run under several versions of its codebook: what is carried over or stale
     propose       makes or resumes a run
     history       what a rater has done, from both of their files
     exposure      what each person has seen of the model, in any run of the study
-    passes        one person who codes twice: ann and ann.2
+    intra_rater  one person who codes twice: ann and ann.2
     plural        counts in words: 1 issue, 2 issues
-    modes         whose suggestion is hidden until, or for ever
+    blinding  whose suggestion is hidden until, or for ever
     keymap        the review's keys
-    bump          makes the next version of a codebook
-    suggest       what a codebook does not cover, as candidate codes
+    new_version  makes the next version of a codebook
+    code_suggestions  what a codebook does not cover, as candidate codes
     review        the state machine of a review
     merge         takes another copy of a run into this one
-    learning      suggestions that learn from a rater's answers; refit is the process behind it
-    taught        which labelled issues a run's model can have learnt from
+    learning      suggestions that learn from a rater's answers, by the learning_worker
+    training_labels  which labelled issues a run's model can have learnt from
     audit/        what a run's files prove, and what its model says when asked again
     report/       run -> tables, figures, Markdown, JSON, HTML, LaTeX, CSV
     adjudication  the state machine of resolving disagreements

@@ -14,14 +14,14 @@ from datetime import datetime
 
 from coder.errors import UsageError
 from coder.history import moment_after
+from coder.migration import Versions
 from coder.records import Adjudication, Cardinality, Issue
-from coder.report.model import Why
+from coder.report.model import ExclusionReason
+from coder.report.ratings import Codes, judged, raters
 from coder.report.resolved import Answer, answers, first_passes, holds, in_dispute
-from coder.report.sides import Codes, judged, raters
 from coder.store import Run, check_rater
-from coder.versions import Versions
 
-_NO_ANSWER = (Why.SKIPPED, Why.FLAGGED)
+_NO_ANSWER = (ExclusionReason.SKIPPED, ExclusionReason.FLAGGED)
 """A rater who put an issue aside has not answered it; there is nothing to set aside."""
 
 
@@ -49,7 +49,7 @@ class SetAside:
     """Answers of one rater that cannot be compared, and why."""
 
     rater: str
-    why: Why
+    why: ExclusionReason
     issue_ids: tuple[str, ...]
 
 
@@ -146,7 +146,7 @@ class AdjudicationSession:
     @property
     def set_aside(self) -> tuple[SetAside, ...]:
         """What raters said that is no answer here, such as labels made with another codebook."""
-        found: dict[tuple[str, Why], list[str]] = {}
+        found: dict[tuple[str, ExclusionReason], list[str]] = {}
         for rater in self._people:
             sides = (rater.blind, rater.decided) if self._assisted else (rater.blind,)
             for issue_id, why in (pair for side in sides for pair in side.left_out.items()):
@@ -275,7 +275,7 @@ class AdjudicationSession:
         self._latest = record.at if self._latest is None else max(self._latest, record.at)
         self._standing.pop(record.issue_id, None)
         given = self._given.get(record.issue_id, ())
-        usable = not isinstance(judged(record, record.codes, self._versions), Why)
+        usable = not isinstance(judged(record, record.codes, self._versions), ExclusionReason)
         if (
             not record.withdrawn
             and usable

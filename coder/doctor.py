@@ -91,7 +91,7 @@ def _embedder(study: Study) -> Finding:
 
 
 def _tokens() -> Finding:
-    from coder.proposers.budget import check_tokens
+    from coder.proposers.token_count import check_tokens
 
     exact = check_tokens()
     return Finding(

@@ -13,8 +13,8 @@ from datetime import datetime
 from itertools import chain
 from pathlib import Path
 
+from coder.intra_rater import person
 from coder.journal import Journal
-from coder.passes import person
 from coder.records import Decision, Issue, Label
 
 IssuesOf = Callable[[], Mapping[str, Issue]]
@@ -63,7 +63,7 @@ class Exposure:
 
 def exposures(here: Path, issues_of: IssuesOf, rater: str = "") -> dict[str, Exposure]:
     """What each person saw of the issues of the run in the folder ``here``, by
-    :func:`coder.passes.person`; of ``rater`` alone, if one is named.
+    :func:`coder.intra_rater.person`; of ``rater`` alone, if one is named.
 
     Every run beside ``here`` counts. ``issues_of`` reads the issues of ``here``. Raises
     ``RunError`` where a rater's file cannot be read: what it would tell cannot be guessed.

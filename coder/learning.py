@@ -1,8 +1,9 @@
 """Suggestions learnt from what one rater has answered so far, for the issues still before them.
 
-:mod:`coder.refit`, a process of its own, fits the run's classifier anew and hands proposals back;
-here it is decided when, and what is shown is written down first. Every rater has a classifier of
-their own: one that learnt from two people would carry the judgements of one to the other.
+:mod:`coder.learning_worker`, a process of its own, fits the run\'s classifier anew
+and hands proposals back; here it is decided when, and what is shown is written down first. Every
+rater has a classifier of their own: one that learnt from two people would carry the judgements of
+one to the other.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
-from coder.changes import Codes, Stale
+from coder.codebook_changes import Codes, Stale
 from coder.journal import Journal, R
+from coder.migration import Versions
 from coder.records import (
     NONE_CODE,
     Action,
@@ -34,7 +36,6 @@ from coder.records import (
     content_hash,
 )
 from coder.store import Run, standing
-from coder.versions import Versions
 
 Answers = dict[str, tuple[str, ...]]
 
@@ -256,7 +257,7 @@ class _Process:
     def __init__(self, setting: dict[str, str]) -> None:
         # Not multiprocessing: a Ctrl-C in the terminal, and whatever is printed, must not reach it.
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "coder.refit"],
+            [sys.executable, "-P", "-m", "coder.learning_worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

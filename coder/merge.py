@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from coder import codebook as codebooks
-from coder.drafts import write_atomically
+from coder.atomic_write import write_atomically
 from coder.errors import RunError, UsageError
 from coder.journal import GENESIS, Journal, chained
 from coder.reading import read_text

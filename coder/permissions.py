@@ -13,7 +13,7 @@ from pathlib import Path
 import platformdirs
 from pydantic import ValidationError
 
-from coder.drafts import write_atomically
+from coder.atomic_write import write_atomically
 from coder.errors import StorageError
 from coder.records import Permission, content_hash
 

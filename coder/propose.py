@@ -11,10 +11,10 @@ from typing import Any
 
 from coder import codebook as codebooks
 from coder.errors import UsageError
-from coder.proposers.answers import FILE, Answers
 from coder.proposers.base import Proposer
+from coder.proposers.budget import NO_CAPS, Caps
 from coder.proposers.preview import Preview
-from coder.proposers.spending import NO_CAPS, Caps
+from coder.proposers.response_cache import FILE, ResponseCache
 from coder.provenance import git_state, versions
 from coder.reading import read_text
 from coder.records import (
@@ -54,7 +54,7 @@ def start(
     manifest = _inputs(study, name, codebook, issues, examples, reserved, sampled_from)
     # Before the proposer is made, which may take a minute where there are labels.
     known = Run.resume(study.runs, manifest, INPUTS)
-    answers = Answers(study.cache / FILE) if study.settings.model.cache else None
+    answers = ResponseCache(study.cache / FILE) if study.settings.model.cache else None
     proposer = build_proposer(study, codebook, examples, caps, issues, answers)
     made_with: dict[str, Any] = {"model": proposer.describe()}
     if known is None:
@@ -100,7 +100,7 @@ def dry_run(
     manifest = _inputs(study, name, codebook, issues, examples, reserved)
     Run.resume(study.runs, manifest, INPUTS)
     kept = study.settings.model.cache
-    answers = Answers(study.cache / FILE, read_only=True) if kept else None
+    answers = ResponseCache(study.cache / FILE, read_only=True) if kept else None
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         elsewhere = study.having(cache=Path(folder))
         proposer = build_proposer(elsewhere, codebook, examples, caps, issues, answers)
@@ -170,7 +170,7 @@ def build_proposer(
     examples: Sequence[Example],
     caps: Caps = NO_CAPS,
     issues: Sequence[Issue] = (),
-    answers: Answers | None = None,
+    answers: ResponseCache | None = None,
 ) -> Proposer:
     """The proposer that ``model.name`` asks for, for a run of ``issues``.
 
@@ -189,7 +189,7 @@ def build_proposer(
             )
         encoder = open_embedder(setting, study.root)
         return EmbeddedProposer.fit(codebook, examples, encoder=encoder, seed=study.settings.seed)
-    from coder.proposers.llm import LLMProposer
+    from coder.proposers.chat_proposer import LLMProposer
 
     return LLMProposer.open(study, codebook, examples, caps, issues, answers)
 

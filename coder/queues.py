@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic_core import from_json
 
 from coder import sampling
-from coder.changes import Stale
+from coder.codebook_changes import Stale
 from coder.confidence import Confidence, calibrated, calibrations
 from coder.errors import RunError, UsageError
+from coder.intra_rater import people, same_person
 from coder.journal import Journal
-from coder.passes import people, same_person
+from coder.migration import Versions, carry, stale
 from coder.reading import LineTooLong, lines
 from coder.records import (
     NONE_CODE,
@@ -34,7 +35,6 @@ from coder.records import (
 )
 from coder.sampling import Draw
 from coder.store import Run
-from coder.versions import Versions, carry, stale
 
 if TYPE_CHECKING:
     from coder.retrieval.novelty import Novelty
@@ -109,7 +109,7 @@ class Entry:
     """What was proposed, in the codebook of now; ``None`` when that is nothing usable."""
 
 
-class Pile:
+class ReviewPool:
     """Every issue of a run that has a proposal, in the run's order; each is parsed when shown."""
 
     def __init__(self, run: Run) -> None:
@@ -151,7 +151,7 @@ class Queue:
         self,
         run: Run,
         rater: str,
-        pile: Pile,
+        pile: ReviewPool,
         met: Mapping[str, Draw],
         order: Order,
         only: Only,
@@ -412,7 +412,7 @@ def _raters_apart(run: Run, rater: str) -> dict[str, int]:
     }
 
 
-def _runs_apart(run: Run, pile: Pile, against: Run) -> dict[str, int]:
+def _runs_apart(run: Run, pile: ReviewPool, against: Run) -> dict[str, int]:
     """How far the proposals of two runs are apart, by issue."""
     versions = Versions(against)
     there = {

@@ -18,15 +18,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from coder.changes import Stale
+from coder.blinding import Shares
+from coder.codebook_changes import Stale
 from coder.confidence import calibrated, calibrations
 from coder.errors import UsageError
 from coder.exposure import Exposure
 from coder.history import REVIEW, History, Step
+from coder.intra_rater import person
 from coder.keymap import KEYS, spelled
-from coder.modes import Shares
-from coder.passes import person
-from coder.queues import EVERYTHING, Entry, Only, Order, Pile, Queue
+from coder.migration import Versions
+from coder.queues import EVERYTHING, Entry, Only, Order, Queue, ReviewPool
 from coder.records import (
     Action,
     Cardinality,
@@ -43,7 +44,6 @@ from coder.records import (
 )
 from coder.sampling import Draw
 from coder.store import Run
-from coder.versions import Versions
 
 PACE_FROM, PACE_OVER = 10, 20
 """How many of this session's last decisions the pace is taken from, at least and at most."""
@@ -185,7 +185,7 @@ class ReviewSession:
         self._calibrations = calibrations(run)
         self._suggester = suggester
         self._clock = clock
-        self._pile = Pile(run)
+        self._pile = ReviewPool(run)
         self._versions = Versions(run)
         self._entries = {entry.issue_id: entry for entry in self._pile.entries}
         self._shares = shares

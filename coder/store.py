@@ -32,12 +32,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from coder import codebook as codebooks
-from coder.drafts import write_atomically
+from coder.atomic_write import write_atomically
 from coder.errors import InputError, RunError, UsageError
 from coder.escaping import json_text
 from coder.exposure import Exposure, Look, exposures
+from coder.intra_rater import person
 from coder.journal import Journal
-from coder.passes import person
 from coder.reading import read_text
 from coder.records import (
     NONE_CODE,

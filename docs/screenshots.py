@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coder.__main__ import run as coder
+from coder.blinding import Shares
 from coder.cli.screen.app import ReviewApp
-from coder.modes import Shares
 from coder.queues import Order
 from coder.review import ReviewSession
 from coder.store import Run

@@ -10,11 +10,11 @@ from support.runs import make_run
 
 from coder.adjudication import AdjudicationSession
 from coder.errors import UsageError
+from coder.migration import migrate, plan
 from coder.records import Action, Decision, Label
+from coder.report.ratings import raters
 from coder.report.resolved import resolve
-from coder.report.sides import raters
 from coder.store import Run
-from coder.versions import migrate, plan
 
 
 def label(run: Run, rater: str, codes: Mapping[str, Sequence[str]], **fields: object) -> None:

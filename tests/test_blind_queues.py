@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from support.runs import CODEBOOK, done, make_issue, make_proposal, make_run
 
+from coder.blinding import Shares
 from coder.errors import UsageError
-from coder.modes import Shares
+from coder.migration import migrate, plan
 from coder.queues import Only, Order
 from coder.records import Action, Decision, Label, Mode, ScoredCode
 from coder.review import ReviewSession
 from coder.sampling import inclusion
 from coder.store import Run
-from coder.versions import migrate, plan
 
 BOOK = CODEBOOK.format(cardinality="single", allow_none="true").replace(
     "name: Fruit complaints", 'name: Fruit complaints\nversion: "2"'

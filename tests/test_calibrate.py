@@ -12,7 +12,7 @@ from coder.audit.log import check_log
 from coder.cli.main import cli
 from coder.cli.review_words import sure
 from coder.confidence import calibrated
-from coder.queues import Order, Pile
+from coder.queues import Order, ReviewPool
 from coder.records import Label, ScoredCode
 from coder.report import build_report
 from coder.report.wording import confidence as called
@@ -71,7 +71,7 @@ def test_a_calibrated_run_shows_calibrated_confidences_everywhere(tmp_path):
     session = ReviewSession(Run.open(tmp_path / "runs", "trial"), "bob", Order.FILE)
     assert session.confidence(before.codes[0]) == shown
     assert sure(session, shown).endswith("% sure (calibrated)")
-    assert Pile(run).entries[0].confidence == shown
+    assert ReviewPool(run).entries[0].confidence == shown
     report = build_report(run, draws=100)
     assert called(report).endswith("(calibrated)")
     assert all(case.codes[0].confidence < 0.6 for case in report.cases)

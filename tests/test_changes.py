@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder import codebook as codebooks
-from coder.changes import Stale, carrier, compare
+from coder.codebook_changes import Stale, carrier, compare
 from coder.records import NONE_CODE, Code, Codebook, CodeChange
 
 OLD = """\

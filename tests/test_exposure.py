@@ -10,13 +10,13 @@ from click.testing import CliRunner, Result
 from support.runs import make_issue, make_run
 
 from coder.audit.log import check_log
+from coder.blinding import Shares
 from coder.cli.main import cli
 from coder.history import REVIEW
-from coder.modes import Shares
 from coder.queues import Order
 from coder.records import Issue, Label, Mode, now
 from coder.report import build_report
-from coder.report.model import Why
+from coder.report.model import ExclusionReason
 from coder.review import ReviewSession
 from coder.store import Run
 
@@ -136,9 +136,9 @@ def test_the_report_leaves_out_labels_given_after_a_look_elsewhere_and_says_so(r
     )  # fmt: skip
     report = build_report(second, draws=0)
     cat = next(r for r in report.coverage.raters if r.rater == "cat")
-    assert (cat.blind_labels, cat.usable, cat.set_aside) == (2, 1, {Why.SEEN: 1})
+    assert (cat.blind_labels, cat.usable, cat.set_aside) == (2, 1, {ExclusionReason.SEEN: 1})
     between = [p for p in report.pairs if {p.left, p.right} == {"ann", "cat"}]
-    assert [(p.n, p.excluded[Why.SEEN]) for p in between] == [(1, 1)] * len(between)
+    assert [(p.n, p.excluded[ExclusionReason.SEEN]) for p in between] == [(1, 1)] * len(between)
     assert "set aside: 1 labelled after the suggestion was seen" in coder("report", "second").output
     noted = {file.file: file.note for file in check_log(second)}
     assert noted["labels/cat.jsonl"] == (

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.drafts import write_atomically
+from coder.atomic_write import write_atomically
 from coder.errors import RunError, StorageError
 from coder.journal import Journal
 from coder.records import ScoredCode

@@ -22,11 +22,12 @@ from textual.widgets import Static
 from coder.__main__ import run as coder
 from coder.audit.leakage import check_leakage
 from coder.audit.log import check_log
-from coder.changes import Codes, Stale
+from coder.blinding import Shares
 from coder.cli.screen.app import ReviewApp
+from coder.codebook_changes import Codes, Stale
 from coder.learning import Learner, answers, due
 from coder.merge import merge
-from coder.modes import Shares
+from coder.migration import migrate, plan
 from coder.queues import Order
 from coder.records import (
     Action,
@@ -38,11 +39,10 @@ from coder.records import (
     Status,
 )
 from coder.report.build import build_report
-from coder.report.model import Why
-from coder.retrieval.remembered import remembered
+from coder.report.model import ExclusionReason
+from coder.retrieval.embedding_cache import remembered
 from coder.review import ReviewSession
 from coder.store import Run
-from coder.versions import migrate, plan
 
 BOOK = """\
 id: pets
@@ -471,7 +471,11 @@ def test_the_report_counts_what_was_learnt_apart(study: Path) -> None:
     assert (own.learnt, own.accept, own.correct) == (False, 0, 10)
     assert (learnt.learnt, learnt.accept, learnt.correct) == (True, 1, 0)
     (assisted,) = report.pairs
-    assert (assisted.kind, assisted.n, assisted.excluded[Why.LEARNT]) == ("assisted", 10, 1)
+    assert (assisted.kind, assisted.n, assisted.excluded[ExclusionReason.LEARNT]) == (
+        "assisted",
+        10,
+        1,
+    )
 
 
 def test_a_process_that_cannot_learn_says_why_and_the_review_goes_on(study: Path) -> None:

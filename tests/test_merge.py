@@ -17,9 +17,9 @@ from support.runs import make_issue, make_proposal, make_run
 from coder.audit.log import check_log
 from coder.errors import CoderError, RunError, UsageError
 from coder.merge import Merged, What, merge
+from coder.migration import carry, migrate, plan
 from coder.records import Action, Adjudication, Assignment, Decision, Label, Migration, Mode
 from coder.store import Run
-from coder.versions import carry, migrate, plan
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.runs import make_run
 
-from coder.modes import Shares, salt
+from coder.blinding import Shares, salt
 from coder.records import Mode
 
 SHARE = st.floats(0, 1)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from coder import codebook, prompts
 from coder.errors import CoderError, InputError
 from coder.prompts import Passage, Shown
-from coder.proposers.scheme import alone, below, categories
+from coder.proposers.code_subset import alone, below, categories
 from coder.resources import shipped
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -14,8 +14,8 @@ from support.fault_server import GOOD, FaultServer, Reply, completion, in_turn, 
 
 from coder import propose as driver
 from coder.errors import LimitReached
+from coder.proposers.budget import Caps, spent_by
 from coder.proposers.prices import find_price
-from coder.proposers.spending import Caps, spent_by
 from coder.records import Issue, Status
 from coder.store import Run
 from coder.study import Study

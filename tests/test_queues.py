@@ -8,7 +8,7 @@ import pytest
 from support.runs import done, make_issue, make_proposal, make_run
 
 from coder.errors import UsageError
-from coder.queues import Only, Order, Pile, Queue, novelty_file
+from coder.queues import Only, Order, Queue, ReviewPool, novelty_file
 from coder.records import Action, Decision, Label, ScoredCode, Status
 from coder.review import ReviewSession
 from coder.store import Run
@@ -111,7 +111,7 @@ def test_by_code_brings_each_category_about_as_often(tmp_path: Path) -> None:
     for seed in range(60):
         run = make_run(tmp_path / str(seed), issues, proposals)
         run.manifest = run.manifest.model_copy(update={"seed": seed})
-        queue = Queue(run, "ann", Pile(run), {}, Order.BY_CODE, Only(), None)
+        queue = Queue(run, "ann", ReviewPool(run), {}, Order.BY_CODE, Only(), None)
         green += sum(int(e.issue_id[1:]) <= 10 for e in queue.entries[:6])
     # 180 of 360 but for what is used up; by a shuffle it were 90.
     assert 140 < green < 200

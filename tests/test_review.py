@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.runs import done, make_issue, make_proposal, make_run
 
+from coder.code_search import find_codes
 from coder.errors import RunError, UsageError
-from coder.finder import find_codes
 from coder.queues import Order
 from coder.records import Action, Status
 from coder.review import ReviewSession

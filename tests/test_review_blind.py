@@ -14,8 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from support.runs import done, make_issue, make_proposal, make_run, seen
 
 from coder import history
+from coder.blinding import Shares
 from coder.errors import StorageError, UsageError
-from coder.modes import Shares
 from coder.queues import Order
 from coder.records import Action, Change, Decision, Label, Mode, Status
 from coder.review import ReviewSession

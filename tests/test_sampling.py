@@ -15,7 +15,7 @@ import pytest
 from support.runs import make_issue, make_proposal, make_run
 
 from coder import sampling
-from coder.queues import EVERYTHING, Only, Order, Pile, Queue
+from coder.queues import EVERYTHING, Only, Order, Queue, ReviewPool
 from coder.records import ScoredCode
 from coder.sampling import Draw, inclusion
 from coder.store import Run
@@ -34,7 +34,7 @@ class Met:
 class Review:
     """A rater's sessions on one run; seeds differ from one review to the next."""
 
-    def __init__(self, run: Run, pile: Pile, seed: int) -> None:
+    def __init__(self, run: Run, pile: ReviewPool, seed: int) -> None:
         self._run, self._pile = run, pile
         run.manifest = SimpleNamespace(seed=seed)  # type: ignore[assignment]
         self._met: dict[str, Draw] = {}
@@ -52,7 +52,7 @@ class Review:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Pile]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, ReviewPool]:
     """Issue n is proposed with confidence n / (N + 1); the first half is Bland, the other Sour, but
     for every tenth, which is Green."""
     issues = [make_issue(n) for n in range(1, N + 1)]
@@ -74,7 +74,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Pile]:
     ]
     run = make_run(tmp_path_factory.mktemp("sampling"), issues, proposals)
     run.codebook  # noqa: B018 - cached before the manifest is replaced
-    return run, Pile(run)
+    return run, ReviewPool(run)
 
 
 def wrong(issue_id: str) -> int:

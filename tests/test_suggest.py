@@ -12,12 +12,12 @@ from support.runs import make_issue, make_proposal, make_run
 
 from coder import codebook as codebooks
 from coder.__main__ import run as coder
+from coder.code_suggestions import Reason, suggest, unsettled
 from coder.errors import ModelError, RunError
 from coder.journal import Journal
 from coder.records import Action, Call, Decision, Issue, Label, Proposal, ScoredCode, Status
 from coder.retrieval.encoder import MiniLM
 from coder.store import Run
-from coder.suggest import Reason, suggest, unsettled
 
 PRICES = (
     "The delivery costs too much", "Why is shipping so expensive?", "Delivery price doubled",

@@ -10,15 +10,15 @@ from coder.audit.log import require_whole
 from coder.codebook import can_hold
 from coder.learning import Answers, Teaching
 from coder.learning import examples as carried
-from coder.proposers.compose import as_shown
-from coder.proposers.condense import condense
+from coder.migration import book_at
+from coder.proposers.condensed_issue import condense
+from coder.proposers.prompt_composer import as_shown
 from coder.records import Call, Codebook, Example, Issue, Proposal
 from coder.redact import Redactor, unnumbered
 from coder.retrieval.duplicates import Duplicates
 from coder.sensitive import authors
 from coder.store import Run
-from coder.taught import fitted
-from coder.versions import book_at
+from coder.training_labels import fitted
 
 FEW_WORDS = 4
 """Texts no longer than this are looked for as whole lines: any prompt may hold such words."""

@@ -15,9 +15,9 @@ from typing import TypeVar
 from coder import codebook as codebooks
 from coder.errors import CoderError, RunError
 from coder.exposure import Exposure
+from coder.intra_rater import person
 from coder.journal import Journal
 from coder.learning import Answers, Teaching
-from coder.passes import person
 from coder.plural import plural
 from coder.records import (
     Adjudication,

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from coder.atomic_write import write_atomically
 from coder.audit.log import require_whole
-from coder.drafts import write_atomically
 from coder.errors import RunError
 from coder.journal import Journal
 from coder.propose import build_proposer
 from coder.proposers.base import Proposer
-from coder.proposers.compose import as_made
-from coder.proposers.spending import NO_CAPS, Caps
+from coder.proposers.budget import NO_CAPS, Caps
+from coder.proposers.prompt_composer import as_made
 from coder.records import Call, Codebook, Issue, Proposal, Status
 from coder.store import Run
 from coder.study import Study

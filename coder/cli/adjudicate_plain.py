@@ -15,10 +15,10 @@ from coder.cli.issue_view import clean, pieces, unfolding
 from coder.cli.review_words import names, where
 from coder.cli.terminal import plain, plain_line
 from coder.cli.typed_lines import read_line, with_further_lines
+from coder.code_search import find_codes
 from coder.codebook import UnknownCode, resolver
 from coder.errors import UsageError
-from coder.finder import find_codes
-from coder.report.sides import Codes
+from coder.report.ratings import Codes
 
 _FOUND = 9
 

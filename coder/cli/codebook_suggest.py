@@ -11,9 +11,9 @@ from coder.cli import consent
 from coder.cli.arguments import run_names
 
 if TYPE_CHECKING:
+    from coder.code_suggestions import Candidate, Suggestions
     from coder.store import Run
     from coder.study import Study
-    from coder.suggest import Candidate, Suggestions
 
 
 @click.command("suggest")
@@ -33,11 +33,11 @@ def suggest(
     Whether it becomes one, people decide.
     """
     from coder.cli.terminal import console, safe
+    from coder.code_suggestions import suggest as find
     from coder.plural import plural
     from coder.retrieval.embedders import open_embedder
     from coder.store import Run
     from coder.study import Study
-    from coder.suggest import suggest as find
 
     study = Study.open()
     run = Run.open(study.runs, name)
@@ -59,11 +59,11 @@ def _named(
     study: Study, run: Run, candidates: list[Candidate], send_to: tuple[str, ...]
 ) -> list[Candidate]:
     from coder.cli.terminal import err_console
+    from coder.code_suggestions import named
     from coder.errors import UsageError
     from coder.journal import Journal
     from coder.proposers.naming import name_groups
     from coder.records import Call
-    from coder.suggest import named
 
     if study.settings.model.name == "embedded":
         raise UsageError(
@@ -89,7 +89,7 @@ def _show(run: Run, found: Suggestions, candidates: list[Candidate]) -> None:
 
     from coder.cli.tables import table
     from coder.cli.terminal import console, safe
-    from coder.suggest import heading
+    from coder.code_suggestions import heading
 
     counts = Counter(found.pool.values())
     reasons = ", ".join(f"{n:,} {reason}" for reason, n in counts.most_common())
@@ -124,8 +124,8 @@ def _show(run: Run, found: Suggestions, candidates: list[Candidate]) -> None:
 def _write(path: Path, run: Run, candidates: list[Candidate]) -> None:
     import yaml
 
-    from coder.drafts import write_atomically
-    from coder.suggest import entries
+    from coder.atomic_write import write_atomically
+    from coder.code_suggestions import entries
 
     book = run.codebook
     head = (

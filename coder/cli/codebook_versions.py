@@ -12,10 +12,10 @@ from coder.cli.arguments import run_names
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from coder.changes import Diff
+    from coder.codebook_changes import Diff
+    from coder.migration import Effect
     from coder.records import Code, Codebook, CodeChange
     from coder.store import Run
-    from coder.versions import Effect
 
 SHOWN = 10
 """How many memos that ask for a change are named; all are counted."""
@@ -31,14 +31,14 @@ def diff(old: str, new: str) -> None:
 
     Each is a file, a name, or NAME@VERSION for a version that coder codebook bump kept.
     """
-    from coder import bump as versions
     from coder import codebook as codebooks
-    from coder.changes import compare
+    from coder import new_version as files
     from coder.cli.terminal import console
+    from coder.codebook_changes import compare
     from coder.study import Study
 
     study = Study.open()
-    before, after = (codebooks.load(versions.resolve(study, name)) for name in (old, new))
+    before, after = (codebooks.load(files.resolve(study, name)) for name in (old, new))
     found = compare(before, after)
     if not found:
         console.print("The two are the same, apart from their version.")
@@ -47,22 +47,22 @@ def diff(old: str, new: str) -> None:
 
 @click.command("bump")
 @click.argument("name", required=False)
-@click.option("--note", default="", help="Why, for the changelog.")
+@click.option("--note", default="", help="ExclusionReason, for the changelog.")
 def bump(name: str | None, note: str) -> None:
     """Make what was edited in a codebook (a file, or a name) its next version.
 
     Raises the version in the file, in place, and adds what changed to NAME.CHANGELOG.md beside it.
     Every version is kept in .versions, so that there is something to compare the next one with.
     """
-    from coder import bump as versions
     from coder import codebook as codebooks
+    from coder import new_version as files
     from coder.cli.terminal import console, safe
     from coder.resources import find
     from coder.study import Study
 
     study = Study.open()
     path = find("codebook", name or study.settings.codebook, ".yaml", study.root)
-    made = versions.bump(study, path, note)
+    made = files.bump(study, path, note)
     if made.diff is None:
         console.print(
             f"There is no earlier {safe(made.version)} of {safe(path)} to compare with: it is kept "
@@ -72,7 +72,7 @@ def bump(name: str | None, note: str) -> None:
         return
     book = codebooks.load(path)
     for change in made.diff.changes:
-        console.print(f"  {safe(versions.sentence(change))}", soft_wrap=True)
+        console.print(f"  {safe(files.sentence(change))}", soft_wrap=True)
     for what in made.diff.besides:
         console.print(f"  [dim]touches no answer: {safe(what)}[/]", soft_wrap=True)
     console.print(
@@ -80,7 +80,7 @@ def bump(name: str | None, note: str) -> None:
         f"{safe(made.changelog)}.",
         soft_wrap=True,
     )
-    asked = versions.asked_for(study, book.id, made.diff)
+    asked = files.asked_for(study, book.id, made.diff)
     if asked:
         console.print("Memos that asked for changes of these codes:")
     for one in asked[:SHOWN]:
@@ -110,8 +110,8 @@ def migrate(name: str, to: str | None, dry_run: bool) -> None:
     removed or redefined are stale and have to be given again. Nothing that was written is changed:
     every answer stays, under the version it was given in.
     """
-    from coder import bump as files
-    from coder import versions
+    from coder import migration
+    from coder import new_version as files
     from coder.cli.terminal import console, safe
     from coder.store import Run
     from coder.study import Study
@@ -119,7 +119,7 @@ def migrate(name: str, to: str | None, dry_run: bool) -> None:
     study = Study.open()
     run = Run.open(study.runs, name)
     path = files.resolve(study, to or study.settings.codebook)
-    planned, effects = versions.plan(run, path)
+    planned, effects = migration.plan(run, path)
     _show_effects(planned.changes, effects)
     stale = sum(sum(effect.stale.values()) for effect in effects)
     before = run.codebook.version
@@ -130,7 +130,7 @@ def migrate(name: str, to: str | None, dry_run: bool) -> None:
             soft_wrap=True,
         )
         return
-    versions.migrate(run, path, planned)
+    migration.migrate(run, path, planned)
     console.print(
         f"Run {safe(name)} goes on with version {safe(planned.to_version)}; it was at "
         f"{safe(before)}. {stale:,} answers are stale.",
@@ -141,8 +141,8 @@ def migrate(name: str, to: str | None, dry_run: bool) -> None:
 
 
 def _show(found: Diff, before: Codebook, after: Codebook) -> None:
-    from coder.bump import sentence
     from coder.cli.terminal import console, safe, safe_lines
+    from coder.new_version import sentence
 
     target = {c.code: c.into[0] for c in found.changes if c.kind in ("renamed", "moved") and c.into}
     for line, changes in _grouped(found.changes):
@@ -172,7 +172,7 @@ def _grouped(changes: Sequence[CodeChange]) -> Iterable[tuple[str, list[CodeChan
 
 def _lines(before: Code, after: Code) -> Iterable[tuple[str, str, str]]:
     """What a code's meaning lost and gained, line by line."""
-    from coder.changes import MEANING
+    from coder.codebook_changes import MEANING
 
     for field in MEANING:
         old, new = getattr(before, field), getattr(after, field)
@@ -185,8 +185,8 @@ def _show_effects(changes: Sequence[CodeChange], effects: Sequence[Effect]) -> N
     """What each change makes stale, and then what is carried over, of whom."""
     from rich.table import Table
 
-    from coder.bump import sentence
     from coder.cli.terminal import console, safe
+    from coder.new_version import sentence
 
     for line, alike in _grouped(changes):
         console.print(safe(line or sentence(alike[0])), soft_wrap=True)

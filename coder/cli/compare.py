@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from coder.compare.model import Against, Comparison, Flip, RunPair
-    from coder.compare.words import Names
-    from coder.report.model import Level, Why
+    from coder.compare.wording import Names
+    from coder.report.model import ExclusionReason, Level
 
 FLIPS = 10
 """How many flipped issues of a pair the terminal shows; all are in the files."""
@@ -56,21 +56,21 @@ def command(runs: tuple[str, ...], output: Path | None) -> None:
 
 def _show(comparison: Comparison) -> None:
     from coder.cli.terminal import console, safe
-    from coder.compare import words
+    from coder.compare import wording
 
-    names = words.Names(comparison.codebook)
-    letter = dict(zip((run.name for run in comparison.runs), words.letters(99), strict=False))
+    names = wording.Names(comparison.codebook)
+    letter = dict(zip((run.name for run in comparison.runs), wording.letters(99), strict=False))
     console.print(members(comparison))
-    for line in words.codebooks(comparison):
+    for line in wording.codebooks(comparison):
         console.print(safe(line))
     for pair in comparison.pairs:
         ours, theirs = letter[pair.left], letter[pair.right]
         console.print(f"\n[bold]{ours} {safe(pair.left)} and {theirs} {safe(pair.right)}[/]")
-        console.print(safe(words.same_issues(pair)))
-        console.print(safe(words.apart(pair, names)))
+        console.print(safe(wording.same_issues(pair)))
+        console.print(safe(wording.apart(pair, names)))
         if pair.against:
             headline = max(pair.against, key=lambda a: (a.level == "category", a.n))
-            console.print(safe(words.verdict(pair, headline, names)))
+            console.print(safe(wording.verdict(pair, headline, names)))
         if any(found.n for found in pair.against):
             for level in dict.fromkeys(found.level for found in pair.against):
                 console.print(_against(pair, level, names, ours, theirs))
@@ -79,14 +79,14 @@ def _show(comparison: Comparison) -> None:
                 f"[dim]{ours}:{theirs} counts the issues on which only one of them is right; p is "
                 "McNemar's exact test.[/]"
             )
-        for line in words.notes(pair):
+        for line in wording.notes(pair):
             console.print(safe(line))
         for text in _flipped(pair, names, ours, theirs):
             console.print(text)
     how = comparison.resampling
     console.print(
         f"[dim]In brackets: {how.confidence:.0%} intervals by {how.draws:,} paired draws. "
-        f"{safe(words.CAUTION)}[/]"
+        f"{safe(wording.CAUTION)}[/]"
     )
 
 
@@ -94,7 +94,7 @@ def members(found: Comparison) -> Table:
     """The runs, each with the letter it has in the tables."""
     from coder.cli.tables import table
     from coder.cli.terminal import safe
-    from coder.compare.words import letters
+    from coder.compare.wording import letters
     from coder.proposers.prices import money
 
     shown = table("", "run", "issues", "shared", "answered", "leaked", "learnt from", "cost")
@@ -107,16 +107,16 @@ def members(found: Comparison) -> Table:
     return shown
 
 
-def _leaked(left_out: dict[Why, int]) -> int:
-    from coder.report.model import Why
+def _leaked(left_out: dict[ExclusionReason, int]) -> int:
+    from coder.report.model import ExclusionReason
 
-    return left_out.get(Why.LEAKED, 0)
+    return left_out.get(ExclusionReason.LEAKED, 0)
 
 
 def _against(pair: RunPair, level: Level, names: Names, ours: str, theirs: str) -> Table:
     from coder.cli.tables import short, table
     from coder.cli.terminal import safe
-    from coder.compare.words import p_value
+    from coder.compare.wording import p_value
 
     shown = table(
         f"By blind labels, {names.level(level)}: kappa with each model",
@@ -156,7 +156,7 @@ def _per_code(found: Against, names: Names, ours: str, theirs: str) -> Table:
 
 def _flipped(pair: RunPair, names: Names, ours: str, theirs: str) -> Iterator[str]:
     from coder.cli.terminal import safe
-    from coder.report.inert import one_line
+    from coder.report.escaping import one_line
     from coder.report.wording import plural
 
     if not pair.flips:

@@ -87,8 +87,8 @@ def export_labels(name: str, rater: str | None, resolved: bool, output: Path) ->
 
     Those of all raters, of one, or the resolved ones. `coder label import` reads the file back.
     """
+    from coder.atomic_write import write_atomically
     from coder.cli.terminal import console, safe
-    from coder.drafts import write_atomically
     from coder.errors import UsageError
     from coder.report.export import blind_rows, labels_csv, resolved_rows
     from coder.store import Run

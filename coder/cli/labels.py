@@ -82,8 +82,8 @@ def show_set_aside(report: LabelReport, path: Path) -> None:
 
 def _write_set_aside(report: LabelReport, path: Path) -> str:
     """Put every row that was set aside into a file beside the labels, and say where."""
+    from coder.atomic_write import write_atomically
     from coder.cli.terminal import safe
-    from coder.drafts import write_atomically
     from coder.errors import StorageError
 
     file = path.with_name(f"{path.name.partition('.')[0]}.set-aside.jsonl")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from coder.compare.model import Conclusion, Multiverse
-    from coder.compare.words import Names
+    from coder.compare.wording import Names
 
 
 @click.command("multiverse")
@@ -45,12 +45,12 @@ def command(runs: tuple[str, ...], output: Path | None) -> None:
 
 def _show(found: Multiverse) -> None:
     from coder.cli.terminal import console, safe
-    from coder.compare import words
+    from coder.compare import wording
 
-    names = words.Names(found.codebook)
-    letter = dict(zip((run.name for run in found.runs), words.letters(99), strict=False))
+    names = wording.Names(found.codebook)
+    letter = dict(zip((run.name for run in found.runs), wording.letters(99), strict=False))
     console.print(_runs(found, letter))
-    for line in words.codebooks(found):
+    for line in wording.codebooks(found):
         console.print(safe(line))
     for universe in found.universes:
         if universe.time.note:
@@ -59,7 +59,7 @@ def _show(found: Multiverse) -> None:
     for line in _settings(found, letter):
         console.print(line)
     for conclusion in found.conclusions:
-        console.print(f"\n[bold]{words.QUESTION[conclusion.name]}[/]")
+        console.print(f"\n[bold]{wording.QUESTION[conclusion.name]}[/]")
         for line in _conclusion(conclusion, names, letter):
             console.print(line)
     if found.labels:
@@ -68,13 +68,13 @@ def _show(found: Multiverse) -> None:
             "every run, which is one reason why runs agree on it. The shares with their intervals "
             "are in the files."
         )
-    console.print(f"\n[dim]{safe(words.MULTIVERSE)}[/]")
+    console.print(f"\n[dim]{safe(wording.MULTIVERSE)}[/]")
 
 
 def _runs(found: Multiverse, letter: Mapping[str, str]) -> Table:
     from coder.cli.tables import table
     from coder.cli.terminal import safe
-    from coder.compare.words import p_value
+    from coder.compare.wording import p_value
     from coder.report.wording import number
 
     shown = table(
@@ -94,7 +94,7 @@ def _runs(found: Multiverse, letter: Mapping[str, str]) -> Table:
 
 def _settings(found: Multiverse, letter: Mapping[str, str]) -> Iterator[str]:
     from coder.cli.terminal import safe
-    from coder.report.inert import one_line
+    from coder.report.escaping import one_line
 
     for setting in found.settings:
         values = _grouped(setting.values, letter)
@@ -106,7 +106,7 @@ def _settings(found: Multiverse, letter: Mapping[str, str]) -> Iterator[str]:
 
 def _conclusion(conclusion: Conclusion, names: Names, letter: Mapping[str, str]) -> Iterator[str]:
     from coder.cli.terminal import safe
-    from coder.compare.words import flips
+    from coder.compare.wording import flips
 
     told = {run: names.value(conclusion, value) for run, value in conclusion.values.items()}
     for value, who in _grouped(told, letter).items():

@@ -9,7 +9,7 @@ import click
 from coder.cli.arguments import run_names
 
 if TYPE_CHECKING:
-    from coder.proposers.budget import TokenCounter
+    from coder.proposers.token_count import TokenCounter
     from coder.store import Run
     from coder.study import Study
 
@@ -101,8 +101,8 @@ def _show_composed(study: Study, run: Run, issue_id: str) -> None:
 
 def _show_sent(study: Study, run: Run, issue_id: str) -> None:
     from coder.errors import RunError
-    from coder.proposers.budget import open_counter
-    from coder.proposers.dialect import system_in_user
+    from coder.proposers.server_dialect import system_in_user
+    from coder.proposers.token_count import open_counter
 
     calls = [call for call in run.calls if call.issue_id == issue_id]
     if not calls:
@@ -131,7 +131,7 @@ def _show_sent(study: Study, run: Run, issue_id: str) -> None:
 
 def _kept_system(run: Run) -> dict[str, str]:
     """The run's system messages by the hashes under which calls name them."""
-    from coder.proposers.compose import hash_of
+    from coder.proposers.prompt_composer import hash_of
 
     texts = [p.read_bytes().decode("utf-8", "replace") for p in run.path.glob("system*.txt")]
     return {hash_of(text): text for text in texts}

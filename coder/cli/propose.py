@@ -116,7 +116,7 @@ def command(
     from coder.cli.labels import read_examples
     from coder.cli.terminal import console, safe
     from coder.errors import UsageError
-    from coder.proposers.spending import Caps
+    from coder.proposers.budget import Caps
     from coder.resources import find
     from coder.sources.issues import load_issues
     from coder.study import Study
@@ -257,7 +257,7 @@ def how_many(status: Status, reasons: Sequence[str]) -> str:
 
 def _say_what_teaches_nothing(run: Run) -> None:
     from coder.cli.terminal import console
-    from coder.taught import taught
+    from coder.training_labels import taught
 
     above = run.first_codebook.children
     used = {example.issue.id for example in taught(run)}
@@ -276,9 +276,9 @@ def _say_what_teaches_nothing(run: Run) -> None:
 def _say_what_it_took(study: Study, run: Run) -> None:
     """What the run has used in all its sessions; nothing for a model that makes no calls."""
     from coder.cli.terminal import console, safe
+    from coder.proposers.budget import in_words, spent_by
     from coder.proposers.prices import find_price
     from coder.proposers.providers import endpoint
-    from coder.proposers.spending import in_words, spent_by
 
     calls = list(run.calls)
     if taken := sum(call.cached for call in calls):

@@ -169,7 +169,7 @@ def _open(name: str, base_url: str | None) -> tuple[Study, Run]:
 
 def _asker(study: Study, run: Run, audit: str, caps: dict[str, Any]) -> Reasker:
     from coder.audit.reask import Reasker
-    from coder.proposers.spending import Caps
+    from coder.proposers.budget import Caps
 
     cost = None if caps["max_cost"] is None else Decimal(str(caps["max_cost"]))
     return Reasker(study, run, audit, Caps(cost, caps["max_tokens"], caps["max_calls"]))
@@ -193,9 +193,9 @@ def _progress(asker: Reasker, plan: Mapping[str, Sequence[Issue]], study: Study)
     from coder.cli.propose import how_many
     from coder.cli.terminal import console, err_console, safe
     from coder.errors import ModelError
+    from coder.proposers.budget import in_words, spent_by
     from coder.proposers.prices import find_price
     from coder.proposers.providers import endpoint
-    from coder.proposers.spending import in_words, spent_by
     from coder.records import Status
 
     asked: list[Proposal] = []

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 def write(study: Study, run: Run, report: Report) -> None:
     """``appendix.md`` and ``appendix.tex``, and a word on what the authors have to add."""
+    from coder.atomic_write import write_atomically
     from coder.cli.consent import FILE
     from coder.cli.terminal import console, safe
-    from coder.drafts import write_atomically
     from coder.journal import Journal
     from coder.records import Consent
     from coder.report import appendix, methods

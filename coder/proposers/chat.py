@@ -18,7 +18,7 @@ import tenacity
 
 from coder.errors import LimitReached, ModelError
 from coder.proposers import langchain_client
-from coder.proposers.dialect import FORMATS, Dialect, response_format, system_in_user
+from coder.proposers.budget import Account
 from coder.proposers.failures import (
     Failure,
     Fatal,
@@ -34,14 +34,14 @@ from coder.proposers.failures import (
     failure,
     masked_answer,
 )
-from coder.proposers.gate import CURRENT, Gate, Outdated
 from coder.proposers.langchain_models import open_model
-from coder.proposers.pace import Pace
-from coder.proposers.pilot import Pilot
+from coder.proposers.pilot_request import Pilot
 from coder.proposers.providers import Endpoint, endpoint
 from coder.proposers.question import Question
+from coder.proposers.rate_limit import RateLimit
 from coder.proposers.reply import Reply, Send, read_completion
-from coder.proposers.spending import Account
+from coder.proposers.request_slot import CURRENT, Outdated, RequestSlot
+from coder.proposers.server_dialect import FORMATS, Dialect, response_format, system_in_user
 from coder.records import Usage
 from coder.study import ModelSettings, Study
 
@@ -136,10 +136,10 @@ class Chat:
     def _key(self) -> str:
         return self.endpoint.key.get_secret_value() if self.endpoint.key else ""
 
-    def _new_pace(self) -> Pace:
+    def _new_pace(self) -> RateLimit:
         settings = self._settings
         per_minute = settings.requests_per_minute, settings.tokens_per_minute
-        return Pace(settings.concurrency, *per_minute)
+        return RateLimit(settings.concurrency, *per_minute)
 
     @property
     def fewest_at_a_time(self) -> int:
@@ -279,7 +279,7 @@ class Chat:
         # What the first answers say decides how to ask, and how many tokens were used, when.
         next_first = self._read and not self._settings.tokens_per_minute
         size = sum(len(text) for _, text in request.question.messages[1:])
-        gate = Gate(self._pace, account, self._timeout, size, outdated, next_first)
+        gate = RequestSlot(self._pace, account, self._timeout, size, outdated, next_first)
         used: Usage | None = None
         try:
             reply = await self._once(gate, request)
@@ -304,7 +304,7 @@ class Chat:
                 self._pace.used(account.worst, used)
         return reply
 
-    async def _once(self, gate: Gate, request: Request) -> Reply:
+    async def _once(self, gate: RequestSlot, request: Request) -> Reply:
         assert self._send is not None
         here = CURRENT.set(gate)
         question = request.question
@@ -326,7 +326,7 @@ class Chat:
             system_in_user=request.system_in_user,
         )
 
-    def _mapped(self, error: Exception, gate: Gate) -> Failure:
+    def _mapped(self, error: Exception, gate: RequestSlot) -> Failure:
         mapped = failure(error, self._key, sent=gate.on_the_wire)
         if isinstance(mapped, Transient) and mapped.unreachable and not self._reached:
             hint = _UNTRUSTED if "CERTIFICATE_VERIFY_FAILED" in str(mapped) else ""

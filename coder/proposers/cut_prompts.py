@@ -6,8 +6,8 @@ fit and answer as if nothing had happened.
 
 from __future__ import annotations
 
-from coder.proposers.budget import TokenCounter
 from coder.proposers.question import Question
+from coder.proposers.token_count import TokenCounter
 from coder.records import Usage
 
 FAR_BELOW = 0.7

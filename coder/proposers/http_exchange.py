@@ -14,10 +14,10 @@ from typing import Any
 from coder.addresses import host_of
 from coder.proposers.environment import client_options
 from coder.proposers.failures import Fatal, NotACompletion, Unreadable
-from coder.proposers.gate import CONNECT_SECONDS, CURRENT
 from coder.proposers.json_text import Damaged, TooDeep, parse
 from coder.proposers.providers import Endpoint
 from coder.proposers.reply import read_usage
+from coder.proposers.request_slot import CONNECT_SECONDS, CURRENT
 from coder.records import Usage
 from coder.study import ModelSettings
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from coder.errors import LimitReached
 from coder.proposers.failures import Failure, Fatal, NotACompletion, Rejected, chain
-from coder.proposers.gate import CURRENT, Outdated
 from coder.proposers.http_exchange import EXCHANGE, Exchange
 from coder.proposers.langchain_models import open_model
 from coder.proposers.providers import Endpoint
 from coder.proposers.question import Question
 from coder.proposers.reply import Reply, Send, read_message
+from coder.proposers.request_slot import CURRENT, Outdated
 from coder.study import ModelSettings
 
 if TYPE_CHECKING:

@@ -10,18 +10,18 @@ from typing import Any
 
 from coder.journal import Journal
 from coder.prompts import nonce
-from coder.proposers.answer import find_objects
-from coder.proposers.budget import open_counter
+from coder.proposers.budget import NO_CAPS, Meter
 from coder.proposers.chat import Chat, stop_message
-from coder.proposers.compose import hash_of
-from coder.proposers.condense import condense
+from coder.proposers.condensed_issue import condense
 from coder.proposers.failures import Failure, Fatal
 from coder.proposers.json_text import Damaged
+from coder.proposers.prompt_composer import hash_of
 from coder.proposers.providers import endpoint
 from coder.proposers.question import Question
 from coder.proposers.reasoning import after_reasoning
 from coder.proposers.reply import read_raw
-from coder.proposers.spending import NO_CAPS, Meter
+from coder.proposers.response_schema import find_objects
+from coder.proposers.token_count import open_counter
 from coder.records import Call, Codebook, Issue, Usage, content_hash
 from coder.redact import Masked, Redactor, masked_codebook
 from coder.sensitive import authors

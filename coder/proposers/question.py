@@ -32,6 +32,6 @@ class Question:
         return bool(self.messages) and self.messages[0][0] == "system"
 
 
-Talk = Generator[Question, Call, T]
+Conversation = Generator[Question, Call, T]
 """Asks about one issue: yields questions, is sent the call that holds each answer, and returns what
 it all amounts to. It waits for nothing itself, so many can be under way at once."""

@@ -15,12 +15,12 @@ from typing import Any
 
 from coder.errors import UsageError
 from coder.proposers import likelihood
-from coder.proposers.answer import MAX_RUNNERS_UP, Answer
-from coder.proposers.compose import Composed, Composer
-from coder.proposers.dialect import HOSTED_LOGPROBS
-from coder.proposers.question import Messages, Question, Talk
-from coder.proposers.scheme import Scheme, below, categories, everything
-from coder.proposers.stage import Reading, unanswered
+from coder.proposers.code_subset import CodeSubset, below, categories, everything
+from coder.proposers.prompt_composer import Composed, Composer
+from coder.proposers.prompt_step import Reading, unanswered
+from coder.proposers.question import Conversation, Messages, Question
+from coder.proposers.response_schema import MAX_RUNNERS_UP, Answer
+from coder.proposers.server_dialect import HOSTED_LOGPROBS
 from coder.proposers.strategy import Strategy, proposal
 from coder.records import (
     NONE_CODE,
@@ -66,17 +66,17 @@ class Scores:
     error: str = ""
 
 
-class ScoreStage:
+class ScoreStep:
     """One scheme of codes, and what the model makes of them without an issue in mind."""
 
     schema: Mapping[str, Any] = {}
 
     def __init__(
-        self, scheme: Scheme, composer: Composer, settings: ModelSettings, compatible: bool
+        self, scheme: CodeSubset, composer: Composer, settings: ModelSettings, compatible: bool
     ) -> None:
         """``compatible``: whether it is a server other than OpenAI's own that speaks as it does."""
         book = _with_distinct_names(scheme.codebook)
-        self.scheme = Scheme(scheme.whole, book, scheme.name, scheme.others_are_none)
+        self.scheme = CodeSubset(scheme.whole, book, scheme.name, scheme.others_are_none)
         self.composer = composer.at(self.scheme, self.schema)
         # As the prompt has them, which may mask what a name holds.
         self._names = {code.id: code.name for code in self.composer.prompt.codebook.leaves}
@@ -95,7 +95,7 @@ class ScoreStage:
             self._going_on = {"continue_final_message": True, "add_generation_prompt": False}
         self._measured: dict[str, Shares] = {}
 
-    def ask(self, issue: Issue, found: Found) -> Talk[Scores]:
+    def ask(self, issue: Issue, found: Found) -> Conversation[Scores]:
         """How likely each code of the scheme is for ``issue``, as the model tells it."""
         composed = self.composer.compose(issue, found)
         calls: list[Call] = []
@@ -105,7 +105,7 @@ class ScoreStage:
             return Scores(composed, tuple(calls), {}, why.status, why.reason)
         return Scores(composed, tuple(calls), shares)
 
-    def measure(self, issue: Issue, found: Found) -> Talk[None]:
+    def measure(self, issue: Issue, found: Found) -> Conversation[None]:
         """Ask about an issue of the batch, and keep what it tells about the names."""
         scores = yield from self.ask(issue, found)
         if scores.status is Status.OK:
@@ -122,7 +122,7 @@ class ScoreStage:
 
     def _split(
         self, messages: Messages, codes: Sequence[str], begun: str, level: int, calls: list[Call]
-    ) -> Talk[Shares]:
+    ) -> Conversation[Shares]:
         """How the probability of ``codes``, whose names all begin with ``begun``, is shared."""
         if begun:
             asked = Question(
@@ -182,7 +182,7 @@ class Score(Strategy):
     def __init__(
         self,
         codebook: Codebook,
-        stage: Callable[[Scheme], ScoreStage],
+        stage: Callable[[CodeSubset], ScoreStep],
         batch: Sequence[Issue],
         cascade: bool,
     ) -> None:
@@ -193,18 +193,18 @@ class Score(Strategy):
         inner = [top.id for top in codebook.children[None] if top.id in codebook.children]
         self._below = {top: stage(below(codebook, top)) for top in inner} if cascade else {}
 
-    def stages(self) -> Iterable[ScoreStage]:
+    def stages(self) -> Iterable[ScoreStep]:
         return [self._first, *self._below.values()]
 
-    def opening(self) -> Iterator[tuple[Issue, Talk[None]]]:
+    def opening(self) -> Iterator[tuple[Issue, Conversation[None]]]:
         return ((issue, self._measure(issue)) for issue in self._batch)
 
-    def _measure(self, issue: Issue) -> Talk[None]:
+    def _measure(self, issue: Issue) -> Conversation[None]:
         found = self._first.composer.look_up(issue)
         for stage in self.stages():
             yield from stage.measure(issue, found)
 
-    def talk(self, issue: Issue, sample: int = 0) -> Talk[Proposal]:
+    def talk(self, issue: Issue, sample: int = 0) -> Conversation[Proposal]:
         found = self._first.composer.look_up(issue)
         scores = yield from self._first.ask(issue, found)
         readings = [_reading(scores)]
@@ -258,8 +258,8 @@ def open_score(
     seed = composer.settings.seed
     batch = sorted(issues, key=lambda issue: content_hash("batch.v1", [seed, issue.id]))
 
-    def stage(scheme: Scheme) -> ScoreStage:
-        return ScoreStage(scheme, composer, settings, compatible)
+    def stage(scheme: CodeSubset) -> ScoreStep:
+        return ScoreStep(scheme, composer, settings, compatible)
 
     return Score(codebook, stage, batch[: settings.batch], settings.strategy == "cascade")
 

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from coder.proposers.answer import MAX_RUNNERS_UP
-from coder.proposers.compose import Composed, Composer
-from coder.proposers.question import Talk
-from coder.proposers.scheme import Scheme, alone, below, categories, everything
+from coder.proposers.code_subset import CodeSubset, alone, below, categories, everything
+from coder.proposers.prompt_composer import Composed, Composer
+from coder.proposers.prompt_step import PromptStep
+from coder.proposers.question import Conversation
+from coder.proposers.response_schema import MAX_RUNNERS_UP
 from coder.proposers.score import open_score
-from coder.proposers.stage import Stage
 from coder.proposers.strategy import Asked, Strategy, proposal
 from coder.records import (
     Cardinality,
@@ -27,7 +27,7 @@ from coder.records import (
 from coder.study import ModelSettings, Study
 
 T = TypeVar("T")
-MakeStage = Callable[[Scheme], Stage]
+MakeStage = Callable[[CodeSubset], PromptStep]
 
 
 def open_strategy(
@@ -41,8 +41,8 @@ def open_strategy(
     if settings.decode == "score":
         return open_score(settings, codebook, composer, bounded, issues)
 
-    def stage(scheme: Scheme) -> Stage:
-        return Stage(scheme, composer, settings, bounded)
+    def stage(scheme: CodeSubset) -> PromptStep:
+        return PromptStep(scheme, composer, settings, bounded)
 
     kinds: dict[str, Callable[[], Strategy]] = {
         "flat": lambda: Flat(stage(everything(codebook))),
@@ -68,13 +68,13 @@ def of_run(
 class Flat(Strategy):
     """One question over all codes."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: PromptStep) -> None:
         self._stage = stage
 
-    def stages(self) -> Iterable[Stage]:
+    def stages(self) -> Iterable[PromptStep]:
         return [self._stage]
 
-    def talk(self, issue: Issue, sample: int = 0) -> Talk[Proposal]:
+    def talk(self, issue: Issue, sample: int = 0) -> Conversation[Proposal]:
         found = self._stage.composer.look_up(issue)
         reading = yield from self._stage.ask(issue, found, sample)
         return proposal([reading])
@@ -95,10 +95,10 @@ class Cascade(Strategy):
             if top.id in codebook.children
         }
 
-    def stages(self) -> Iterable[Stage]:
+    def stages(self) -> Iterable[PromptStep]:
         return [self._first, *self._below.values()]
 
-    def talk(self, issue: Issue, sample: int = 0) -> Talk[Proposal]:
+    def talk(self, issue: Issue, sample: int = 0) -> Conversation[Proposal]:
         found = self._first.composer.look_up(issue)
         first = yield from self._first.ask(issue, found, sample)
         if first.answer is None or not first.answer.codes:
@@ -132,10 +132,10 @@ class Each(Strategy):
         self._single = codebook.cardinality is Cardinality.SINGLE
         self._stages = [stage(alone(codebook, code.id)) for code in codebook.leaves]
 
-    def stages(self) -> Iterable[Stage]:
+    def stages(self) -> Iterable[PromptStep]:
         return self._stages
 
-    def talk(self, issue: Issue, sample: int = 0) -> Talk[Proposal]:
+    def talk(self, issue: Issue, sample: int = 0) -> Conversation[Proposal]:
         found = self._stages[0].composer.look_up(issue)
         readings = []
         for stage in self._stages:
@@ -172,7 +172,7 @@ class Samples(Strategy):
     def stages(self) -> Iterable[Asked]:
         return self._strategy.stages()
 
-    def talk(self, issue: Issue, sample: int = 0) -> Talk[Proposal]:
+    def talk(self, issue: Issue, sample: int = 0) -> Conversation[Proposal]:
         drawn = []
         for number in range(self._count):
             one = yield from self._strategy.talk(issue, number)
@@ -244,5 +244,5 @@ def _confidence(code: ScoredCode) -> float:
     return -1.0 if code.confidence is None else code.confidence
 
 
-def _prefix_length(stage: Stage) -> int:
+def _prefix_length(stage: PromptStep) -> int:
     return len(stage.composer.prompt.system)

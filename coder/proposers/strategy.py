@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from coder.proposers.answer import MAX_RUNNERS_UP
-from coder.proposers.compose import Composed, Composer
-from coder.proposers.question import Talk
-from coder.proposers.scheme import Scheme
-from coder.proposers.stage import Reading
+from coder.proposers.code_subset import CodeSubset
+from coder.proposers.prompt_composer import Composed, Composer
+from coder.proposers.prompt_step import Reading
+from coder.proposers.question import Conversation
+from coder.proposers.response_schema import MAX_RUNNERS_UP
 from coder.records import Evidence, Issue, Proposal, ScoredCode, Status, content_hash
 
 T = TypeVar("T")
@@ -19,7 +19,7 @@ class Asked(Protocol):
     """A scheme that is asked about, and how."""
 
     @property
-    def scheme(self) -> Scheme: ...
+    def scheme(self) -> CodeSubset: ...
     @property
     def schema(self) -> Mapping[str, Any]: ...
     @property
@@ -33,11 +33,11 @@ class Strategy(Protocol):
         """Every stage that may be asked about."""
         ...
 
-    def opening(self) -> Iterator[tuple[Issue, Talk[None]]]:
+    def opening(self) -> Iterator[tuple[Issue, Conversation[None]]]:
         """Talks that must have come to their end before any proposal is asked for."""
         return iter(())
 
-    def talk(self, issue: Issue, sample: int = 0) -> Talk[Proposal]: ...
+    def talk(self, issue: Issue, sample: int = 0) -> Conversation[Proposal]: ...
 
     def expected(self, issue: Issue, codes: Sequence[str] = ()) -> list[Composed]:
         """The first message of each question that will be asked if ``codes`` are the answer; where

@@ -9,8 +9,8 @@ import aiohttp
 import openai
 
 from coder.proposers.environment import client_options
-from coder.proposers.gate import CONNECT_SECONDS, CURRENT
 from coder.proposers.providers import Endpoint
+from coder.proposers.request_slot import CONNECT_SECONDS, CURRENT
 from coder.study import ModelSettings
 
 if TYPE_CHECKING:

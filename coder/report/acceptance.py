@@ -12,8 +12,8 @@ from coder.agreement import Statistic, bootstrap
 from coder.agreement.arrays import ratio
 from coder.agreement.encode import group_numbers
 from coder.records import Action, Estimate, Mode
-from coder.report.model import Acceptance, Why
-from coder.report.sides import Rater
+from coder.report.model import Acceptance, ExclusionReason
+from coder.report.ratings import Rater
 
 
 def acceptances(
@@ -55,11 +55,11 @@ def acceptance(
     aside = {
         i: why
         for i, why in rater.decided.left_out.items()
-        if i in rater.decisions and why not in (Why.SKIPPED, Why.FLAGGED)
+        if i in rater.decisions and why not in (ExclusionReason.SKIPPED, ExclusionReason.FLAGGED)
     }
     standing = {i: d.action for i, d in rater.decisions.items() if i not in aside}
     actions = Counter(standing.values())
-    reasons: Counter[Why] = Counter(aside.values())
+    reasons: Counter[ExclusionReason] = Counter(aside.values())
     answered = {
         i: action is Action.ACCEPT
         for i, action in sorted(standing.items())
@@ -76,7 +76,7 @@ def acceptance(
         skip=actions[Action.SKIP],
         flag=actions[Action.FLAG],
         memos=len(rater.memos),
-        set_aside={why: reasons[why] for why in Why if reasons[why]},
+        set_aside={why: reasons[why] for why in ExclusionReason if reasons[why]},
         acceptance=_share(answered, groups or None, draws=draws, seed=seed),
     )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from coder.report.inert import latex, markdown, one_line
+from coder.report.escaping import latex, markdown, one_line
+from coder.report.latex_letters import DEFINED
 from coder.report.methods import (
     BLANK,
     Logged,
@@ -17,7 +18,6 @@ from coder.report.methods import (
 )
 from coder.report.model import Report
 from coder.report.sentences import headline, headline_sentence, sample
-from coder.report.texletters import DEFINED
 from coder.report.wording import describe_model, figure, plural, title
 
 _HASH = re.compile(r"[0-9a-f]{16}(?=[0-9a-f])")

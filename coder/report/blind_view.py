@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coder.exposure import Exposure
-from coder.passes import person
+from coder.intra_rater import person
 from coder.report.model import Report
 from coder.store import Run
 

@@ -13,7 +13,8 @@ from coder.confidence import calibrated, calibrations
 from coder.errors import RunError
 from coder.history import REVIEW
 from coder.injection import suspicious
-from coder.passes import people, same_person
+from coder.intra_rater import people, same_person
+from coder.migration import Versions
 from coder.proposers.prices import Price
 from coder.records import (
     NONE_CODE,
@@ -37,6 +38,7 @@ from coder.report.model import (
     CodeName,
     Count,
     Coverage,
+    ExclusionReason,
     Judgement,
     Kind,
     Level,
@@ -50,13 +52,11 @@ from coder.report.model import (
     Resampling,
     SameLabels,
     Together,
-    Why,
 )
-from coder.report.resolved import UNRESOLVED, resolve
-from coder.report.sides import (
+from coder.report.ratings import (
     Codes,
     Rater,
-    Side,
+    Ratings,
     count_decisions,
     model_side,
     own_answer,
@@ -64,11 +64,11 @@ from coder.report.sides import (
     raters,
     status_of,
 )
+from coder.report.resolved import UNRESOLVED, resolve
 from coder.report.spending import spending
 from coder.report.trace import PROPOSALS, trace
 from coder.store import Run
-from coder.taught import taught
-from coder.versions import Versions
+from coder.training_labels import taught
 
 SHOWN: dict[Kind, Mode] = {"assisted": Mode.ASSISTED, "revised": Mode.BLIND_FIRST}
 """The kinds of answers given after a suggestion was shown, by the mode of their decisions."""
@@ -142,11 +142,11 @@ class _Builder:
         self.levels = self.at.all
         self.groups = {issue.id: issue.repo for issue in run.issues.values() if issue.repo}
 
-    def _shown(self, decisions: Mapping[str, Decision], by_id: Mapping[str, Proposal]) -> Side:
+    def _shown(self, decisions: Mapping[str, Decision], by_id: Mapping[str, Proposal]) -> Ratings:
         shown = {i: by_id[d.proposal_id] for i, d in decisions.items() if d.proposal_id in by_id}
         side = model_side(self.run, self.proposals | shown)
         # What was learnt from the rater is not what this run's model says.
-        learnt = {i: Why.LEARNT for i, p in shown.items() if p.id in self.learnt}
+        learnt = {i: ExclusionReason.LEARNT for i, p in shown.items() if p.id in self.learnt}
         answers = {i: codes for i, codes in side.answers.items() if i not in learnt}
         return replace(side, answers=answers, left_out={**side.left_out, **learnt})
 
@@ -197,7 +197,7 @@ class _Builder:
 
     def _pairs(self) -> Iterator[Pair]:
         blind = [r.blind for r in self.raters if r.labels]
-        sides: list[tuple[Side, Side, Kind]] = [(self.model, side, "blind") for side in blind]
+        sides: list[tuple[Ratings, Ratings, Kind]] = [(self.model, side, "blind") for side in blind]
         sides += [(left, right, "blind") for left, right in combinations(blind, 2)]
         for kind, mode in SHOWN.items():
             decided = [(r, r.after(mode)) for r in self.raters if _any(r.decisions, mode)]
@@ -208,8 +208,8 @@ class _Builder:
             for level in self.levels:
                 yield self._pair(left, right, kind, level)
 
-    def _pair(self, left: Side, right: Side, kind: Kind, level: Level) -> Pair:
-        excluded: Counter[Why] = Counter()
+    def _pair(self, left: Ratings, right: Ratings, kind: Kind, level: Level) -> Pair:
+        excluded: Counter[ExclusionReason] = Counter()
         ours: dict[str, Codes] = {}
         theirs: dict[str, Codes] = {}
         one, other = (self.at.told(level, side.answers) for side in (left, right))
@@ -218,7 +218,7 @@ class _Builder:
                 ours[issue_id], theirs[issue_id] = one[issue_id], other[issue_id]
             else:
                 why = right.why_not(issue_id) or left.why_not(issue_id)
-                excluded[why or Why.CATEGORY_ONLY] += 1
+                excluded[why or ExclusionReason.CATEGORY_ONLY] += 1
         found = agree(
             ours,
             theirs,
@@ -238,7 +238,7 @@ class _Builder:
             intra_rater=same_person(left.name, right.name),
             majority_agreement=_majority(theirs.values()) if kind not in SHOWN else None,
             subcategory_given_category=self._nested(ours, theirs) if level == "code" else None,
-            excluded={why: excluded[why] for why in Why if excluded[why]},
+            excluded={why: excluded[why] for why in ExclusionReason if excluded[why]},
             **{name: getattr(found, name) for name in kept},
         )
 
@@ -295,13 +295,17 @@ class _Builder:
 
     def _coverage(self) -> Coverage:
         statuses = Counter(status_of(self.proposals.get(i)) for i in self.run.issues)
-        leaked = [i for i in self.run.issues if self.model.left_out.get(i) is Why.LEAKED]
+        leaked = [
+            i for i in self.run.issues if self.model.left_out.get(i) is ExclusionReason.LEAKED
+        ]
         return Coverage(
             issues=len(self.run.issues),
             repositories=len(set(self.groups.values())),
             proposed=len(self.proposals),
             answered=sum(p.status.answered for p in self.proposals.values()),
-            by_status={s: statuses[s] for s in (*Status, Why.NOT_PROPOSED) if statuses[s]},
+            by_status={
+                s: statuses[s] for s in (*Status, ExclusionReason.NOT_PROPOSED) if statuses[s]
+            },
             leaked=len(leaked),
             leaked_issue_ids=tuple(leaked),
             addressed_issue_ids=tuple(
@@ -320,7 +324,7 @@ class _Builder:
             rater=rater.name,
             blind_labels=inside,
             usable=len(rater.blind.answers),
-            set_aside={why: aside[why] for why in Why if aside[why]},
+            set_aside={why: aside[why] for why in ExclusionReason if aside[why]},
             not_in_run=len(rater.labels) - inside,
             decisions=sum(decided.answers.values()),
             by_mode=dict(decided.answers),
@@ -338,7 +342,8 @@ class _Builder:
         model = {
             i: codes
             for i, p in self.proposals.items()
-            if p.status.answered and not isinstance(codes := proposed(p, self.versions), Why)
+            if p.status.answered
+            and not isinstance(codes := proposed(p, self.versions), ExclusionReason)
         }
         people = {r.name: r.blind.answers for r in self.raters if r.blind.answers}
         for level in self.levels:

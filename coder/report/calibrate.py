@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from coder.agreement import calibration
 from coder.errors import UsageError
-from coder.passes import people
+from coder.intra_rater import people
+from coder.migration import Versions
 from coder.records import Calibration, Proposal, Source, content_hash
-from coder.report.sides import Codes, Rater, model_side, raters
+from coder.report.ratings import Codes, Rater, model_side, raters
 from coder.store import Run
-from coder.versions import Versions
 
 
 @dataclass(frozen=True)

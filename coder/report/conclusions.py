@@ -7,7 +7,16 @@ from collections.abc import Iterator
 from coder.agreement import Certificate, Reliability
 from coder.agreement.reliability import Point
 from coder.records import Estimate
-from coder.report.model import MODEL, CodeShare, Corrected, Report, StandIn, Sway, Trend, Trust
+from coder.report.model import (
+    MODEL,
+    AltTestResult,
+    CodeShare,
+    ConfidenceQuality,
+    Corrected,
+    RaterAnchoring,
+    Report,
+    Trend,
+)
 from coder.report.wording import Names, figure, number, plural, reasons
 
 SAMPLED = {
@@ -124,7 +133,7 @@ def _reliability(found: Reliability) -> str:
     )
 
 
-def _compared(report: Report, found: Trust) -> str:
+def _compared(report: Report, found: ConfidenceQuality) -> str:
     issues = len(found.issue_ids)
     said = (
         f"{plural(found.n, 'proposed code')} of {plural(issues, 'issue')} with {found.rater}'s "
@@ -169,7 +178,7 @@ def _worth(made: Certificate) -> str:
     return f"{made.n:,}, worth {made.effective:,.0f} drawn evenly"
 
 
-def _promise(found: Trust) -> str:
+def _promise(found: ConfidenceQuality) -> str:
     """What all certificates rest on: their one confidence, their labels, and what is left out."""
     whole = found.certificates[0].certificate
     said = (
@@ -225,7 +234,7 @@ def certified_codes(report: Report) -> str:
     return said
 
 
-def workload(found: Trust) -> list[Point]:
+def workload(found: ConfidenceQuality) -> list[Point]:
     """The points of a workload curve nearest to some round shares."""
     if not found.workload:
         return []
@@ -233,7 +242,7 @@ def workload(found: Trust) -> list[Point]:
     return sorted(set(nearest), key=lambda p: p.share)
 
 
-def half(found: Trust) -> str:
+def half(found: ConfidenceQuality) -> str:
     """What accepting the surest half unseen would mean."""
     points = workload(found)
     if not points:
@@ -248,7 +257,7 @@ def half(found: Trust) -> str:
 # --- sway ---------------------------------------------------------------------------------------
 
 
-def sway(report: Report, found: Sway) -> list[str]:
+def sway(report: Report, found: RaterAnchoring) -> list[str]:
     """Whether a rater agrees with the model more often when its suggestion is on the screen."""
     level = Names(report).level(found.level)
     arms = found.anchoring
@@ -299,7 +308,7 @@ def _raters(epsilon: float) -> str:
     return f" for {who} raters" if who else ", chosen for this study"
 
 
-def stand_in(report: Report, found: StandIn) -> list[str]:
+def stand_in(report: Report, found: AltTestResult) -> list[str]:
     """The verdict of the alternative annotator test, or that there is too little for one."""
     test, level = found.test, Names(report).level(found.level)
     if test.passed is None:
@@ -353,4 +362,4 @@ def in_short(report: Report) -> Iterator[tuple[str, str]]:
         yield "Confidence", " ".join(filter(None, parts))
     for swayed in report.sway:
         if swayed.level == "category":
-            yield "Sway", " ".join(sway(report, swayed))
+            yield "RaterAnchoring", " ".join(sway(report, swayed))

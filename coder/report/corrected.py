@@ -11,7 +11,7 @@ from coder.agreement.arrays import Floats
 from coder.records import NONE_CODE, Decision, Estimate, Label
 from coder.report.levels import Levels
 from coder.report.model import CodeShare, Corrected, Level
-from coder.report.sides import Codes
+from coder.report.ratings import Codes
 from coder.sampling import reached
 
 UNKNOWN = (

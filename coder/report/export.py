@@ -7,11 +7,11 @@ import io
 from collections.abc import Iterable, Iterator
 
 from coder.escaping import csv_cell
+from coder.migration import carry
 from coder.records import NONE_CODE
+from coder.report.ratings import Codes, raters
 from coder.report.resolved import resolve
-from coder.report.sides import Codes, raters
 from coder.store import Run
-from coder.versions import carry
 
 COLUMNS = ("id", "code", "memo", "who")
 

@@ -11,18 +11,27 @@ import numpy as np
 
 from coder.agreement import alt_test
 from coder.confidence import Confidence
-from coder.passes import people
+from coder.intra_rater import people
+from coder.migration import Versions
 from coder.records import Proposal
+from coder.report.anchoring import sway
+from coder.report.confidence_quality import Drawn, trust
 from coder.report.corrected import corrected, probabilities
 from coder.report.levels import Levels
-from coder.report.model import Choices, Corrected, Level, StandIn, Sway, Trend, Trust, Why
-from coder.report.sides import Codes, Rater, Side, proposed
-from coder.report.sway import sway
+from coder.report.model import (
+    AltTestResult,
+    Choices,
+    ConfidenceQuality,
+    Corrected,
+    ExclusionReason,
+    Level,
+    RaterAnchoring,
+    Trend,
+)
+from coder.report.ratings import Codes, Rater, Ratings, proposed
 from coder.report.trend import trends
-from coder.report.trust import Drawn, trust
 from coder.store import Run
-from coder.taught import taught
-from coder.versions import Versions
+from coder.training_labels import taught
 
 
 @dataclass(frozen=True)
@@ -35,9 +44,9 @@ class Findings:
 
     run: Run
     raters: Sequence[Rater]
-    model: Side
+    model: Ratings
     proposals: Mapping[str, Proposal]
-    shown: Mapping[str, Side]
+    shown: Mapping[str, Ratings]
     groups: Mapping[str, str]
     confidence: Confidence
     calibrated: bool
@@ -69,13 +78,13 @@ class Findings:
         if rater is None:
             return ()
         records = sorted(rater.log, key=lambda record: record.at)
-        leaked = {i for i, why in self.model.left_out.items() if why is Why.LEAKED}
+        leaked = {i for i, why in self.model.left_out.items() if why is ExclusionReason.LEAKED}
         # Leaked answers too: what the model said is corrected, however it came to say it.
         said = {
             i: codes
             for i, proposal in self.proposals.items()
             if proposal.status.answered
-            and not isinstance(codes := proposed(proposal, self._versions), Why)
+            and not isinstance(codes := proposed(proposal, self._versions), ExclusionReason)
         }
         found = (
             corrected(
@@ -86,7 +95,7 @@ class Findings:
         )  # fmt: skip
         return tuple(one for one in found if one is not None)
 
-    def trust(self) -> Trust | None:
+    def trust(self) -> ConfidenceQuality | None:
         rater = self._reference
         if rater is None:
             return None
@@ -107,12 +116,12 @@ class Findings:
             unanswered={
                 i
                 for i, why in self.model.left_out.items()
-                if why is not Why.LEAKED and i in self.proposals
+                if why is not ExclusionReason.LEAKED and i in self.proposals
             },
             taught={example.issue.id for example in taught(self.run)},
         )
 
-    def sway(self) -> tuple[Sway, ...]:
+    def sway(self) -> tuple[RaterAnchoring, ...]:
         found = (
             sway(rater, level, self._levels, self.model.answers, self._seen_by(rater),
                  self.groups, draws=self.draws, seed=self.seed)
@@ -121,18 +130,18 @@ class Findings:
         )  # fmt: skip
         return tuple(one for one in found if one is not None)
 
-    def stand_in(self) -> tuple[StandIn, ...]:
+    def stand_in(self) -> tuple[AltTestResult, ...]:
         if len(self._people) < 2:
             return ()
         return tuple(self._stand_in(level) for level in self._levels.all)
 
-    def _stand_in(self, level: Level) -> StandIn:
+    def _stand_in(self, level: Level) -> AltTestResult:
         levels = self._levels
         humans = {n: levels.told(level, r.blind.answers) for n, r in self._people.items()}
         model = levels.told(level, self.model.answers)
         test = alt_test(model, humans, epsilon=self.choices.alt_test_epsilon)
         judged = set(chain.from_iterable(humans.values())) & model.keys()
-        return StandIn(
+        return AltTestResult(
             level=level,
             raters=tuple(humans),
             test=test,

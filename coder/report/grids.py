@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from coder.report import conclusions
-from coder.report.model import Corrected, Pair, Report, StandIn, Trust
+from coder.report.model import AltTestResult, ConfidenceQuality, Corrected, Pair, Report
 from coder.report.sentences import enough, too_few
 from coder.report.sentences import together as all_raters
 from coder.report.wording import (
@@ -190,7 +190,7 @@ def prevalence(report: Report) -> list[Grid]:
     return found
 
 
-def reliability(found: Trust) -> Grid:
+def reliability(found: ConfidenceQuality) -> Grid:
     """How far confidence and truth lie apart, before and after calibration."""
     stages = [("as the model gave it", found.stated)]
     if found.calibrated is not None:
@@ -211,7 +211,7 @@ def reliability(found: Trust) -> Grid:
     )
 
 
-def bins(found: Trust) -> Grid:
+def bins(found: ConfidenceQuality) -> Grid:
     """The reliability diagram of the confidence people are shown, in figures."""
     return Grid(
         "reliability",
@@ -228,7 +228,7 @@ def bins(found: Trust) -> Grid:
     )  # fmt: skip
 
 
-def workload(found: Trust) -> Grid:
+def workload(found: ConfidenceQuality) -> Grid:
     """What accepting the surest proposals unseen would mean."""
     return Grid(
         "workload",
@@ -242,7 +242,7 @@ def workload(found: Trust) -> Grid:
     )
 
 
-def certificates(report: Report, found: Trust) -> Grid:
+def certificates(report: Report, found: ConfidenceQuality) -> Grid:
     """For issues truly in each code: what could be accepted unseen, and how many are missed."""
     names = Names(report)
     return Grid(
@@ -298,7 +298,7 @@ def sway(report: Report) -> Grid:
     )  # fmt: skip
 
 
-def stand_in(report: Report, found: StandIn) -> Grid:
+def stand_in(report: Report, found: AltTestResult) -> Grid:
     """Each rater held against the model."""
     test = found.test
     return Grid(

@@ -13,9 +13,17 @@ from markupsafe import Markup
 
 from coder.escaping import inert
 from coder.records import Estimate
-from coder.report import charts, conclusions, figures, grids, listing, sentences, wording
-from coder.report.inert import web_url
-from coder.report.model import Pair, Report, StandIn
+from coder.report import (
+    charts,
+    conclusions,
+    disagreement_table,
+    figures,
+    grids,
+    sentences,
+    wording,
+)
+from coder.report.escaping import web_url
+from coder.report.model import AltTestResult, Pair, Report
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -27,7 +35,7 @@ def html(report: Report) -> str:
     headline = sentences.headline(report)
     blind = [pair for pair in report.pairs if pair.kind == "blind"]
     shown = sentences.enough(blind)
-    held = listing.listed(report)
+    held = disagreement_table.listed(report)
     return (
         _environment()
         .get_template("report.html.jinja")
@@ -57,8 +65,8 @@ def html(report: Report) -> str:
             ],
             resolved=[pair for pair in report.pairs if pair.kind == "resolved"],
             listed=held,
-            plain=listing.plain(held),
-            data=Markup(listing.to_json(report, held)),
+            plain=disagreement_table.plain(held),
+            data=Markup(disagreement_table.to_json(report, held)),
             further_notes=_further_notes(report, shown),
             accepted_figures=[(wording.accepter(a), "", a.acceptance) for a in report.acceptance],
         )
@@ -99,7 +107,7 @@ class _Detail(NamedTuple):
         return cls(pair, figures.Scale(), heat_map, confused, wording.code_notes(report, pair))
 
 
-def _held_scale(found: StandIn) -> figures.Scale:
+def _held_scale(found: AltTestResult) -> figures.Scale:
     """The axis that holds every rater's lead over the model, and the price."""
     leads = [human.difference for human in found.test.humans]
     scale = figures.Scale.over(Estimate(value=lead) for lead in leads)

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from coder.report import grids
+from coder.report.escaping import latex as text
+from coder.report.escaping import one_line
 from coder.report.grids import Grid
-from coder.report.inert import latex as text
-from coder.report.inert import one_line
+from coder.report.latex_letters import DEFINED
 from coder.report.model import Pair, Report
 from coder.report.sentences import between_first_passes, enough, together
-from coder.report.texletters import DEFINED
 from coder.report.wording import Names, interval_note
 
 SIZES = (

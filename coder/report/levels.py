@@ -9,7 +9,7 @@ import numpy as np
 from coder.agreement.arrays import Floats
 from coder.records import NONE_CODE, Codebook
 from coder.report.model import Level
-from coder.report.sides import Codes
+from coder.report.ratings import Codes
 
 
 class Levels:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from coder.records import Estimate
 from coder.report import conclusions, grids
 from coder.report.disagreements import rows
-from coder.report.inert import markdown as text
-from coder.report.inert import web_url
+from coder.report.escaping import markdown as text
+from coder.report.escaping import web_url
 from coder.report.model import Pair, Report
 from coder.report.sentences import (
     baseline_notes,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from coder.bump import sentence
+from coder.new_version import sentence
 from coder.proposers.providers import address_of
 from coder.records import Cardinality, CodeChange, Consent
 from coder.report import conclusions

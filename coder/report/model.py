@@ -42,7 +42,7 @@ suggestion on the screen from the start, ``revised`` ones are what became of a b
 suggestion was shown (also when it was kept). Only the first are independent of the model."""
 
 
-class Why(StrEnum):
+class ExclusionReason(StrEnum):
     """Why an issue is not in a comparison. Each is counted once, under the first that applies."""
 
     NO_LABEL = "no_label"
@@ -113,7 +113,7 @@ class RaterCoverage(Record):
     rater: str
     blind_labels: int
     usable: int
-    set_aside: dict[Why, int]
+    set_aside: dict[ExclusionReason, int]
     not_in_run: int
     decisions: int
     by_mode: dict[Mode, int]
@@ -188,7 +188,7 @@ class Pair(Record):
     is in rows. Only blind pairs are agreement. An assisted or revised pair shows what acceptance
     looks like when it is counted as if it were; a resolved one has resolved labels on its right.
     ``majority_agreement`` is ``None`` for assisted and revised pairs and for one without issues.
-    ``intra_rater`` pairs are one person twice, see :mod:`coder.passes`.
+    ``intra_rater`` pairs are one person twice, see :mod:`coder.intra_rater`.
     """
 
     id: str
@@ -211,7 +211,7 @@ class Pair(Record):
     per_code: tuple[CodeAgreement, ...]
     confusion: Confusion | None
     disagreements: tuple[Disagreement, ...]
-    excluded: dict[Why, int]
+    excluded: dict[ExclusionReason, int]
     issue_ids: tuple[str, ...]
 
 
@@ -250,7 +250,7 @@ class Acceptance(Record):
     skip: int
     flag: int
     memos: int
-    set_aside: dict[Why, int]
+    set_aside: dict[ExclusionReason, int]
     acceptance: Estimate
 
 
@@ -327,7 +327,7 @@ class CertificateLabels(Record):
     not_drawn: int
 
 
-class Trust(Record):
+class ConfidenceQuality(Record):
     """What the model's confidence is worth, by one rater's blind labels on ``n`` proposed codes.
 
     ``calibrated`` is ``None`` where the run has no calibration. The workload is by the confidence
@@ -347,7 +347,7 @@ class Trust(Record):
     issue_ids: tuple[str, ...]
 
 
-class Sway(Record):
+class RaterAnchoring(Record):
     """Whether suggestions swayed a rater, at one level.
 
     ``anchoring`` holds the agreement with the model on issues answered with the suggestion against
@@ -367,7 +367,7 @@ class Sway(Record):
     blind_first_issue_ids: tuple[str, ...]
 
 
-class StandIn(Record):
+class AltTestResult(Record):
     """Whether the model may stand in for one of the raters, at one level."""
 
     level: Level
@@ -502,9 +502,9 @@ class Report(Record):
     codebook_changes: tuple[ProposedChange, ...] = ()
     prevalence: tuple[Prevalence, ...]
     corrected: tuple[Corrected, ...] = ()
-    trust: Trust | None = None
-    sway: tuple[Sway, ...] = ()
-    stand_in: tuple[StandIn, ...] = ()
+    trust: ConfidenceQuality | None = None
+    sway: tuple[RaterAnchoring, ...] = ()
+    stand_in: tuple[AltTestResult, ...] = ()
     trends: tuple[Trend, ...] = ()
     trace: Trace = Trace()
     broken: tuple[str, ...] = ()

@@ -9,14 +9,14 @@ from typing import Literal
 
 from coder.agreement import Plan, agree, for_estimate, for_prevalence
 from coder.agreement.certificates import labels_needed
-from coder.passes import people
+from coder.intra_rater import people
+from coder.migration import Versions
 from coder.records import NONE_CODE, Estimate, Record
 from coder.report.corrected import corrected
 from coder.report.levels import Levels
-from coder.report.model import Choices, Level, Why
-from coder.report.sides import Codes, Rater, Side, model_side, proposed, raters
+from coder.report.model import Choices, ExclusionReason, Level
+from coder.report.ratings import Codes, Rater, Ratings, model_side, proposed, raters
 from coder.store import Run
-from coder.versions import Versions
 
 
 class PlannedFigure(Record):
@@ -71,7 +71,8 @@ def plan(run: Run, width: float, *, draws: int = 2000, seed: int = 0, **choices:
     said = {
         i: codes
         for i, proposal in latest.items()
-        if proposal.status.answered and not isinstance(codes := proposed(proposal, versions), Why)
+        if proposal.status.answered
+        and not isinstance(codes := proposed(proposal, versions), ExclusionReason)
     }
     first = [labelled[name] for name in people(labelled, (rater.name for rater in known))]
     best = max(first, key=lambda rater: len(rater.blind.answers), default=None)
@@ -91,13 +92,13 @@ def plan(run: Run, width: float, *, draws: int = 2000, seed: int = 0, **choices:
 
 class _Planner:
     def __init__(
-        self, run: Run, model: Side, said: Mapping[str, Codes], rater: Rater, width: float,
+        self, run: Run, model: Ratings, said: Mapping[str, Codes], rater: Rater, width: float,
         draws: int, seed: int,
     ) -> None:  # fmt: skip
         self.run, self.model, self.said, self.width = run, model, said, width
         self.draws, self.seed, self.rater = draws, seed, rater.name
         self.levels = Levels(run.codebook)
-        leaked = {i for i, why in model.left_out.items() if why is Why.LEAKED}
+        leaked = {i for i, why in model.left_out.items() if why is ExclusionReason.LEAKED}
         self.labels = {i: c for i, c in rater.blind.answers.items() if i not in leaked}
         self.told: dict[Level, int] = {
             level: len(self.levels.told(level, self.labels)) for level in self.levels.all

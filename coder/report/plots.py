@@ -20,11 +20,19 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from coder.drafts import write_atomically
+from coder.atomic_write import write_atomically
 from coder.records import Estimate
 from coder.report import charts, conclusions, sentences, wording
-from coder.report.inert import one_line
-from coder.report.model import Corrected, Pair, Report, StandIn, Sway, Trend, Trust
+from coder.report.escaping import one_line
+from coder.report.model import (
+    AltTestResult,
+    ConfidenceQuality,
+    Corrected,
+    Pair,
+    RaterAnchoring,
+    Report,
+    Trend,
+)
 
 FORMATS = ("svg", "pdf")
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#9A9A9A"
@@ -215,7 +223,7 @@ def _prevalence(report: Report, found: Corrected) -> Plot:
     )  # fmt: skip
 
 
-def _reliability(report: Report, trust: Trust) -> Plot:
+def _reliability(report: Report, trust: ConfidenceQuality) -> Plot:
     stages = [("as the model gave it", trust.stated)]
     if trust.calibrated is not None:
         stages.append(("calibrated", trust.calibrated))
@@ -236,7 +244,7 @@ def _reliability(report: Report, trust: Trust) -> Plot:
     return Plot("reliability", figure, "How far confidence and truth lie apart", caption)
 
 
-def _workload(report: Report, trust: Trust) -> Plot:
+def _workload(report: Report, trust: ConfidenceQuality) -> Plot:
     figure = Figure(figsize=(_NARROW, 2.6), layout="constrained")
     axes = figure.add_subplot()
     shares = [point.share for point in trust.workload]
@@ -260,7 +268,7 @@ def _workload(report: Report, trust: Trust) -> Plot:
     return Plot("workload", figure, "What accepting unseen would mean", caption)
 
 
-def _standing_in(report: Report, found: StandIn) -> Plot:
+def _standing_in(report: Report, found: AltTestResult) -> Plot:
     test, level = found.test, wording.Names(report).level(found.level)
     figure, axes = _rows(len(test.humans), 0.25)
     for at, human in enumerate(test.humans):
@@ -279,7 +287,7 @@ def _standing_in(report: Report, found: StandIn) -> Plot:
     )  # fmt: skip
 
 
-def _anchoring(report: Report, swayed: Iterable[Sway]) -> Plot:
+def _anchoring(report: Report, swayed: Iterable[RaterAnchoring]) -> Plot:
     names = wording.Names(report)
     rows = [
         (f"{s.rater}, {names.level(s.level)}: {name} (n = {estimate.n:,})", estimate, colour)

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from coder.changes import Stale
-from coder.passes import people
+from coder.codebook_changes import Stale
+from coder.intra_rater import people
+from coder.migration import Versions
 from coder.records import Adjudication
-from coder.report.model import RESOLVED, Resolved, Why
-from coder.report.sides import Codes, Rater, Side, judged, own_answer
+from coder.report.model import RESOLVED, ExclusionReason, Resolved
+from coder.report.ratings import Codes, Rater, Ratings, judged, own_answer
 from coder.store import Run
-from coder.versions import Versions
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Answer:
 class Resolution:
     """The resolved labels as a side, and where each came from, by issue."""
 
-    side: Side
+    side: Ratings
     agreed: Mapping[str, tuple[Answer, ...]]
     adjudicated: Mapping[str, Adjudication]
 
@@ -41,12 +41,14 @@ class Resolution:
         return Resolved(
             agreed=len(self.agreed),
             adjudicated_issue_ids=tuple(self.adjudicated),
-            unresolved=sum(why is Why.UNRESOLVED for why in self.side.left_out.values()),
+            unresolved=sum(
+                why is ExclusionReason.UNRESOLVED for why in self.side.left_out.values()
+            ),
             by=tuple(sorted({record.by for record in self.adjudicated.values()})),
         )
 
 
-UNRESOLVED = Resolution(Side(RESOLVED, {}, {}, Why.NO_LABEL), {}, {})
+UNRESOLVED = Resolution(Ratings(RESOLVED, {}, {}, ExclusionReason.NO_LABEL), {}, {})
 """Of a run in which nothing was adjudicated, when nobody asks what was agreed on."""
 
 
@@ -92,7 +94,7 @@ def resolve(run: Run, raters: Sequence[Rater]) -> Resolution:
     raters = first_passes(raters)
     records, versions = run.adjudicated(), Versions(run)
     found: dict[str, Codes] = {}
-    left_out: dict[str, Why] = {}
+    left_out: dict[str, ExclusionReason] = {}
     agreed: dict[str, tuple[Answer, ...]] = {}
     adjudicated: dict[str, Adjudication] = {}
     for issue_id in run.issues:
@@ -101,17 +103,19 @@ def resolve(run: Run, raters: Sequence[Rater]) -> Resolution:
         if not given:
             continue
         if len(given) == 1:
-            left_out[issue_id] = Why.ONE_LABEL
+            left_out[issue_id] = ExclusionReason.ONE_LABEL
         elif not in_dispute(given):
             found[issue_id] = given[0].codes
             agreed[issue_id] = given
         elif record is None or not record.blind or not holds(record, given, versions):
-            left_out[issue_id] = Why.UNRESOLVED
+            left_out[issue_id] = ExclusionReason.UNRESOLVED
         else:
             codes = judged(record, record.codes, versions)
-            if isinstance(codes, Why):
+            if isinstance(codes, ExclusionReason):
                 left_out[issue_id] = codes
             else:
                 found[issue_id] = codes
                 adjudicated[issue_id] = record
-    return Resolution(Side(RESOLVED, found, left_out, Why.NO_LABEL), agreed, adjudicated)
+    return Resolution(
+        Ratings(RESOLVED, found, left_out, ExclusionReason.NO_LABEL), agreed, adjudicated
+    )

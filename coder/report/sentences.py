@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from coder.passes import people, same_person
+from coder.intra_rater import people, same_person
 from coder.report.model import MODEL, Pair, Report, Together
 from coder.report.wording import Names, figure, plural, reading, reasons, title
 

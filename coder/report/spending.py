@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from coder.proposers.budget import spent_by
 from coder.proposers.prices import Price
-from coder.proposers.spending import spent_by
 from coder.records import NONE_CODE, Action
 from coder.report.model import Spending
-from coder.report.sides import Rater
+from coder.report.ratings import Rater
 from coder.store import Run
 
 

@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from itertools import combinations
 
 from coder.agreement import agree, agree_many
-from coder.passes import people, person, same_person
+from coder.intra_rater import people, person, same_person
+from coder.migration import Versions
 from coder.queues import part_of, stale_issues
 from coder.records import Action, Codebook, Decision, Estimate, Label, Mode, Record, Status
-from coder.report.model import Why
+from coder.report.model import ExclusionReason
+from coder.report.ratings import Codes, count_decisions, judged, raters
 from coder.report.resolved import resolve
 from coder.report.sentences import FEWEST_SHARED
-from coder.report.sides import Codes, count_decisions, judged, raters
 from coder.store import Run, standing
-from coder.versions import Versions
 
 PACE_OVER = 20
 """How many of the last answers the pace is the median of."""
@@ -105,7 +105,9 @@ def run_status(run: Run) -> RunStatus:
         met=len(times),
         several=sum(count > 1 for count in times.values()),
         several_blind=sum(count > 1 for count in coded.values()),
-        unresolved=sum(why is not Why.ONE_LABEL for why in resolution.side.left_out.values()),
+        unresolved=sum(
+            why is not ExclusionReason.ONE_LABEL for why in resolution.side.left_out.values()
+        ),
         raters=tuple(found),
         pairs=tuple(pairs),
         alpha=_together({name: blind[name] for name in first}, book),
@@ -156,7 +158,11 @@ def _pace(labels: Mapping[str, Label], decisions: Mapping[str, Decision]) -> flo
 
 def _comparable(labels: Mapping[str, Label], versions: Versions) -> dict[str, Codes]:
     said = {issue_id: judged(label, label.codes, versions) for issue_id, label in labels.items()}
-    return {issue_id: codes for issue_id, codes in said.items() if not isinstance(codes, Why)}
+    return {
+        issue_id: codes
+        for issue_id, codes in said.items()
+        if not isinstance(codes, ExclusionReason)
+    }
 
 
 def _pair(

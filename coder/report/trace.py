@@ -9,20 +9,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from coder.errors import UsageError
-from coder.passes import people
+from coder.intra_rater import people
 from coder.records import NONE_CODE, Estimate, Mode, Proposal
 from coder.report.model import (
     MODEL,
     Acceptance,
+    ExclusionReason,
     Level,
     Pair,
     Report,
     Trace,
     TracedFigure,
     TracedFile,
-    Why,
 )
-from coder.report.sides import Rater, Side
+from coder.report.ratings import Rater, Ratings
 from coder.store import Run
 
 PROPOSALS = "proposals.jsonl"
@@ -59,7 +59,7 @@ def trace(
     run: Run,
     report: Report,
     raters: Sequence[Rater],
-    model: Side,
+    model: Ratings,
     proposals: Mapping[str, Proposal],
     lines: Mapping[str, tuple[str, int]],
 ) -> Trace:
@@ -86,7 +86,7 @@ class _Tracer:
         self,
         report: Report,
         raters: Sequence[Rater],
-        model: Side,
+        model: Ratings,
         proposals: Mapping[str, Proposal],
         lines: Mapping[str, tuple[str, int]],
         resolutions: Mapping[str, int],
@@ -111,7 +111,8 @@ class _Tracer:
             i
             for i, proposal in self.proposals.items()
             if proposal.status.answered
-            and self.model.left_out.get(i) not in (Why.OFF_CODEBOOK, Why.STALE)
+            and self.model.left_out.get(i)
+            not in (ExclusionReason.OFF_CODEBOOK, ExclusionReason.STALE)
         }
         yield _figure("prevalence.model", self._model(answered))
         labelled = [rater for rater in self.people.values() if rater.blind.answers]

@@ -10,7 +10,7 @@ from coder.agreement.intervals import wilson
 from coder.records import Mode
 from coder.report.levels import Levels, same
 from coder.report.model import Block, Kind, Level, Trend
-from coder.report.sides import Codes, Rater
+from coder.report.ratings import Codes, Rater
 
 FEWEST, BLOCKS = 20, 10
 """A block holds at least so many answers, and there are at most so many blocks."""
@@ -28,8 +28,8 @@ def trends(
     """The rater's blind labels given in a review, their answers with the suggestion on the screen,
     and what became of blind labels once it was shown; each in blocks by time.
 
-    ``model`` and ``shown`` are as in :func:`coder.report.sway.sway`. Answers that do not fill two
-    blocks have no trend.
+    ``model`` and ``shown`` are as in :func:`coder.report.anchoring.sway`. Answers that do not
+    fill two blocks have no trend.
     """
     labels = levels.told(level, rater.blind.answers)
     ours, theirs = levels.told(level, model), levels.told(level, shown)

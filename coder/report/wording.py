@@ -8,18 +8,18 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from coder.plural import plural as plural
+from coder.proposers.budget import Spent, in_words
 from coder.proposers.prices import money
-from coder.proposers.spending import Spent, in_words
 from coder.records import NONE_CODE, Change, Estimate, Mode, Usage
 from coder.report.model import (
     Acceptance,
+    ExclusionReason,
     Level,
     Pair,
     RaterCoverage,
     Report,
     Spending,
     Together,
-    Why,
 )
 
 TENTATIVE, RELIABLE = 0.667, 0.8
@@ -46,25 +46,25 @@ BASELINE = (
 )
 
 WHY = {
-    Why.NO_LABEL: "without a blind label",
-    Why.SEEN: "labelled after the suggestion was seen",
-    Why.NO_DECISION: "without a decision",
-    Why.SKIPPED: "skipped by the rater",
-    Why.FLAGGED: "flagged by the rater",
-    Why.STALE: "made stale by a change of the codebook",
-    Why.UNKNOWN_CODE: "with a code not in the codebook",
-    Why.SEVERAL_CODES: "with several codes where one is allowed",
-    Why.NOT_PROPOSED: "without a proposal",
-    Why.UNPARSED: "with an unreadable model answer",
-    Why.OFF_CODEBOOK: "with a model answer off the codebook",
-    Why.REFUSED: "refused by the model",
-    Why.FAILED: "failed at the model",
-    Why.LEAKED: "leaked to the model",
-    Why.CATEGORY_ONLY: "coded by category only",
-    Why.ONE_LABEL: "labelled by one rater only",
-    Why.UNRESOLVED: "with a disagreement not resolved",
-    Why.LEARNT: "answered after a suggestion learnt from the rater",
-    Why.OTHER_MODE: "answered in another mode of review",
+    ExclusionReason.NO_LABEL: "without a blind label",
+    ExclusionReason.SEEN: "labelled after the suggestion was seen",
+    ExclusionReason.NO_DECISION: "without a decision",
+    ExclusionReason.SKIPPED: "skipped by the rater",
+    ExclusionReason.FLAGGED: "flagged by the rater",
+    ExclusionReason.STALE: "made stale by a change of the codebook",
+    ExclusionReason.UNKNOWN_CODE: "with a code not in the codebook",
+    ExclusionReason.SEVERAL_CODES: "with several codes where one is allowed",
+    ExclusionReason.NOT_PROPOSED: "without a proposal",
+    ExclusionReason.UNPARSED: "with an unreadable model answer",
+    ExclusionReason.OFF_CODEBOOK: "with a model answer off the codebook",
+    ExclusionReason.REFUSED: "refused by the model",
+    ExclusionReason.FAILED: "failed at the model",
+    ExclusionReason.LEAKED: "leaked to the model",
+    ExclusionReason.CATEGORY_ONLY: "coded by category only",
+    ExclusionReason.ONE_LABEL: "labelled by one rater only",
+    ExclusionReason.UNRESOLVED: "with a disagreement not resolved",
+    ExclusionReason.LEARNT: "answered after a suggestion learnt from the rater",
+    ExclusionReason.OTHER_MODE: "answered in another mode of review",
 }
 
 STATUS = {
@@ -207,7 +207,7 @@ def reading(estimate: Estimate) -> str:
     return f"{sentence}; the interval reaches into " + " and ".join(f"'{w}'" for w in others)
 
 
-def reasons(counts: Mapping[Why, int]) -> str:
+def reasons(counts: Mapping[ExclusionReason, int]) -> str:
     """``3 without a blind label, 2 failed at the model``."""
     return ", ".join(f"{n:,} {WHY[why]}" for why, n in counts.items())
 

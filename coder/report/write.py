@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from coder.drafts import write_atomically
+from coder.atomic_write import write_atomically
 from coder.escaping import json_text
 from coder.records import Record
-from coder.report import tidy
+from coder.report import long_csv
+from coder.report.disagreements_csv import disagreements_csv
 from coder.report.html import html
 from coder.report.latex import latex
 from coder.report.markdown import markdown
 from coder.report.model import Report
-from coder.report.table import disagreements_csv
 
 PAGE = "report.html"
 
@@ -29,7 +29,7 @@ def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
         "report.json": to_json(report),
         "disagreements.csv": disagreements_csv(report),
         "tables.tex": latex(report),
-        **{f"tables/{name}": text for name, text in tidy.tables(report).items()},
+        **{f"tables/{name}": text for name, text in long_csv.tables(report).items()},
     }
     for name, text in texts.items():
         write_atomically(folder / name, text)

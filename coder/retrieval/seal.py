@@ -6,7 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from coder.drafts import write_atomically
+from coder.atomic_write import write_atomically
 
 FILE = "fingerprints.json"
 

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
-from coder.drafts import Draft
+from coder.atomic_write import Draft
 from coder.errors import InputError, UsageError
 from coder.escaping import no_formula
 from coder.sources.columns import ISSUE_FIELDS, Columns

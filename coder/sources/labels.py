@@ -11,7 +11,7 @@ from typing import Any
 
 from coder.errors import CoderError, InputError
 from coder.escaping import from_csv_cell
-from coder.passes import people
+from coder.intra_rater import people
 from coder.records import NONE_CODE, Label
 from coder.sources.columns import LABEL_ALIASES, LABEL_FIELDS, Columns, fold
 from coder.sources.files import opened

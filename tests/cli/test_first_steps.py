@@ -15,8 +15,8 @@ from support.runs import make_run
 
 from coder.__main__ import run as run_command
 from coder.cli.main import cli
+from coder.code_search import find_codes
 from coder.codebook import load, parse, resolver
-from coder.finder import find_codes
 from coder.merge import merge
 from coder.store import Run
 

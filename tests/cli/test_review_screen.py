@@ -13,10 +13,10 @@ from support.runs import done, make_issue, make_proposal, make_run
 from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 
+from coder.blinding import Shares
 from coder.cli.screen.app import ReviewApp
 from coder.errors import StorageError
 from coder.keymap import keymap
-from coder.modes import Shares
 from coder.queues import Order
 from coder.records import Evidence, Status
 from coder.review import ReviewSession

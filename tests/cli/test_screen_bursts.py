@@ -11,10 +11,10 @@ from support.runs import make_run
 from textual import events
 
 from coder.adjudication import AdjudicationSession
+from coder.blinding import Shares
 from coder.cli.screen.adjudicate import AdjudicateApp
 from coder.cli.screen.app import ReviewApp
 from coder.cli.screen.terminal_app import TerminalApp
-from coder.modes import Shares
 from coder.queues import Order
 from coder.records import Label
 from coder.review import ReviewSession

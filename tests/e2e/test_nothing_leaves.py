@@ -91,7 +91,8 @@ def test_refit(study, tmp_path):
     script = (
         "import subprocess, sys\n"
         "asked = sys.stdin.read()\n"
-        "p = subprocess.Popen([sys.executable, '-m', 'coder.refit'], stdin=-1, stdout=-1)\n"
+        "run = [sys.executable, '-m', 'coder.learning_worker']\n"
+        "p = subprocess.Popen(run, stdin=-1, stdout=-1)\n"
         "p.stdin.write(asked.encode()); p.stdin.flush()\n"
         "print(p.stdout.readline().decode()[:6], p.stdout.readline().decode()[:9])\n"
         "p.stdin.close(); p.wait()"

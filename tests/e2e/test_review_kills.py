@@ -43,7 +43,7 @@ def test_every_acknowledged_decision_is_there_and_none_twice(tmp_path: Path) -> 
                                     "coder.learning", "coder.review", "coder.study",
                                     "support.warm"])  # fmt: skip
     moments = random.Random(11)
-    kept = Kept(run)
+    kept = CachedResponse(run)
     killed = 0
     while killed < KILLS:
         process, commands, output = start(context, tmp_path)
@@ -72,7 +72,7 @@ def test_every_acknowledged_decision_is_there_and_none_twice(tmp_path: Path) -> 
     Standing(run).check()
 
 
-class Kept:
+class CachedResponse:
     """What has been on disk after each kill; the next may only add what its review said it kept,
     the one record it was writing, and that the suggestions it showed were shown."""
 

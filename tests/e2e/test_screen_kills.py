@@ -24,8 +24,8 @@ from support.runs import done, make_run, seen
 from support.screens import Screen
 
 from coder.audit.log import check_log
+from coder.blinding import Shares
 from coder.cli.screen import panes
-from coder.modes import Shares
 from coder.queues import Order
 from coder.records import Label
 from coder.review import ReviewSession

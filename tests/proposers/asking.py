@@ -8,7 +8,7 @@ import pytest
 
 from coder import codebook
 from coder.__main__ import run as coder
-from coder.proposers.llm import LLMProposer
+from coder.proposers.chat_proposer import LLMProposer
 from coder.records import Call, Issue, Proposal
 from coder.store import Run
 from coder.study import Study

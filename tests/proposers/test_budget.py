@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from coder.proposers import budget
+from coder.proposers import token_count
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def no_network(monkeypatch):
 )
 def test_counts_by_the_models_own_vocabulary(model, name, exact, tmp_path, monkeypatch):
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", "/the/user's/own")
-    counter = budget.open_counter(model, tmp_path)
+    counter = token_count.open_counter(model, tmp_path)
     assert (counter.name, counter.exact) == (name, exact)
     assert counter.count("hello world") == 2
     assert counter.count("<|endoftext|>") > 1
@@ -40,19 +40,19 @@ def test_counts_by_the_models_own_vocabulary(model, name, exact, tmp_path, monke
 
 
 def test_a_damaged_vocabulary_is_replaced(tmp_path):
-    budget.open_counter("openai:gpt-4.1", tmp_path)
+    token_count.open_counter("openai:gpt-4.1", tmp_path)
     (file,) = (tmp_path / "tiktoken").iterdir()
     whole = file.read_bytes()
     file.write_bytes(whole[:1000])
-    assert budget.open_counter("openai:gpt-4.1", tmp_path).exact
+    assert token_count.open_counter("openai:gpt-4.1", tmp_path).exact
     assert file.read_bytes() == whole
 
 
 def test_without_the_vocabulary_it_estimates_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
-    counter = budget.open_counter("openai:gpt-4.1", tmp_path)
+    counter = token_count.open_counter("openai:gpt-4.1", tmp_path)
     assert (counter.name, counter.exact) == ("estimate", False)
-    assert not budget.check_tokens()
+    assert not token_count.check_tokens()
 
 
 @pytest.mark.parametrize(
@@ -60,5 +60,5 @@ def test_without_the_vocabulary_it_estimates_and_says_so(tmp_path, monkeypatch):
              "  File \"/a/b.py\", line 7, in forward\n    x = self.f(y)\n" * 20],
 )  # fmt: skip
 def test_the_estimate_is_near(text, tmp_path):
-    exact = budget.open_counter("openai:gpt-4.1", tmp_path).count(text)
-    assert 0.6 * exact <= budget.estimate(text) <= 2.5 * exact
+    exact = token_count.open_counter("openai:gpt-4.1", tmp_path).count(text)
+    assert 0.6 * exact <= token_count.estimate(text) <= 2.5 * exact

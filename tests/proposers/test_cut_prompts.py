@@ -9,9 +9,9 @@ from asking import propose
 from support.fault_server import GOOD, FaultServer, completion
 
 from coder.__main__ import run as coder
-from coder.proposers.budget import TokenCounter
 from coder.proposers.cut_prompts import CutPrompts
 from coder.proposers.question import Question
+from coder.proposers.token_count import TokenCounter
 from coder.records import Usage
 from coder.store import Run
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from support.fault_server import FaultServer, completion, in_turn
 
 from coder.errors import ModelError
-from coder.proposers.llm import LLMProposer
+from coder.proposers.chat_proposer import LLMProposer
 from coder.records import Call, Status
 
 

@@ -9,13 +9,13 @@ import time
 from asking import book, issue, study
 from support.fault_server import FaultServer, Reply, completion
 
+from coder.proposers.budget import NO_CAPS, Meter, spent_by
 from coder.proposers.chat import Chat
-from coder.proposers.gate import Gate
-from coder.proposers.llm import LLMProposer
-from coder.proposers.pace import Pace, Slots
+from coder.proposers.chat_proposer import LLMProposer
 from coder.proposers.providers import endpoint
 from coder.proposers.question import Question
-from coder.proposers.spending import NO_CAPS, Meter, spent_by
+from coder.proposers.rate_limit import RateLimit, Slots
+from coder.proposers.request_slot import RequestSlot
 from coder.records import Usage
 
 
@@ -74,8 +74,8 @@ def test_what_waits_at_the_gate_when_a_run_is_stopped_has_used_nothing(tmp_path)
 
 
 def test_waiting_for_a_place_is_not_waiting_for_the_server():
-    pace, account = Pace(1, 0, 0), Meter(NO_CAPS, None, "m").account(Usage())
-    gate = Gate(pace, account, 0.02, 100, lambda: False, next_first=False)
+    pace, account = RateLimit(1, 0, 0), Meter(NO_CAPS, None, "m").account(Usage())
+    gate = RequestSlot(pace, account, 0.02, 100, lambda: False, next_first=False)
 
     async def passing() -> None:
         async with gate.passing():

@@ -18,8 +18,8 @@ from support.fault_server import GOOD, FaultServer, Reply, completion, in_turn, 
 from coder.__main__ import run
 from coder.errors import ModelError
 from coder.proposers.chat import check_model
+from coder.proposers.chat_proposer import LLMProposer
 from coder.proposers.failures import Failure, failure
-from coder.proposers.llm import LLMProposer
 from coder.records import Status
 from coder.store import Run
 

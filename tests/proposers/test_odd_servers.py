@@ -10,8 +10,8 @@ from asking import propose, statuses
 from support.fault_server import FaultServer, Reply, completion, in_turn, refusal, user_text
 
 from coder.__main__ import run as coder
-from coder.proposers.dialect import FORMATS, Dialect
 from coder.proposers.question import Question
+from coder.proposers.server_dialect import FORMATS, Dialect
 from coder.store import Run
 
 PAGE = Reply(body="<!DOCTYPE html><html><head><title>Welcome to nginx!</title></head></html>")

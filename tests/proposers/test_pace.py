@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from support import virtual_time
 from support.fault_server import FaultServer, Reply, completion, in_turn, refusal
 
-from coder.proposers import pace
-from coder.proposers.answers import Answers
-from coder.proposers.llm import LLMProposer
-from coder.proposers.pace import Rate, Slots
-from coder.proposers.spending import spent_by
+from coder.proposers import rate_limit
+from coder.proposers.budget import spent_by
+from coder.proposers.chat_proposer import LLMProposer
+from coder.proposers.rate_limit import Rate, Slots
+from coder.proposers.response_cache import ResponseCache
 from coder.records import Call, Status
 
 
@@ -209,8 +209,10 @@ class Clock:
 @pytest.mark.parametrize("limit", [{"requests_per_minute": 600}, {"tokens_per_minute": 72_000}])
 def test_requests_and_tokens_a_minute_hold(limit, tmp_path, monkeypatch):
     clock, sent = Clock(), []
-    monkeypatch.setattr(pace, "time", clock)
-    monkeypatch.setattr(pace, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": clock.sleep}))
+    monkeypatch.setattr(rate_limit, "time", clock)
+    monkeypatch.setattr(
+        rate_limit, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": clock.sleep})
+    )
 
     def script(_body, _number):
         sent.append(clock.now)
@@ -238,9 +240,9 @@ def test_an_answer_is_paid_for_once_in_a_study_and_the_log_says_so(tmp_path):
     server = FaultServer(in_turn(completion("what?"), completion()))
     path = tmp_path / "cache" / "answers.sqlite"
     with server.running():
-        first, paid = ask_with(tmp_path, server, Answers(path))
+        first, paid = ask_with(tmp_path, server, ResponseCache(path))
         asked = len(server.requests)
-        second, free = ask_with(tmp_path, server, Answers(path))
+        second, free = ask_with(tmp_path, server, ResponseCache(path))
         assert len(server.requests) == asked == len(paid) == len(free)
         ask_with(tmp_path, server, None)
         assert len(server.requests) > asked
@@ -255,8 +257,8 @@ def test_an_answer_is_paid_for_once_in_a_study_and_the_log_says_so(tmp_path):
 def test_a_failure_is_not_kept(tmp_path):
     server, path = FaultServer(in_turn(refusal(500))), tmp_path / "answers.sqlite"
     with server.running():
-        ask_with(tmp_path, server, Answers(path))
-        ask_with(tmp_path, server, Answers(path))
+        ask_with(tmp_path, server, ResponseCache(path))
+        ask_with(tmp_path, server, ResponseCache(path))
     assert len(server.requests) == 4
 
 
@@ -264,18 +266,18 @@ def test_damaged_answers_are_asked_for_again_and_kept_again(tmp_path):
     server, path = FaultServer(in_turn(completion())), tmp_path / "answers.sqlite"
     damaged = b"not a database, but long enough to be taken for one" * 50
     with server.running():
-        first, _ = ask_with(tmp_path, server, Answers(path))
+        first, _ = ask_with(tmp_path, server, ResponseCache(path))
         path.write_bytes(damaged)
-        second, _ = ask_with(tmp_path, server, Answers(path))
+        second, _ = ask_with(tmp_path, server, ResponseCache(path))
         asked = len(server.requests)
-        _, free = ask_with(tmp_path, server, Answers(path))
+        _, free = ask_with(tmp_path, server, ResponseCache(path))
     assert [p.codes for p in first] == [p.codes for p in second]
     assert asked == len(server.requests) and all(call.cached for call in free)
     assert path.with_name("answers.sqlite.damaged").read_bytes() == damaged
 
 
 def _keep(path, name):
-    answers = Answers(path)
+    answers = ResponseCache(path)
     for n in range(200):
         request = {"key": f"{name}{n}"}
         answers.keep([Call(id="c", issue_id="i", model="m", prompt="p", prompt_hash="h",
@@ -291,5 +293,5 @@ def test_two_processes_keep_their_answers_in_one_file(tmp_path):
     for writer in writers:
         writer.join()
         assert writer.exitcode == 0
-    answers = Answers(path)
+    answers = ResponseCache(path)
     assert all(answers.find(f"{name}{n}").raw_response == name for name in "ab" for n in range(200))

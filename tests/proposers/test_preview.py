@@ -5,8 +5,8 @@ from __future__ import annotations
 from asking import MANY, PETS, book, issue, study
 from support.fault_server import GOOD, FaultServer, completion, told
 
-from coder.proposers.llm import LLMProposer
-from coder.proposers.spending import Caps, spent_by
+from coder.proposers.budget import Caps, spent_by
+from coder.proposers.chat_proposer import LLMProposer
 
 
 def answer(code: str):

@@ -23,9 +23,9 @@ from support.protocols import (
 )
 
 from coder.errors import LimitReached, ModelError, UsageError
-from coder.proposers.llm import LLMProposer
+from coder.proposers.budget import Caps, spent_by
+from coder.proposers.chat_proposer import LLMProposer
 from coder.proposers.providers import SERVICES
-from coder.proposers.spending import Caps, spent_by
 from coder.records import Status, Usage
 
 PROTOCOLS = {**BY_OPENAI, **BY_LANGCHAIN}

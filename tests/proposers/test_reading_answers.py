@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from coder import codebook
-from coder.proposers.answer import Answer, Reader, Unusable
+from coder.proposers.response_schema import Answer, Reader, Unusable
 from coder.records import Status
 
 BOOK = """\

@@ -11,9 +11,9 @@ from support.fault_server import GOOD, FaultServer, Reply, completion, in_turn
 from coder import propose as driver
 from coder.errors import ModelError
 from coder.journal import Journal
-from coder.proposers.answers import FILE, Answers
+from coder.proposers.budget import Caps, spent_by
 from coder.proposers.naming import name_groups
-from coder.proposers.spending import Caps, spent_by
+from coder.proposers.response_cache import FILE, ResponseCache
 from coder.records import Call, Status, Usage
 from coder.store import Run
 from coder.study import Study
@@ -112,7 +112,7 @@ def test_a_kept_answer_that_makes_no_sense_is_sent_back(tmp_path):
         driver.propose(run, proposer, lambda _: None)
         keys = [call.request["key"] for call in run.calls]
         (tmp_path / "runs" / "r").rename(tmp_path / "runs" / "before")
-        answers = Answers(Study.open(tmp_path).cache / FILE)
+        answers = ResponseCache(Study.open(tmp_path).cache / FILE)
         for key, raw in zip(keys, ("[]", "[" * 10_000), strict=True):
             answers._cache.use(
                 lambda db, new=(raw, key): db.execute(

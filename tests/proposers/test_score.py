@@ -7,7 +7,7 @@ from asking import MANY, PETS, ask, book, issue, study
 from support.fault_server import FaultServer, completion, refusal, told
 
 from coder.errors import UsageError
-from coder.proposers.llm import LLMProposer
+from coder.proposers.chat_proposer import LLMProposer
 from coder.proposers.score import RATIONALE
 from coder.records import Status
 

@@ -10,9 +10,9 @@ from asking import book, issue, study
 from support.fault_server import FaultServer, Reply, completion, in_turn, refusal
 
 from coder.errors import InputError, LimitReached, ModelError, UsageError
-from coder.proposers.llm import LLMProposer
+from coder.proposers.budget import Caps, spent_by
+from coder.proposers.chat_proposer import LLMProposer
 from coder.proposers.prices import FREE, find_price, money
-from coder.proposers.spending import Caps, spent_by
 from coder.records import Status, Usage
 
 PRICES = """

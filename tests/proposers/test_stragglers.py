@@ -12,15 +12,15 @@ from asking import book, issue, study
 from support import virtual_time
 from support.fault_server import FaultServer, completion
 
-from coder.proposers import gate, stragglers
+from coder.proposers import request_slot, stragglers
+from coder.proposers.budget import NO_CAPS, Meter, spent_by
 from coder.proposers.chat import Chat
+from coder.proposers.chat_proposer import LLMProposer
 from coder.proposers.failures import Failure
-from coder.proposers.gate import CURRENT
-from coder.proposers.llm import LLMProposer
 from coder.proposers.providers import endpoint
 from coder.proposers.question import Question
 from coder.proposers.reply import Reply
-from coder.proposers.spending import NO_CAPS, Meter, spent_by
+from coder.proposers.request_slot import CURRENT
 from coder.records import Call, Status, Usage
 from coder.study import ModelSettings
 
@@ -174,7 +174,7 @@ def test_ten_faults_at_three_in_a_hundred_each_cost_a_few_times_the_time_and_no_
 
 
 def test_people_are_told_and_the_books_hold_what_was_given_up(tmp_path, monkeypatch):
-    for module in (gate, stragglers):
+    for module in (request_slot, stragglers):
         monkeypatch.setattr(module, "SOONEST", 0.5)
     server = FaultServer(lambda _b, n: replace(completion(), delay=60 if n == 10 else 0.01))
     calls: list[Call] = []

@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score, f1_score
 
 from coder.compare import compare, write_comparison
-from coder.compare.words import Names, verdict
+from coder.compare.wording import Names, verdict
 from coder.errors import UsageError
 from coder.records import Action, Decision, Label, Status
 

@@ -12,7 +12,7 @@ from coder.records import Action, Change, Decision, Example, Label, Mode, Status
 from coder.report import Report, build_report
 from coder.report.html import html
 from coder.report.markdown import markdown
-from coder.report.model import Pair, Why
+from coder.report.model import ExclusionReason, Pair
 from coder.report.sentences import headline
 from coder.report.wording import accepter, changes
 from coder.store import Run
@@ -61,7 +61,7 @@ def test_category_and_subcategory_are_compared_apart(maker: Maker) -> None:
     assert (category.n, category.percent_agreement.value) == (5, 0.8)
     # Anna coded 5 by its category alone: no subcategory to compare.
     assert (code.n, code.percent_agreement.value) == (4, 0.5)
-    assert code.excluded == {Why.CATEGORY_ONLY: 1}
+    assert code.excluded == {ExclusionReason.CATEGORY_ONLY: 1}
     assert code.subcategory_given_category is not None
     assert code.subcategory_given_category.n == 3
     assert code.subcategory_given_category.percent_agreement.value == pytest.approx(2 / 3)
@@ -100,7 +100,7 @@ def test_raters_are_compared_with_each_other(maker: Maker) -> None:
     report = report_of(run)
     found = pair(report, "blind.category.anna_vs_bert")
     assert (found.n, found.percent_agreement.value) == (2, 0.5)
-    assert found.excluded == {Why.NO_LABEL: 1}
+    assert found.excluded == {ExclusionReason.NO_LABEL: 1}
     (together,) = report.together
     assert together.agreement.raters == ("anna", "bert", "cleo")
     assert together.agreement.n == 3
@@ -187,7 +187,7 @@ def test_an_accepted_failure_is_never_read_as_no_code_fits(maker: Maker) -> None
     decide(run, "dora", {"1": Action.ACCEPT})
     report = report_of(run)
     assert pair(report, "assisted.category.model_vs_dora").n == 0
-    assert report.acceptance[0].set_aside == {Why.NOT_PROPOSED: 1}
+    assert report.acceptance[0].set_aside == {ExclusionReason.NOT_PROPOSED: 1}
     assert report.acceptance[0].acceptance.value is None
 
 
@@ -207,8 +207,9 @@ def test_failures_are_counted_and_never_become_codes(maker: Maker) -> None:
     found = pair(report, "blind.category.model_vs_anna")
     assert found.n == 2
     assert found.excluded == {
-        Why.NO_LABEL: 1, Why.NOT_PROPOSED: 1, Why.UNPARSED: 1, Why.OFF_CODEBOOK: 1, Why.REFUSED: 1,
-        Why.FAILED: 1,
+        ExclusionReason.NO_LABEL: 1, ExclusionReason.NOT_PROPOSED: 1,
+        ExclusionReason.UNPARSED: 1, ExclusionReason.OFF_CODEBOOK: 1, ExclusionReason.REFUSED: 1,
+        ExclusionReason.FAILED: 1,
     }  # fmt: skip
     cover = report.coverage
     assert (cover.issues, cover.proposed, cover.answered) == (8, 7, 2)
@@ -243,7 +244,7 @@ def test_leaked_issues_are_in_no_pair_with_the_model(maker: Maker) -> None:
     report = report_of(run)
     found = pair(report, "blind.category.model_vs_anna")
     assert found.issue_ids == ("3", "5")
-    assert found.excluded == {Why.LEAKED: 3}
+    assert found.excluded == {ExclusionReason.LEAKED: 3}
     assert found.percent_agreement.value == 1
     assert report.coverage.leaked_issue_ids == ("1", "2", "4")
     assert pair(report, "blind.category.anna_vs_bert").n == 5
@@ -257,7 +258,11 @@ def test_stale_and_unknown_labels_are_set_aside_and_counted(maker: Maker) -> Non
     report = report_of(run)
     (cover,) = report.coverage.raters
     assert (cover.blind_labels, cover.usable, cover.not_in_run) == (5, 2, 1)
-    aside = {Why.STALE: 1, Why.UNKNOWN_CODE: 1, Why.SEVERAL_CODES: 1}
+    aside = {
+        ExclusionReason.STALE: 1,
+        ExclusionReason.UNKNOWN_CODE: 1,
+        ExclusionReason.SEVERAL_CODES: 1,
+    }
     assert cover.set_aside == aside
     assert pair(report, "blind.category.model_vs_anna").excluded == aside
 

@@ -13,8 +13,8 @@ from coder.records import Calibration, Example, Label, Mode
 from coder.report import build_report
 from coder.report.conclusions import certificate, certified_codes
 from coder.report.latex import latex
+from coder.report.long_csv import tables
 from coder.report.markdown import markdown
-from coder.report.tidy import tables
 
 
 def rare(maker, issues=400):

@@ -9,7 +9,7 @@ import pytest
 from run_maker import AT, FLAT, MULTIPLE, TREE, Maker, label
 
 from coder.agreement import dsl, ppi
-from coder.queues import Only, Order, Pile, Queue
+from coder.queues import Only, Order, Queue, ReviewPool
 from coder.records import NONE_CODE, Action, Decision, Label, Mode, Status
 from coder.report import build_report
 
@@ -136,7 +136,7 @@ def test_labels_from_before_a_random_queue_stand_for_themselves(maker: Maker):
 def test_labels_by_code_are_weighted(maker: Maker):
     """A rare code that the model finds, drawn more often, is told right by its probabilities."""
     run, truth, _ = study(maker)
-    queue = Queue(run, "ann", Pile(run), {}, Order.BY_CODE, Only(), None)
+    queue = Queue(run, "ann", ReviewPool(run), {}, Order.BY_CODE, Only(), None)
     draws = [queue.draw(entry.issue_id) for entry in queue.entries[:90]]
     reviewed(
         run, "ann",

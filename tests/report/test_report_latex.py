@@ -15,12 +15,12 @@ from coder.agreement import Anchoring
 from coder.records import Estimate, Mode, Status
 from coder.report import build_report
 from coder.report.appendix import appendix_latex
+from coder.report.escaping import latex as escaped
 from coder.report.grids import Grid
-from coder.report.inert import latex as escaped
 from coder.report.latex import draw, latex
+from coder.report.latex_letters import DEFINED
 from coder.report.methods import logged
-from coder.report.model import Sway
-from coder.report.texletters import DEFINED
+from coder.report.model import RaterAnchoring
 from coder.report.write import write_report
 from coder.store import Run
 
@@ -186,7 +186,8 @@ def test_what_a_run_does_not_have_is_no_table(maker: Maker) -> None:
     assert "tab:anchoring" in latex(report) and "tab:alt-test" not in latex(report)
     one = Estimate(value=None, note="nothing")
     arms = Anchoring(assisted=one, alone=one, difference=one)
-    sways = (Sway(rater="r", level="category", anchoring=arms, blind_first=0, revised=0, toward=0,
+    sways = (RaterAnchoring(rater="r", level="category", anchoring=arms,
+                  blind_first=0, revised=0, toward=0,
                   assisted_issue_ids=(), alone_issue_ids=(),
                   blind_first_issue_ids=()),)  # fmt: skip
     assert "nothing" in latex(report.model_copy(update={"sway": sways}))

@@ -20,9 +20,9 @@ from coder.cli.main import cli
 from coder.records import Action, Decision, Label, Mode
 from coder.report import build_report
 from coder.report.latex import latex
+from coder.report.long_csv import tables
 from coder.report.markdown import markdown
 from coder.report.status import run_status
-from coder.report.tidy import tables
 from coder.report.trace import numbers
 
 CODES = "abc"

@@ -14,18 +14,18 @@ from test_report_outputs import run_cli
 from coder.cli.labels import read_examples, read_label_file
 from coder.compare import compare, multiverse
 from coder.errors import UsageError
-from coder.passes import people, person, same_person
+from coder.intra_rater import people, person, same_person
+from coder.migration import migrate
+from coder.migration import plan as migration
 from coder.records import Action, Decision
 from coder.report import Report, build_report
 from coder.report.calibrate import calibrate
+from coder.report.disagreements_csv import disagreements_csv
 from coder.report.export import blind_rows, labels_csv, resolved_rows
 from coder.report.markdown import markdown
 from coder.report.plan import plan
 from coder.report.sentences import headline, headline_sentence, warnings
 from coder.report.status import run_status
-from coder.report.table import disagreements_csv
-from coder.versions import migrate
-from coder.versions import plan as migration
 
 pytestmark = pytest.mark.usefixtures("few_are_enough")
 

@@ -14,11 +14,11 @@ from coder.cli import report as terminal
 from coder.codebook import resolver
 from coder.records import Adjudication
 from coder.report import build_report
+from coder.report.disagreements_csv import disagreements_csv
 from coder.report.export import blind_rows, labels_csv, resolved_rows
 from coder.report.html import html
 from coder.report.markdown import markdown
 from coder.report.model import Report
-from coder.report.table import disagreements_csv
 from coder.sources.issue_names import IssueNames
 from coder.sources.labels import read_labels
 from coder.store import Run

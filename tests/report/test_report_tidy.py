@@ -13,7 +13,7 @@ from test_report_findings import decided, reviewed, study
 
 from coder.records import Mode
 from coder.report import build_report
-from coder.report.tidy import tables
+from coder.report.long_csv import tables
 from coder.report.write import write_report
 
 

@@ -23,8 +23,8 @@ from coder.cli.screen.two_panes import TwoPanes
 from coder.cli.terminal import plain
 from coder.errors import CoderError, UsageError
 from coder.records import Issue
+from coder.report.ratings import Codes
 from coder.report.resolved import Answer
-from coder.report.sides import Codes
 
 COLUMNS = 3
 """So many raters stand side by side; more of them one below the other."""

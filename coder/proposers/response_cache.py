@@ -19,25 +19,25 @@ _COLUMNS = "key TEXT PRIMARY KEY, raw TEXT NOT NULL, finish TEXT NOT NULL"
 
 
 @dataclass(frozen=True)
-class Kept:
+class CachedResponse:
     """An answer as it came."""
 
     raw_response: str
     finish_reason: str
 
 
-class Answers:
+class ResponseCache:
     """Answers by the key of their request. Several processes may use the file at once."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """``read_only`` leaves no trace, not even an empty file where there is none."""
         self._cache = SqliteCache(path, "answers", _COLUMNS, read_only=read_only)
 
-    def find(self, key: str) -> Kept | None:
-        def find(db: sqlite3.Connection) -> Kept | None:
+    def find(self, key: str) -> CachedResponse | None:
+        def find(db: sqlite3.Connection) -> CachedResponse | None:
             query = "SELECT raw, finish FROM answers WHERE key = ?"
             found = db.execute(query, (key,)).fetchone()
-            return Kept(*found) if found else None
+            return CachedResponse(*found) if found else None
 
         return self._cache.use(find)
 

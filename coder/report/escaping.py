@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from coder.escaping import inert
-from coder.report.texletters import AS_COMMAND, OTHER, OTHER_LETTER
+from coder.report.latex_letters import AS_COMMAND, OTHER, OTHER_LETTER
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~#$])")
 # The escapes hold no control characters: those stand for what is put around a letter.
@@ -31,7 +31,7 @@ def markdown(text: str, limit: int | None = None) -> str:
 def latex(text: str, limit: int | None = None) -> str:
     """One line that LaTeX sets as it is: no command, no comment, no end of a cell or of a row.
 
-    Letters of other scripts are arguments of :data:`coder.report.texletters.OTHER`.
+    Letters of other scripts are arguments of :data:`coder.report.latex_letters.OTHER`.
     """
     line = unicodedata.normalize("NFC", one_line(text, limit))
     line = _LIGATURE.sub(r"\1\0", OTHER_LETTER.sub("\1\\g<0>\2", line))

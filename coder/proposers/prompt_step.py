@@ -8,13 +8,13 @@ from typing import Any
 from coder import evidence
 from coder.codebook import UnknownCode
 from coder.proposers import likelihood
-from coder.proposers.answer import Answer, Reader, answer_schema
-from coder.proposers.compose import Composed, Composer
+from coder.proposers.code_subset import CodeSubset
 from coder.proposers.failures import clean
-from coder.proposers.question import Question, Talk
+from coder.proposers.prompt_composer import Composed, Composer
+from coder.proposers.question import Conversation, Question
 from coder.proposers.reasoning import after_reasoning
 from coder.proposers.reply import read_raw
-from coder.proposers.scheme import Scheme
+from coder.proposers.response_schema import Answer, Reader, answer_schema
 from coder.records import Call, Evidence, Issue, ScoredCode, Status
 from coder.retrieval.base import Found
 from coder.study import ModelSettings
@@ -35,13 +35,13 @@ class Reading:
     evidence: tuple[Evidence, ...] = ()
 
 
-class Stage:
+class PromptStep:
     """One scheme, with everything it takes to ask about it."""
 
     def __init__(
-        self, scheme: Scheme, composer: Composer, settings: ModelSettings, bounded: bool
+        self, scheme: CodeSubset, composer: Composer, settings: ModelSettings, bounded: bool
     ) -> None:
-        """``bounded``: see :func:`coder.proposers.answer.answer_schema`."""
+        """``bounded``: see :func:`coder.proposers.response_schema.answer_schema`."""
         self.scheme = scheme
         self.schema = answer_schema(scheme.codebook, bounded, settings.evidence == "quotes")
         self.composer = composer.at(scheme, self.schema)
@@ -53,7 +53,7 @@ class Stage:
         if settings.samples > 1 and not settings.temperature:
             self._changes["temperature"] = settings.sample_temperature
 
-    def ask(self, issue: Issue, found: Found, sample: int = 0) -> Talk[Reading]:
+    def ask(self, issue: Issue, found: Found, sample: int = 0) -> Conversation[Reading]:
         """Ask about ``issue``, with what was ``found`` near to it; once more if need be."""
         composed = self.composer.compose(issue, found)
         question = Question(composed.messages, self.schema, self._changes, sample)

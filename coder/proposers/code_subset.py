@@ -9,7 +9,7 @@ from coder.records import Cardinality, Codebook
 
 
 @dataclass(frozen=True)
-class Scheme:
+class CodeSubset:
     """Codes to choose from, and how an issue coded by the whole codebook is coded by these."""
 
     whole: Codebook
@@ -27,29 +27,29 @@ class Scheme:
         return seen if seen or not codes or self.others_are_none else None
 
 
-def everything(codebook: Codebook) -> Scheme:
+def everything(codebook: Codebook) -> CodeSubset:
     """All codes at once."""
-    return Scheme(codebook, codebook)
+    return CodeSubset(codebook, codebook)
 
 
-def categories(codebook: Codebook) -> Scheme:
+def categories(codebook: Codebook) -> CodeSubset:
     """The categories, each with its codes by name and definition as what it includes."""
     tops = []
     for top in codebook.children[None]:
         names = (f"{code.name}: {code.definition}" for code in codebook.children.get(top.id, ()))
         tops.append(top.model_copy(update={"include": (*top.include, *names)}))
-    return Scheme(codebook, codebook.changed(codes=tuple(tops)), "categories")
+    return CodeSubset(codebook, codebook.changed(codes=tuple(tops)), "categories")
 
 
-def below(codebook: Codebook, category: str) -> Scheme:
+def below(codebook: Codebook, category: str) -> CodeSubset:
     """The codes of one category."""
     chosen = tuple(code for code in codebook.codes if codebook.category(code.id) == category)
-    return Scheme(codebook, codebook.changed(codes=chosen), category)
+    return CodeSubset(codebook, codebook.changed(codes=chosen), category)
 
 
-def alone(codebook: Codebook, code: str) -> Scheme:
+def alone(codebook: Codebook, code: str) -> CodeSubset:
     """One code, which fits or does not."""
     one = codebook.changed(
         codes=codebook.lineage(code), cardinality=Cardinality.SINGLE, allow_none=True
     )
-    return Scheme(codebook, one, code, others_are_none=True)
+    return CodeSubset(codebook, one, code, others_are_none=True)

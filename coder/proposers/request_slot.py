@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
+from coder.proposers.budget import Account
 from coder.proposers.failures import Straggling
-from coder.proposers.pace import Pace
-from coder.proposers.spending import Account
+from coder.proposers.rate_limit import RateLimit
 from coder.proposers.stragglers import SOONEST
 
 _LOOK_SECONDS = 1.0
@@ -26,12 +26,12 @@ class Outdated(Exception):
     """What others were answered meanwhile has shown that this request must be put otherwise."""
 
 
-class Gate:
+class RequestSlot:
     """The way to the server for one request of one account."""
 
     def __init__(
         self,
-        pace: Pace,
+        pace: RateLimit,
         account: Account,
         seconds: float,
         size: int,
@@ -107,5 +107,5 @@ class Gate:
         limit.reschedule(loop.time())
 
 
-CURRENT: ContextVar[Gate] = ContextVar("gate")
+CURRENT: ContextVar[RequestSlot] = ContextVar("gate")
 """The gate for the request that is being made: between it and the wire lies a vendor's client."""

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from coder.changes import Stale
+from coder.codebook_changes import Stale
 from coder.exposure import Exposure
 from coder.history import REVIEW
-from coder.passes import person
+from coder.intra_rater import person
+from coder.migration import Versions
 from coder.records import (
     NONE_CODE,
     Action,
@@ -22,10 +23,9 @@ from coder.records import (
     Proposal,
     Status,
 )
-from coder.report.model import MODEL, Why
+from coder.report.model import MODEL, ExclusionReason
 from coder.store import Run, standing
-from coder.taught import fitted
-from coder.versions import Versions
+from coder.training_labels import fitted
 
 Codes = tuple[str, ...]
 
@@ -35,7 +35,7 @@ ANSWERS = (Action.ACCEPT, Action.CORRECT, Action.REJECT)
 
 
 @dataclass(frozen=True)
-class Side:
+class Ratings:
     """Who, what they answered, and what they left that cannot be compared.
 
     An issue in neither mapping is left out for the reason ``absent``.
@@ -43,10 +43,10 @@ class Side:
 
     name: str
     answers: Mapping[str, Codes]
-    left_out: Mapping[str, Why]
-    absent: Why
+    left_out: Mapping[str, ExclusionReason]
+    absent: ExclusionReason
 
-    def why_not(self, issue_id: str) -> Why | None:
+    def why_not(self, issue_id: str) -> ExclusionReason | None:
         """Why this side has no answer to compare for the issue; ``None`` when it has one."""
         if issue_id in self.answers:
             return None
@@ -89,8 +89,8 @@ class Rater:
     """The notes beside decisions that stand, in the order they were made."""
     memos_on: Mapping[str, Sequence[Decision]]
     """The same by issue."""
-    blind: Side
-    decided: Side
+    blind: Ratings
+    decided: Ratings
     """What stands after the suggestion was shown, in whatever mode; :meth:`after` takes one."""
     log: Sequence[Label | Decision]
     """All that the rater wrote: labels, then decisions, each oldest first."""
@@ -98,9 +98,11 @@ class Rater:
     decision_lines: Mapping[str, int]
     """The line of the label, and of the decision, that stands for an issue."""
 
-    def after(self, mode: Mode) -> Side:
+    def after(self, mode: Mode) -> Ratings:
         """The answers of the decisions made in one mode of review; the others are left out."""
-        other = {i: Why.OTHER_MODE for i, d in self.decisions.items() if d.mode is not mode}
+        other = {
+            i: ExclusionReason.OTHER_MODE for i, d in self.decisions.items() if d.mode is not mode
+        }
         answers = {i: codes for i, codes in self.decided.answers.items() if i not in other}
         return replace(self.decided, answers=answers, left_out={**self.decided.left_out, **other})
 
@@ -122,24 +124,24 @@ def raters(run: Run, proposals: Mapping[str, Proposal]) -> list[Rater]:
     ]
 
 
-def model_side(run: Run, proposals: Mapping[str, Proposal]) -> Side:
+def model_side(run: Run, proposals: Mapping[str, Proposal]) -> Ratings:
     """The model's answers, from one proposal for each issue."""
     learnt = fitted(run)
     versions = Versions(run)
     answers: dict[str, Codes] = {}
-    left_out: dict[str, Why] = {}
+    left_out: dict[str, ExclusionReason] = {}
     for issue_id, proposal in proposals.items():
         if not proposal.status.answered:
-            left_out[issue_id] = Why(proposal.status.value)
+            left_out[issue_id] = ExclusionReason(proposal.status.value)
             continue
         found = proposed(proposal, versions)
-        if isinstance(found, Why):
+        if isinstance(found, ExclusionReason):
             left_out[issue_id] = found
         elif leaked(proposal, learnt):
-            left_out[issue_id] = Why.LEAKED
+            left_out[issue_id] = ExclusionReason.LEAKED
         else:
             answers[issue_id] = found
-    return Side(MODEL, answers, left_out, Why.NOT_PROPOSED)
+    return Ratings(MODEL, answers, left_out, ExclusionReason.NOT_PROPOSED)
 
 
 def leaked(proposal: Proposal, learnt: Iterable[str]) -> bool:
@@ -152,7 +154,7 @@ def leaked(proposal: Proposal, learnt: Iterable[str]) -> bool:
     return shown or (proposal.issue_id in learnt and proposal.issue_id not in proposal.excluded)
 
 
-def comparable(codes: Codes, book: Codebook) -> Codes | Why:
+def comparable(codes: Codes, book: Codebook) -> Codes | ExclusionReason:
     """``codes`` as they are compared (no code fits is ``()``), or why they cannot be."""
     if len(codes) == 1 and codes[0] in book.by_id:
         return codes
@@ -160,19 +162,19 @@ def comparable(codes: Codes, book: Codebook) -> Codes | Why:
     if distinct == (NONE_CODE,):
         return ()
     if any(code not in book.by_id for code in distinct):
-        return Why.UNKNOWN_CODE
+        return ExclusionReason.UNKNOWN_CODE
     if book.cardinality is Cardinality.SINGLE and len(distinct) > 1:
-        return Why.SEVERAL_CODES
+        return ExclusionReason.SEVERAL_CODES
     return distinct
 
 
-def proposed(proposal: Proposal, versions: Versions) -> Codes | Why:
+def proposed(proposal: Proposal, versions: Versions) -> Codes | ExclusionReason:
     """What the model answered, in the codebook of now, or why that is nothing to compare."""
     carried = versions.carry(tuple(scored.code for scored in proposal.codes))
     if isinstance(carried, Stale):
-        return Why.STALE
+        return ExclusionReason.STALE
     found = comparable(carried, versions.codebook)
-    return Why.OFF_CODEBOOK if isinstance(found, Why) else found
+    return ExclusionReason.OFF_CODEBOOK if isinstance(found, ExclusionReason) else found
 
 
 def own_answer(codes: Codes) -> frozenset[str]:
@@ -182,10 +184,14 @@ def own_answer(codes: Codes) -> frozenset[str]:
 
 def judged(
     record: Label | Decision | Adjudication, codes: Codes, versions: Versions
-) -> Codes | Why:
+) -> Codes | ExclusionReason:
     """Like :func:`comparable`, for what a person said with some version of the codebook."""
     carried = versions.carry(codes, record.codebook_hash)
-    return Why.STALE if isinstance(carried, Stale) else comparable(carried, versions.codebook)
+    return (
+        ExclusionReason.STALE
+        if isinstance(carried, Stale)
+        else comparable(carried, versions.codebook)
+    )
 
 
 def _rater(run: Run, stem: str, proposals: Mapping[str, Proposal], exposure: Exposure) -> Rater:
@@ -198,7 +204,9 @@ def _rater(run: Run, stem: str, proposals: Mapping[str, Proposal], exposure: Exp
     decisions = {i: decision for i, decision in standing(log).items() if i in run.issues}
     line_of = {decision.id: line for line, decision in made}
     said = {
-        issue_id: Why.SEEN if exposure.not_blind(label) else judged(label, label.codes, versions)
+        issue_id: ExclusionReason.SEEN
+        if exposure.not_blind(label)
+        else judged(label, label.codes, versions)
         for issue_id, label in labels.items()
         if issue_id in run.issues
     }
@@ -216,34 +224,38 @@ def _rater(run: Run, stem: str, proposals: Mapping[str, Proposal], exposure: Exp
         decisions=decisions,
         memos=memos,
         memos_on=memos_on,
-        blind=_side(stem, said, Why.NO_LABEL),
-        decided=_side(stem, done, Why.NO_DECISION),
+        blind=_side(stem, said, ExclusionReason.NO_LABEL),
+        decided=_side(stem, done, ExclusionReason.NO_DECISION),
         log=[*(label for _, label in given), *log],
         label_lines={i: last[i][0] for i in labels},
         decision_lines={i: line_of[decision.id] for i, decision in decisions.items()},
     )
 
 
-def _decided(decision: Decision, shown: Proposal | None, versions: Versions) -> Codes | Why:
+def _decided(
+    decision: Decision, shown: Proposal | None, versions: Versions
+) -> Codes | ExclusionReason:
     if decision.action is Action.SKIP:
-        return Why.SKIPPED
+        return ExclusionReason.SKIPPED
     if decision.action is Action.FLAG:
-        return Why.FLAGGED
+        return ExclusionReason.FLAGGED
     codes = decision.codes
     if decision.action is Action.REJECT:
         codes = ()
     elif decision.action is Action.ACCEPT and not codes:
         # What was accepted is the answer shown; without one there is nothing to take it from.
         if shown is None or not shown.status.answered:
-            return Why.NOT_PROPOSED
+            return ExclusionReason.NOT_PROPOSED
         codes = tuple(scored.code for scored in shown.codes)
     return judged(decision, codes, versions)
 
 
-def _side(name: str, found: Mapping[str, Codes | Why], absent: Why) -> Side:
-    answers = {i: codes for i, codes in found.items() if not isinstance(codes, Why)}
-    left_out = {i: why for i, why in found.items() if isinstance(why, Why)}
-    return Side(name, answers, left_out, absent)
+def _side(
+    name: str, found: Mapping[str, Codes | ExclusionReason], absent: ExclusionReason
+) -> Ratings:
+    answers = {i: codes for i, codes in found.items() if not isinstance(codes, ExclusionReason)}
+    left_out = {i: why for i, why in found.items() if isinstance(why, ExclusionReason)}
+    return Ratings(name, answers, left_out, absent)
 
 
 def _memos(log: Iterable[Decision]) -> list[Decision]:
@@ -256,4 +268,4 @@ def _memos(log: Iterable[Decision]) -> list[Decision]:
 
 def status_of(proposal: Proposal | None) -> str:
     """How the model's attempt at an issue ended, also when there was none."""
-    return Why.NOT_PROPOSED.value if proposal is None else Status(proposal.status).value
+    return ExclusionReason.NOT_PROPOSED.value if proposal is None else Status(proposal.status).value

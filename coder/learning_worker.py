@@ -1,7 +1,7 @@
 """The process behind :mod:`coder.learning`: fits the classifier to a rater's answers, again and
 again, and proposes for the issues that come next.
 
-    python -m coder.refit
+    python -m coder.learning_worker
 
 Reads a line that says of which run and rater, then a line for each fit: the ids of the issues to
 propose for. Answers are read from the rater's own files. Writes ``refit RECORD``, then ``proposal
@@ -24,19 +24,19 @@ from typing import Any
 
 from coder.errors import CoderError
 from coder.learning import answers, answers_hash, examples
+from coder.migration import Versions
 from coder.proposers.embedded import EmbeddedProposer
 from coder.records import Example, Issue, Proposal, Refit, content_hash
 from coder.retrieval.embedders import open_embedder
+from coder.retrieval.embedding_cache import FILE, remembered
 from coder.retrieval.encoder import Encoder
-from coder.retrieval.remembered import FILE, remembered
 from coder.store import Run
-from coder.versions import Versions
 
 NICE = 10
 """The review must be drawn first."""
 
 
-class Refitter:
+class LearningWorker:
     """Fits one rater's classifier of one run."""
 
     def __init__(self, run: Run, rater: str, encoder: Encoder | None) -> None:
@@ -133,7 +133,7 @@ def _serve(setting: dict[str, Any], requests: queue.SimpleQueue[list[str]]) -> N
     encoder = open_embedder(setting["embedder"], run.path.parent.parent)
     if encoder is not None:
         encoder = remembered(encoder, Path(setting["cache"]) / FILE)
-    refitter = Refitter(run, setting["rater"], encoder)
+    refitter = LearningWorker(run, setting["rater"], encoder)
     while True:
         ahead = requests.get()
         started = time.perf_counter()

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from coder.escaping import inert
 from coder.report import wording
 from coder.report.disagreements import Row, rows
-from coder.report.inert import web_url
+from coder.report.escaping import web_url
 from coder.report.model import Case, Pair, Report
 
 SHOWN = 6_000

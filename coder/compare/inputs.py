@@ -8,24 +8,24 @@ from dataclasses import dataclass
 
 from coder.compare.model import Member
 from coder.errors import UsageError
-from coder.passes import people
+from coder.intra_rater import people
 from coder.proposers.prices import Price
 from coder.records import Codebook, Proposal
-from coder.report.model import Why
-from coder.report.sides import Codes, Rater, Side, model_side, own_answer, raters
+from coder.report.model import ExclusionReason
+from coder.report.ratings import Codes, Rater, Ratings, model_side, own_answer, raters
 from coder.report.spending import spending
 from coder.report.wording import describe_model
 from coder.store import Run
-from coder.taught import taught
+from coder.training_labels import taught
 
 
 @dataclass(frozen=True)
-class Taken:
+class RunInputs:
     """One run, read."""
 
     run: Run
     proposals: Mapping[str, Proposal]
-    model: Side
+    model: Ratings
     people: Mapping[str, Rater]
 
     @property
@@ -43,7 +43,7 @@ class Labels:
     swayed: int
 
 
-def take(runs: Sequence[Run]) -> list[Taken]:
+def take(runs: Sequence[Run]) -> list[RunInputs]:
     """The runs, read. Raises ``UsageError`` unless they are several, with the same codes."""
     if len({run.name for run in runs}) < 2:
         raise UsageError("there is nothing to compare", "name two different runs or more")
@@ -60,7 +60,7 @@ def take(runs: Sequence[Run]) -> list[Taken]:
     return [_taken(run) for run in runs]
 
 
-def shared(taken: Sequence[Taken]) -> list[str]:
+def shared(taken: Sequence[RunInputs]) -> list[str]:
     """The issues that every run has with the same text, in the first one's order."""
     first, *others = taken
     return [
@@ -73,7 +73,7 @@ def shared(taken: Sequence[Taken]) -> list[str]:
     ]
 
 
-def member(one: Taken, issues: Sequence[str], price: Price | None) -> Member:
+def member(one: RunInputs, issues: Sequence[str], price: Price | None) -> Member:
     reasons = Counter(one.model.why_not(issue_id) for issue_id in issues)
     return Member(
         name=one.name,
@@ -81,14 +81,14 @@ def member(one: Taken, issues: Sequence[str], price: Price | None) -> Member:
         issues=len(one.run.issues),
         shared=len(issues),
         answered=reasons[None],
-        left_out={why: reasons[why] for why in Why if reasons[why]},
+        left_out={why: reasons[why] for why in ExclusionReason if reasons[why]},
         learnt_from=len(taught(one.run)),
         codebook_hash=one.run.codebook.hash,
         usage=spending(one.run, list(one.people.values()), price),
     )
 
 
-def pooled(rater: str, among: Sequence[Taken], issues: Sequence[str]) -> Labels:
+def pooled(rater: str, among: Sequence[RunInputs], issues: Sequence[str]) -> Labels:
     """The blind labels that ``rater`` left in the runs ``among``, on ``issues``.
 
     A label speaks about the issue, so it holds for every run. Not where two runs hold different
@@ -100,7 +100,7 @@ def pooled(rater: str, among: Sequence[Taken], issues: Sequence[str]) -> Labels:
     for issue_id in issues:
         found = [side.answers[issue_id] for side in sides if issue_id in side.answers]
         if not found:
-            swayed += any(side.why_not(issue_id) is Why.SEEN for side in sides)
+            swayed += any(side.why_not(issue_id) is ExclusionReason.SEEN for side in sides)
         elif len({frozenset(codes) for codes in found}) > 1:
             differing += 1
         else:
@@ -109,13 +109,13 @@ def pooled(rater: str, among: Sequence[Taken], issues: Sequence[str]) -> Labels:
     return Labels(answers, tuple(holders), differing, swayed)
 
 
-def first_passes(taken: Sequence[Taken]) -> list[str]:
+def first_passes(taken: Sequence[RunInputs]) -> list[str]:
     """Everybody in any of the runs, by the name of their first pass: a second one, of issues the
     person knows, is nobody's measure."""
     return people(name for one in taken for name in one.people)
 
 
-def learnt(one: Taken, labels: Mapping[str, Codes]) -> int:
+def learnt(one: RunInputs, labels: Mapping[str, Codes]) -> int:
     """How many labels the model of a run learnt from that are the same as ``labels``."""
     return sum(
         example.issue.id in labels
@@ -124,14 +124,14 @@ def learnt(one: Taken, labels: Mapping[str, Codes]) -> int:
     )
 
 
-def _taken(run: Run) -> Taken:
+def _taken(run: Run) -> RunInputs:
     by_id: dict[str, Proposal] = {}
     latest: dict[str, Proposal] = {}
     for proposal in run.proposals:
         by_id[proposal.id] = latest[proposal.issue_id] = proposal
     proposals = {i: latest[i] for i in run.issues if i in latest}
     found = {rater.name: rater for rater in raters(run, by_id)}
-    return Taken(
+    return RunInputs(
         run,
         proposals,
         model_side(run, proposals),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coder.codebook import can_hold
-from coder.proposers.scheme import everything
+from coder.proposers.code_subset import everything
 from coder.records import Example
 from coder.store import Run
 

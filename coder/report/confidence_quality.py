@@ -12,8 +12,8 @@ from coder.agreement import Certificate, certify, reliability, workload
 from coder.agreement.encode import group_numbers
 from coder.confidence import Confidence
 from coder.records import Codebook, Proposal
-from coder.report.model import CertificateLabels, Choices, CodeCertificate, Trust
-from coder.report.sides import Codes
+from coder.report.model import CertificateLabels, Choices, CodeCertificate, ConfidenceQuality
+from coder.report.ratings import Codes
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def trust(
     groups: Mapping[str, str],
     drawn: Drawn,
     choices: Choices,
-) -> Trust | None:
+) -> ConfidenceQuality | None:
     """The confidence of each proposed code against whether the label holds the code.
 
     Only issues whose answer is in ``model`` (not leaked) and whose label names no category alone.
@@ -66,7 +66,7 @@ def trust(
         return None
     group = group_numbers(ids, groups or None)
     told, true = np.array(seen), np.array(right)
-    return Trust(
+    return ConfidenceQuality(
         rater=rater,
         n=len(ids),
         stated=reliability(stated, right, group),

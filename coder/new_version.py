@@ -15,8 +15,8 @@ from pathlib import Path
 import yaml
 
 from coder import codebook as codebooks
-from coder.changes import Diff, compare
-from coder.drafts import write_atomically
+from coder.atomic_write import write_atomically
+from coder.codebook_changes import Diff, compare
 from coder.errors import CodebookError, InputError, UsageError
 from coder.reading import read_text
 from coder.records import NONE_CODE, Action, Change, Codebook, CodeChange, Decision, now

@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from coder.changes import Codes, Stale
+from coder.codebook_changes import Codes, Stale
 from coder.errors import ModelError, RunError
+from coder.migration import Versions
 from coder.records import NONE_CODE, Action, Codebook, Issue, Proposal, Status
 from coder.retrieval.base import code_text
 from coder.retrieval.encoder import Encoder
 from coder.retrieval.groups import Group, Text, group, vectors
 from coder.store import Run
 from coder.text import prose
-from coder.versions import Versions
 
 FEWEST = 10
 """Fewer issues than this have no groups worth a code."""

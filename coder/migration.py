@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from coder import codebook as codebooks
-from coder.changes import Codes, Stale, carrier, compare
-from coder.drafts import write_atomically
+from coder.atomic_write import write_atomically
+from coder.codebook_changes import Codes, Stale, carrier, compare
 from coder.errors import UsageError
 from coder.reading import read_text
 from coder.records import (

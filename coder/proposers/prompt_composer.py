@@ -14,11 +14,11 @@ from typing import Any, Self
 
 from coder import prompts
 from coder.errors import RunError, UsageError
-from coder.proposers.budget import TokenCounter, open_counter
-from coder.proposers.condense import Condensed, condense, fits
+from coder.proposers.code_subset import CodeSubset, everything
+from coder.proposers.condensed_issue import Condensed, condense, fits
 from coder.proposers.preview import Parts
 from coder.proposers.question import Question
-from coder.proposers.scheme import Scheme, everything
+from coder.proposers.token_count import TokenCounter, open_counter
 from coder.records import (
     NONE_CODE,
     Code,
@@ -90,7 +90,7 @@ class Composer:
     def __init__(
         self,
         study: Study,
-        scheme: Scheme,
+        scheme: CodeSubset,
         prompt: prompts.Prompt,
         retriever: Retriever,
         counter: TokenCounter,
@@ -144,7 +144,7 @@ class Composer:
         retriever = open_retriever(study, codebook, examples)
         return cls(study, everything(codebook), prompt, retriever, counter, schema, redactor)
 
-    def at(self, scheme: Scheme, schema: Mapping[str, Any]) -> Composer:
+    def at(self, scheme: CodeSubset, schema: Mapping[str, Any]) -> Composer:
         """A composer that asks about ``scheme`` only, with the same template and retrieval."""
         detailed = _detailed(scheme.codebook, self.settings.retrieval.definitions)
         book, redactor = scheme.codebook, self._redactor

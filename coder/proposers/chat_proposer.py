@@ -21,21 +21,21 @@ from typing import Any, Generic, Self, TypeVar
 
 from coder.errors import LimitReached
 from coder.plural import plural
-from coder.proposers.answers import Answers
 from coder.proposers.base import Proposer, SaveCalls
+from coder.proposers.budget import NO_CAPS, Account, Caps, Meter
 from coder.proposers.chat import Chat, stop_message
-from coder.proposers.compose import Composed, Composer, asked_how, hash_of
 from coder.proposers.cut_prompts import CutPrompts
 from coder.proposers.failures import Failure, Fatal, Filtered, Rejected
+from coder.proposers.network_thread import NetworkThread
 from coder.proposers.preview import Parts, Preview, draw, total_parts
 from coder.proposers.prices import Price, find_price
+from coder.proposers.prompt_composer import Composed, Composer, asked_how, hash_of
 from coder.proposers.providers import Endpoint, check_settings, endpoint
-from coder.proposers.question import Question, Talk
+from coder.proposers.question import Conversation, Question
 from coder.proposers.reply import Reply
-from coder.proposers.spending import NO_CAPS, Account, Caps, Meter
+from coder.proposers.response_cache import ResponseCache
 from coder.proposers.strategies import open_strategy
 from coder.proposers.strategy import Strategy, systems
-from coder.proposers.wire import Wire
 from coder.records import Call, Codebook, Example, Issue, Proposal, Usage, content_hash, now
 from coder.study import Study
 
@@ -50,7 +50,7 @@ class Step(Generic[T]):
     """A talk about an issue that waits for the answer to a question."""
 
     issue: Issue
-    talk: Talk[T]
+    talk: Conversation[T]
     question: Question
     key: str
     calls: tuple[Call, ...] = ()
@@ -70,7 +70,7 @@ class LLMProposer(Proposer):
         composer: Composer,
         price: Price | None,
         meter: Meter,
-        answers: Answers | None = None,
+        answers: ResponseCache | None = None,
     ) -> None:
         self._settings = study.settings
         self._chat = Chat(to, study.settings.model)
@@ -95,7 +95,7 @@ class LLMProposer(Proposer):
         examples: Sequence[Example],
         caps: Caps = NO_CAPS,
         issues: Iterable[Issue] = (),
-        answers: Answers | None = None,
+        answers: ResponseCache | None = None,
     ) -> Self:
         """The proposer a study is set to, for a run of ``issues``; ``answers`` of other runs are
         used. Contacts nobody.
@@ -195,7 +195,9 @@ class LLMProposer(Proposer):
             price=self._price,
         )
 
-    def _left(self, issue: Issue, talk: Talk[Any], question: Question) -> Sequence[Composed]:
+    def _left(
+        self, issue: Issue, talk: Conversation[Any], question: Question
+    ) -> Sequence[Composed]:
         """What is still to be asked about ``issue``, by the answers there are."""
         answered = 0
         try:
@@ -223,7 +225,7 @@ class LLMProposer(Proposer):
         self, issues: Iterable[Issue], save_calls: SaveCalls
     ) -> Iterator[Sequence[Proposal]]:
         """See :meth:`propose`; a group is what was answered while the last one was looked after."""
-        wire = Wire(self._connected, self._settings.model.concurrency)
+        wire = NetworkThread(self._connected, self._settings.model.concurrency)
         pending = iter(issues)
         first = list(islice(pending, 1))
         talks = ((issue, self._strategy.talk(issue)) for issue in chain(first, pending))
@@ -249,8 +251,8 @@ class LLMProposer(Proposer):
 
     def _drive(
         self,
-        talks: Iterator[tuple[Issue, Talk[T]]],
-        wire: Wire[Step[T], Call],
+        talks: Iterator[tuple[Issue, Conversation[T]]],
+        wire: NetworkThread[Step[T], Call],
         save_calls: SaveCalls,
     ) -> Iterator[Sequence[T]]:
         """Lead many talks at once, and give what each comes to."""
@@ -290,7 +292,7 @@ class LLMProposer(Proposer):
             raise limit
 
     def _next(
-        self, waiting: deque[Step[T]], talks: Iterator[tuple[Issue, Talk[T]]]
+        self, waiting: deque[Step[T]], talks: Iterator[tuple[Issue, Conversation[T]]]
     ) -> Step[T] | None:
         if waiting:
             return waiting.popleft()

@@ -24,7 +24,7 @@ _CLOSING_SECONDS = 5.0
 _POLL_SECONDS = 0.5
 
 
-class Wire(Generic[Q, A]):
+class NetworkThread(Generic[Q, A]):
     """Answers requests concurrently. A context manager; leaving it drops what is in flight.
 
     ``connect`` is entered on the network's thread and gives the coroutine function that answers

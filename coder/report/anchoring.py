@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from coder.agreement import anchoring
 from coder.records import Mode
 from coder.report.levels import Levels, same
-from coder.report.model import Level, Sway
-from coder.report.sides import Codes, Rater
+from coder.report.model import Level, RaterAnchoring
+from coder.report.ratings import Codes, Rater
 from coder.sampling import tells
 
 
@@ -22,7 +22,7 @@ def sway(
     *,
     draws: int,
     seed: int,
-) -> Sway | None:
+) -> RaterAnchoring | None:
     """One rater at one level; ``None`` unless they coded some issues of a review blind.
 
     ``model`` are the run's answers, ``shown`` those each decision was about. Only issues count of
@@ -45,7 +45,7 @@ def sway(
     without = {i: same(c, ours[i]) for i, c in alone.items() if i in ours}
     kept = [i for i in decided if rater.decisions[i].mode is Mode.BLIND_FIRST and i in alone]
     revised = [i for i in kept if not same(decided[i], alone[i])]
-    return Sway(
+    return RaterAnchoring(
         rater=rater.name,
         level=level,
         anchoring=anchoring(with_it, without, groups or None, draws=draws, seed=seed),

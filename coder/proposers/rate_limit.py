@@ -149,7 +149,7 @@ class Rate:
         self._next += amount * self._seconds
 
 
-class Pace:
+class RateLimit:
     """The limits on requests at a time, requests a minute and tokens a minute, together.
 
     To be used inside one event loop.
