@@ -18,7 +18,7 @@ from coder.migration import Versions
 from coder.records import Adjudication, Cardinality, Issue
 from coder.report.model import ExclusionReason
 from coder.report.ratings import Codes, judged, raters
-from coder.report.resolved import Answer, answers, first_passes, holds, in_dispute
+from coder.report.resolved import Answer, answers, first_passes, in_dispute, still_stands
 from coder.store import Run, check_rater
 
 _NO_ANSWER = (ExclusionReason.SKIPPED, ExclusionReason.FLAGGED)
@@ -279,7 +279,7 @@ class AdjudicationSession:
         if (
             not record.withdrawn
             and usable
-            and holds(record, given, self._versions)
+            and still_stands(record, given, self._versions)
             and (record.blind or self._assisted)
         ):
             self._standing[record.issue_id] = record

@@ -183,7 +183,7 @@ class Learner:
             self._process.close()
             self._process = None
 
-    def for_(self, issue_id: str, ahead: Iterator[str]) -> Proposal | None:
+    def suggestion_for(self, issue_id: str, ahead: Iterator[str]) -> Proposal | None:
         """The suggestion to show for an issue, which is on disk by then; ``None``: the run's own.
 
         ``ahead`` are the issues that will come up, in order. An issue shown again has the
@@ -238,7 +238,7 @@ class Learner:
 
     def _take_in(self) -> None:
         """Whatever has been made in the meantime."""
-        for said in self._process.said() if self._process else ():
+        for said in self._process.messages() if self._process else ():
             if isinstance(said, str):
                 self.failure = said
             elif isinstance(said, Refit):
@@ -272,7 +272,7 @@ class _Process:
     def send(self, ahead: list[str]) -> None:
         self._write(ahead)
 
-    def said(self) -> Iterator[Refit | Proposal | str]:
+    def messages(self) -> Iterator[Refit | Proposal | str]:
         """What has come back since; a text says why nothing more will."""
         with contextlib.suppress(queue.Empty):
             while True:

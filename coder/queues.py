@@ -167,7 +167,7 @@ class Queue:
         part = part_of(run, rater)
         self.name = name_of(run, order, only, part, against)
         self.again = only.again
-        self.tells = bool(only.code) or against is not None
+        self.reveals_answers = bool(only.code) or against is not None
         """Whether the rater knows of the model's answer to an issue by its being here."""
         self._run, self._order = run, order
         self._novelty: Novelty | None = None

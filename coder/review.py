@@ -128,7 +128,7 @@ class Progress:
 class Suggester(Protocol):
     """Has other suggestions than the run's own: see :class:`coder.learning.Learner`."""
 
-    def for_(self, issue_id: str, ahead: Iterator[str]) -> Proposal | None: ...
+    def suggestion_for(self, issue_id: str, ahead: Iterator[str]) -> Proposal | None: ...
 
     def prepare(self, issue_id: str, ahead: Iterator[str]) -> None: ...
 
@@ -205,7 +205,7 @@ class ReviewSession:
             self._tell(issue_id)
         self.queue = Queue(run, rater, self._pile, self._history.met, order, only, against)
         self._queued = {entry.issue_id for entry in self.queue.entries}
-        if self.queue.tells and (shares.blind or shares.holdout):
+        if self.queue.reveals_answers and (shares.blind or shares.holdout):
             raise UsageError(
                 f"the queue {self.queue.name!r} tells of the model's answers, "
                 "so no label given in it would be blind",
@@ -689,7 +689,7 @@ class ReviewSession:
         """How the issue is coded: as its label was, else as it is drawn; what was seen is seen."""
         label = self._history.labels.get(issue_id)
         stands = self._own(issue_id) is not None
-        if self.queue.tells and not stands:
+        if self.queue.reveals_answers and not stands:
             return Mode.ASSISTED
         if label is not None and label.mode is not None:
             revealed = label.mode is Mode.BLIND_FIRST and not stands
@@ -733,7 +733,7 @@ class ReviewSession:
         if self._suggester is None:
             return None
         if show:
-            return self._suggester.for_(issue_id, self._ahead())
+            return self._suggester.suggestion_for(issue_id, self._ahead())
         self._suggester.prepare(issue_id, self._ahead())
         return None
 

@@ -125,7 +125,7 @@ def kind_of(queue: str) -> Kind | None:
     return Kind(found["order"], float(found["share"] or 1)) if found else None
 
 
-def tells(queue: str) -> bool:
+def reveals_answers(queue: str) -> bool:
     """Whether an issue is in a queue of this name for what a model says about it."""
     return _TELLS.search(queue) is not None
 

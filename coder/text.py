@@ -31,7 +31,7 @@ class Kind(StrEnum):
     LINK = "link"
 
     @property
-    def said(self) -> bool:
+    def is_quotable(self) -> bool:
         """Whether a person says something here that can be quoted as evidence."""
         return self in (Kind.PROSE, Kind.LIST, Kind.QUOTE)
 
@@ -149,7 +149,7 @@ def segments(issue: Issue) -> list[Segment]:
             found.append(_trimmed(issue.text, start, end, Kind.PROSE, part))
             continue
         for block_start, block_end, kind in _blocks(issue.text, start, end):
-            if kind.said:
+            if kind.is_quotable:
                 for s, e in _sentences(issue.text, block_start, block_end):
                     found.append(Segment(s, e, kind, part))
             else:
@@ -159,7 +159,7 @@ def segments(issue: Issue) -> list[Segment]:
 
 def prose(issue: Issue) -> str:
     """What people say in the issue: its title, prose, lists and quotes, one segment a line."""
-    return "\n".join(issue.text[s.start : s.end] for s in segments(issue) if s.kind.said)
+    return "\n".join(issue.text[s.start : s.end] for s in segments(issue) if s.kind.is_quotable)
 
 
 def is_template_heading(line: str) -> bool:

@@ -22,7 +22,7 @@ def taught(run: Run) -> list[Example]:
     if model.get("strategy", "flat") != "flat":
         return list(run.examples)
     whole = everything(book)
-    return [e for e in run.examples if whole.sees(e.codes) is not None]
+    return [e for e in run.examples if whole.within(e.codes) is not None]
 
 
 def fitted(run: Run) -> set[str]:

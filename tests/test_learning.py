@@ -74,7 +74,7 @@ class Taught:
         self.labels: list[tuple[str, bool]] = []
         self.ahead: list[str] = []
 
-    def for_(self, issue_id: str, ahead: Iterator[str]) -> Proposal | None:
+    def suggestion_for(self, issue_id: str, ahead: Iterator[str]) -> Proposal | None:
         self.ahead = list(ahead)
         if issue_id not in self.issue_ids:
             return None
@@ -302,7 +302,7 @@ def review(study: Path, learner: Learner, rater: str = "ann") -> ReviewSession:
 
 def come(learner: Learner, issue_id: str) -> None:
     """Wait until there is a suggestion for an issue."""
-    wait(lambda: learner.for_(issue_id, iter(())) or learner.failure)
+    wait(lambda: learner.suggestion_for(issue_id, iter(())) or learner.failure)
     assert not learner.failure
 
 
@@ -380,7 +380,7 @@ def test_an_issue_labelled_before_is_kept_from_its_own_label(study: Path) -> Non
     labels = [Label(issue_id=f"i{n}", rater="ann", codes=(code_of(f"i{n}"),)) for n in range(1, 21)]
     run.add_labels("ann", labels)
     with learner_of(study) as learner:
-        assert learner.for_("i1", iter(("i1", "i2", "i3"))) is None
+        assert learner.suggestion_for("i1", iter(("i1", "i2", "i3"))) is None
         come(learner, "i2")
     (suggestion,) = run.suggestion_journal("ann")
     (refit,) = run.refit_journal("ann")
@@ -396,7 +396,7 @@ def test_a_suggestion_that_saw_its_own_answer_is_found(study: Path) -> None:
         [Label(issue_id=f"i{n}", rater="ann", codes=(code_of(f"i{n}"),)) for n in range(1, 21)],
     )
     with learner_of(study) as learner:
-        assert learner.for_("i1", iter(("i2",))) is None
+        assert learner.suggestion_for("i1", iter(("i2",))) is None
         come(learner, "i2")
     (suggestion,) = run.suggestion_journal("ann")
     run.suggestion_journal("ann").append([suggestion.model_copy(update={"excluded": ()})])
@@ -484,7 +484,7 @@ def test_a_process_that_cannot_learn_says_why_and_the_review_goes_on(study: Path
         session = review(study, learner)
         for _ in range(10):
             answer(session)
-        wait(lambda: learner.for_("i1", iter(())) or learner.failure)
+        wait(lambda: learner.suggestion_for("i1", iter(())) or learner.failure)
         assert "no.such" in learner.failure or "module no" in learner.failure
         answer(session)
     assert len(run_of(study).decisions("ann")) == 11

@@ -9,7 +9,7 @@ from __future__ import annotations
 import click
 
 from coder.adjudication import AdjudicationSession
-from coder.cli.adjudicate_words import before, keys, said, who
+from coder.cli.adjudicate_words import before, keys, resolution_line, who
 from coder.cli.browser import open_page
 from coder.cli.issue_view import clean, pieces, unfolding
 from coder.cli.review_words import names, where
@@ -108,7 +108,7 @@ class _Lines:
             if given is None:
                 return  # the input ended before the answer was complete
             reason = with_further_lines(given)
-        click.echo(said(self._session, self._session.resolve(codes, reason)))
+        click.echo(resolution_line(self._session, self._session.resolve(codes, reason)))
         self._show()
 
     def _take(self, code: str, reason: str) -> None:

@@ -56,7 +56,7 @@ def who(session: AdjudicationSession, dispute: Dispute, answer: Answer) -> str:
     return plain(f"{number} {session.name(answer)}{seen}")
 
 
-def said(session: AdjudicationSession, record: Adjudication) -> str:
+def resolution_line(session: AdjudicationSession, record: Adjudication) -> str:
     """One line on what was just written down."""
     return f"resolved: {names(session.codebook, record.codes)}"
 

@@ -47,7 +47,7 @@ def diff(old: str, new: str) -> None:
 
 @click.command("bump")
 @click.argument("name", required=False)
-@click.option("--note", default="", help="ExclusionReason, for the changelog.")
+@click.option("--note", default="", help="Why, for the changelog.")
 def bump(name: str | None, note: str) -> None:
     """Make what was edited in a codebook (a file, or a name) its next version.
 

@@ -18,15 +18,15 @@ from coder.cli.review_words import (
     addressed,
     answered_before,
     compared,
+    decision_line,
     keys,
+    label_line,
     learnt,
     memo_of,
     names,
     no_answer,
     pace,
     percent,
-    said,
-    said_blind,
     spelling,
     sure,
     taken_back,
@@ -86,7 +86,7 @@ class _Lines:
             self._find(words)
         elif action == "memo":
             text = with_further_lines(words or read_line("memo: ") or "")
-            click.echo(said(self._book, self._session.memo(text)))
+            click.echo(decision_line(self._book, self._session.memo(text)))
         elif action == "change":
             asked = f"{', '.join(Change)}, and what: "
             self._change(with_further_lines(words or read_line(asked) or ""))
@@ -135,7 +135,7 @@ class _Lines:
         if kind not in list(Change):
             kinds = "; ".join(f"{change}: {words}" for change, words in CHANGES.items())
             raise UsageError(f"{plain(kind)!r} is no kind of change", kinds)
-        click.echo(said(self._book, self._session.propose(Change(kind), text)))
+        click.echo(decision_line(self._book, self._session.propose(Change(kind), text)))
 
     def _undo(self) -> None:
         last = self._session.last
@@ -148,10 +148,10 @@ class _Lines:
 
     def _done(self, record: Decision | Label) -> None:
         if isinstance(record, Decision):
-            click.echo(said(self._book, record))
+            click.echo(decision_line(self._book, record))
             self._show()
             return
-        click.echo(said_blind(self._book, record))
+        click.echo(label_line(self._book, record))
         item = self._session.item
         if item is not None and item.issue.id == record.issue_id:
             self._answer(item)

@@ -134,7 +134,7 @@ def addressed(issue: Issue, codebook: Codebook) -> str:
     return f"This text speaks to a model ({found[0].reason}): “{short}”{more}"
 
 
-def said(codebook: Codebook, decision: Decision) -> str:
+def decision_line(codebook: Codebook, decision: Decision) -> str:
     """One line on the answer or memo just written down."""
     if decision.action in (Action.ACCEPT, Action.CORRECT, Action.REJECT):
         how = _DONE[decision.action]
@@ -160,7 +160,7 @@ def answered_before(session: ReviewSession) -> str:
     return _codes(session.codebook, before.codes)
 
 
-def said_blind(codebook: Codebook, label: Label) -> str:
+def label_line(codebook: Codebook, label: Label) -> str:
     """One line on the label just written down."""
     return f"labelled: {_codes(codebook, label.codes)}"
 

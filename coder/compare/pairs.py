@@ -104,7 +104,7 @@ class _Pair:
         )
 
     def _told(self, level: Level) -> tuple[dict[str, Codes], dict[str, Codes]]:
-        return self.levels.told(level, self.ours), self.levels.told(level, self.theirs)
+        return self.levels.answers_at(level, self.ours), self.levels.answers_at(level, self.theirs)
 
     def _models(self, level: Level) -> Models:
         left, right = self._told(level)
@@ -126,7 +126,7 @@ class _Pair:
 
     def _against(self, rater: str, labels: Labels, level: Level) -> Against:
         left, right = self._told(level)
-        reference = self.levels.told(level, labels.answers)
+        reference = self.levels.answers_at(level, labels.answers)
         arguments = (left, right, reference)
         codes = self.levels.codes(level)
         share, f1 = code_change(

@@ -19,7 +19,7 @@ class CodeSubset:
     others_are_none: bool = False
     """Whether an issue with other codes is an example of "no code fits", or of nothing."""
 
-    def sees(self, codes: Sequence[str]) -> tuple[str, ...] | None:
+    def within(self, codes: Sequence[str]) -> tuple[str, ...] | None:
         """The codes an issue has in this scheme; ``None`` when its codes say nothing here."""
         leaves = {code.id for code in self.codebook.leaves}
         line = [above.id for code in codes for above in self.whole.lineage(code)]

@@ -257,7 +257,7 @@ class Composer:
         """The labelled issues as this scheme sees them; those it says nothing of are left out."""
         shown, neighbours = [], []
         for example, neighbour in zip(found.examples, found.neighbours, strict=True):
-            codes = self._scheme.sees(example.codes)
+            codes = self._scheme.within(example.codes)
             if codes is not None:
                 shown.append(as_shown(example.model_copy(update={"codes": codes}), redactor))
                 neighbours.append(neighbour)

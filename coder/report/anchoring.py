@@ -9,7 +9,7 @@ from coder.records import Mode
 from coder.report.levels import Levels, same
 from coder.report.model import Level, RaterAnchoring
 from coder.report.ratings import Codes, Rater
-from coder.sampling import tells
+from coder.sampling import reveals_answers
 
 
 def sway(
@@ -30,17 +30,17 @@ def sway(
     elsewhere, or that a queue put before them for what the model says.
     """
     blind = {i for i, label in rater.labels.items() if label.mode is not None}
-    alone = levels.told(level, {i: c for i, c in rater.blind.answers.items() if i in blind})
+    alone = levels.answers_at(level, {i: c for i, c in rater.blind.answers.items() if i in blind})
     if not alone:
         return None
-    decided = levels.told(level, rater.decided.answers)
+    decided = levels.answers_at(level, rater.decided.answers)
     assisted = {
         i: codes
-        for i, codes in levels.told(level, rater.after(Mode.ASSISTED).answers).items()
-        if i not in rater.labels and not tells(rater.decisions[i].queue)
+        for i, codes in levels.answers_at(level, rater.after(Mode.ASSISTED).answers).items()
+        if i not in rater.labels and not reveals_answers(rater.decisions[i].queue)
     }
-    ours = levels.told(level, {i: c for i, c in model.items() if i in alone})
-    theirs = levels.told(level, {i: c for i, c in shown.items() if i in decided})
+    ours = levels.answers_at(level, {i: c for i, c in model.items() if i in alone})
+    theirs = levels.answers_at(level, {i: c for i, c in shown.items() if i in decided})
     with_it = {i: same(c, theirs[i]) for i, c in assisted.items() if i in theirs}
     without = {i: same(c, ours[i]) for i, c in alone.items() if i in ours}
     kept = [i for i in decided if rater.decisions[i].mode is Mode.BLIND_FIRST and i in alone]

@@ -212,7 +212,7 @@ class _Builder:
         excluded: Counter[ExclusionReason] = Counter()
         ours: dict[str, Codes] = {}
         theirs: dict[str, Codes] = {}
-        one, other = (self.at.told(level, side.answers) for side in (left, right))
+        one, other = (self.at.answers_at(level, side.answers) for side in (left, right))
         for issue_id in self.run.issues:
             if issue_id in one and issue_id in other:
                 ours[issue_id], theirs[issue_id] = one[issue_id], other[issue_id]
@@ -243,7 +243,7 @@ class _Builder:
         )
 
     def _nested(self, ours: Mapping[str, Codes], theirs: Mapping[str, Codes]) -> Nested:
-        one, other = (self.at.told("category", answers) for answers in (ours, theirs))
+        one, other = (self.at.answers_at("category", answers) for answers in (ours, theirs))
         same = [i for i in ours if one[i] == other[i] or set(one[i]) == set(other[i])]
         found = agree(
             {i: ours[i] for i in same},

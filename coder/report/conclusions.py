@@ -362,4 +362,4 @@ def in_short(report: Report) -> Iterator[tuple[str, str]]:
         yield "Confidence", " ".join(filter(None, parts))
     for swayed in report.sway:
         if swayed.level == "category":
-            yield "RaterAnchoring", " ".join(sway(report, swayed))
+            yield "Sway", " ".join(sway(report, swayed))

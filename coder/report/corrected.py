@@ -36,7 +36,9 @@ def corrected(
     model may have learnt from, which count as not labelled. ``records`` are all that the rater
     wrote, oldest first: they tell how the labelled issues were chosen.
     """
-    usable = levels.told(level, {i: labels[i] for i in issues if i in labels and i not in seen})
+    usable = levels.answers_at(
+        level, {i: labels[i] for i in issues if i in labels and i not in seen}
+    )
     if not usable:
         return None
     said = levels.member(level, (model.get(i) for i in issues))

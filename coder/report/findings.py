@@ -137,8 +137,8 @@ class Findings:
 
     def _stand_in(self, level: Level) -> AltTestResult:
         levels = self._levels
-        humans = {n: levels.told(level, r.blind.answers) for n, r in self._people.items()}
-        model = levels.told(level, self.model.answers)
+        humans = {n: levels.answers_at(level, r.blind.answers) for n, r in self._people.items()}
+        model = levels.answers_at(level, self.model.answers)
         test = alt_test(model, humans, epsilon=self.choices.alt_test_epsilon)
         judged = set(chain.from_iterable(humans.values())) & model.keys()
         return AltTestResult(

@@ -35,7 +35,7 @@ class Levels:
             return (self._category[answer[0]],)
         return tuple(dict.fromkeys(self._category[code] for code in answer))
 
-    def told(self, level: Level, answers: Mapping[str, Codes]) -> dict[str, Codes]:
+    def answers_at(self, level: Level, answers: Mapping[str, Codes]) -> dict[str, Codes]:
         """``answers`` by that level's codes, without those that name a category alone."""
         known = {
             answer: self.at(level, answer)

@@ -101,7 +101,7 @@ class _Planner:
         leaked = {i for i, why in model.left_out.items() if why is ExclusionReason.LEAKED}
         self.labels = {i: c for i, c in rater.blind.answers.items() if i not in leaked}
         self.told: dict[Level, int] = {
-            level: len(self.levels.told(level, self.labels)) for level in self.levels.all
+            level: len(self.levels.answers_at(level, self.labels)) for level in self.levels.all
         }
         records = sorted(rater.log, key=lambda record: record.at)
         self.now = {
@@ -121,7 +121,7 @@ class _Planner:
 
     def certificates(self, choices: Choices) -> Iterator[PlannedCertificate]:
         """For each code that a label holds, the rarest last."""
-        usable = self.levels.told("code", self.labels)
+        usable = self.levels.answers_at("code", self.labels)
         held = Counter(code for codes in usable.values() for code in codes if code != NONE_CODE)
         needed = labels_needed(
             0.0, choices.certificate_epsilon, choices.certificate_delta, len(held) + 1
@@ -132,8 +132,8 @@ class _Planner:
                 yield PlannedCertificate(code=code, labels=labels, needed=needed, drawn=drawn)
 
     def _kappa(self, level: Level) -> PlannedFigure:
-        model = self.levels.told(level, self.model.answers)
-        labels = self.levels.told(level, self.labels)
+        model = self.levels.answers_at(level, self.model.answers)
+        labels = self.levels.answers_at(level, self.labels)
         groups = {i: issue.repo for i, issue in self.run.issues.items() if issue.repo} or None
         now = agree(
             {i: model[i] for i in labels if i in model},
@@ -144,7 +144,7 @@ class _Planner:
         return PlannedFigure(figure="kappa", level=level, code="", now=now, plans=(made,))
 
     def _prevalences(self, level: Level) -> Iterator[PlannedFigure]:
-        usable = self.levels.told(level, self.labels)
+        usable = self.levels.answers_at(level, self.labels)
         ids = [i for i in self.run.issues if i in usable]
         human = self.levels.member(level, (usable[i] for i in ids))
         model = self.levels.member(level, (self.said.get(i) for i in ids))

@@ -78,7 +78,7 @@ def in_dispute(given: Sequence[Answer]) -> bool:
     return len({own_answer(answer.codes) for answer in given}) > 1
 
 
-def holds(record: Adjudication, given: Sequence[Answer], versions: Versions) -> bool:
+def still_stands(record: Adjudication, given: Sequence[Answer], versions: Versions) -> bool:
     """Whether nobody whose answer was adjudicated says something else by now."""
     for answer in given:
         if answer.rater in record.judged:
@@ -107,7 +107,7 @@ def resolve(run: Run, raters: Sequence[Rater]) -> Resolution:
         elif not in_dispute(given):
             found[issue_id] = given[0].codes
             agreed[issue_id] = given
-        elif record is None or not record.blind or not holds(record, given, versions):
+        elif record is None or not record.blind or not still_stands(record, given, versions):
             left_out[issue_id] = ExclusionReason.UNRESOLVED
         else:
             codes = judged(record, record.codes, versions)

@@ -31,8 +31,8 @@ def trends(
     ``model`` and ``shown`` are as in :func:`coder.report.anchoring.sway`. Answers that do not
     fill two blocks have no trend.
     """
-    labels = levels.told(level, rater.blind.answers)
-    ours, theirs = levels.told(level, model), levels.told(level, shown)
+    labels = levels.answers_at(level, rater.blind.answers)
+    ours, theirs = levels.answers_at(level, model), levels.answers_at(level, shown)
     blind = [
         (rater.labels[i].at, i, same(codes, ours[i]))
         for i, codes in labels.items()
@@ -42,7 +42,7 @@ def trends(
     def after(mode: Mode) -> list[Timed]:
         return [
             (rater.decisions[i].at, i, same(codes, theirs[i]))
-            for i, codes in levels.told(level, rater.after(mode).answers).items()
+            for i, codes in levels.answers_at(level, rater.after(mode).answers).items()
             if i in theirs
         ]
 

@@ -185,7 +185,7 @@ def test_the_terminal_tells_the_conclusions_in_80_columns(maker, monkeypatch) ->
     decided(run, "ann", [(i, said[i]) for i in ids[90:150]], Mode.ASSISTED)
     output = run_cli(run, monkeypatch)
     assert all(len(line) <= 80 for line in output.split("\n") if str(run.path) not in line)
-    for about in ("What may be concluded", "Corrected counts.", "Confidence.", "RaterAnchoring."):
+    for about in ("What may be concluded", "Corrected counts.", "Confidence.", "Sway."):
         assert about in output
     assert "Share of all issues" in output
     assert "Standing in" not in output

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from coder.adjudication import AdjudicationSession, Dispute
-from coder.cli.adjudicate_words import before, keys, said, who
+from coder.cli.adjudicate_words import before, keys, resolution_line, who
 from coder.cli.issue_view import Piece, clean, pieces
 from coder.cli.review_words import names
 from coder.cli.screen import panes
@@ -148,7 +148,7 @@ class AdjudicateApp(TwoPanes):
         except CoderError as error:
             self.fail(error)
         else:
-            self._show(said(self.session, record))
+            self._show(resolution_line(self.session, record))
 
     def _refuse(self, error: UsageError) -> None:
         self._notify(plain(f"{error.message}: {error.hint}"), "bold $text-error")

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from coder.cli.issue_view import Piece, pieces
-from coder.cli.review_words import NOT_YET, said, said_blind, taken_back
+from coder.cli.review_words import NOT_YET, decision_line, label_line, taken_back
 from coder.cli.screen import panes
 from coder.cli.screen.dialogs import FindCode, ProposeChange, Read, WriteMemo
 from coder.cli.screen.terminal_app import WIDE
@@ -138,10 +138,10 @@ class ReviewApp(TwoPanes):
             if record is None:
                 self._show_answer(f"{self.session.key('accept')} takes the codes marked")
             elif isinstance(record, Decision):
-                self._show(notice or said(self.session.codebook, record))
+                self._show(notice or decision_line(self.session.codebook, record))
             else:
                 self._show(
-                    notice or said_blind(self.session.codebook, record),
+                    notice or label_line(self.session.codebook, record),
                     stay=before is not None
                     and self.session.item is not None
                     and self.session.item.issue.id == before.issue.id,
@@ -211,7 +211,7 @@ class ReviewApp(TwoPanes):
         except CoderError as error:
             self.fail(error)
         else:
-            self._show_answer(said(self.session.codebook, decision))
+            self._show_answer(decision_line(self.session.codebook, decision))
 
     def action_undo(self) -> None:
         last = self.session.last

@@ -35,8 +35,8 @@ def find_evidence(
     view = read.view
     text = view.issue.text
     candidates: list[int] = [TITLE] if words(view.title) else []
-    for number, s in enumerate(view.said):
-        if s.kind.said and len(words(text[s.start : s.end][:200])) >= LEAST_WORDS:
+    for number, s in enumerate(view.quotable):
+        if s.kind.is_quotable and len(words(text[s.start : s.end][:200])) >= LEAST_WORDS:
             candidates.append(number)
         if len(candidates) == CANDIDATES:
             break
@@ -58,4 +58,4 @@ def find_evidence(
 def _place(view: View, number: int) -> tuple[int, int]:
     if number == TITLE:
         return view.title_at
-    return view.said[number].start, view.said[number].end
+    return view.quotable[number].start, view.quotable[number].end

@@ -106,7 +106,7 @@ class Extractor:
             if number == TITLE:
                 title[row] = 0
             elif read.tokens is not None:
-                s, start = read.view.said[number], read.view.starts[number]
+                s, start = read.view.quotable[number], read.view.starts[number]
                 body[row] = read.tokens.without([(start, start + s.end - s.start)])
         repos = read.features.repos * len(left_out)
         return Features(self._lexical.without(read.view, left_out), title, body, repos)

@@ -51,7 +51,7 @@ class Lexical:
             if number == TITLE:
                 rows.append(self._row((Counter(), body, structure)))
             else:
-                s = view.said[number]
+                s = view.quotable[number]
                 less = Counter(body)
                 less.subtract(grams(view.issue.text[s.start : s.end]))
                 rows.append(self._row((title, less, structure)))
@@ -81,5 +81,5 @@ class Lexical:
 def blocks_of(view: View) -> tuple[list[str], list[str], Sequence[str]]:
     """The grams of title, body and structure."""
     text = view.issue.text
-    body = [gram for s in view.said for gram in grams(text[s.start : s.end])]
+    body = [gram for s in view.quotable for gram in grams(text[s.start : s.end])]
     return grams(view.title), body, view.structure

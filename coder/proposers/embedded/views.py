@@ -23,16 +23,16 @@ _VERSION = re.compile(r"\b\d{1,4}\.\d{1,4}(?:\.\d{1,6})?\b")
 class View:
     """An issue as the classifiers read it.
 
-    ``body`` is what people say below the title (``said``), one segment a line; ``starts`` is where
-    each segment begins in it. ``title_at`` is where the title stands in ``issue.text``. An issue
-    that holds nothing but code or logs is read as it is.
+    ``body`` is what people say below the title (``quotable``), one segment a line; ``starts``
+    is where each segment begins in it. ``title_at`` is where the title stands in
+    ``issue.text``. An issue that holds nothing but code or logs is read as it is.
     """
 
     issue: Issue
     title: str
     title_at: tuple[int, int]
     body: str
-    said: tuple[Segment, ...]
+    quotable: tuple[Segment, ...]
     starts: tuple[int, ...]
     structure: tuple[str, ...]
 
@@ -44,8 +44,10 @@ class View:
 def view(issue: Issue) -> View:
     found = segments(issue)
     below = [s for s in found if s.part is not Part.TITLE]
-    said = [s for s in below if s.kind.said] or [s for s in below if s.kind is not Kind.TEMPLATE]
-    pieces = [issue.text[s.start : s.end] for s in said]
+    quotable = [s for s in below if s.kind.is_quotable] or [
+        s for s in below if s.kind is not Kind.TEMPLATE
+    ]
+    pieces = [issue.text[s.start : s.end] for s in quotable]
     starts, at = [], 0
     for piece in pieces:
         starts.append(at)
@@ -55,7 +57,7 @@ def view(issue: Issue) -> View:
         title=issue.title,
         title_at=next(((s.start, s.end) for s in found if s.part is Part.TITLE), (0, 0)),
         body="\n".join(pieces),
-        said=tuple(said),
+        quotable=tuple(quotable),
         starts=tuple(starts),
         structure=_structure(issue, found),
     )
