@@ -45,6 +45,7 @@ The map, from the ground up; imports run downwards only:
     learning      suggestions that learn from a rater's answers, by the learning_worker
     training_labels  which labelled issues a run's model can have learnt from
     audit/        what a run's files prove, and what its model says when asked again
+    ratings/      the levels answers are compared at, and why an issue is in no comparison
     report/       run -> tables, figures, Markdown, JSON, HTML, LaTeX, CSV
     adjudication  the state machine of resolving disagreements
     compare/      several runs of the same issues; which conclusions hang on the settings

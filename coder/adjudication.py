@@ -15,8 +15,8 @@ from datetime import datetime
 from coder.errors import UsageError
 from coder.history import moment_after
 from coder.migration import Versions
+from coder.ratings.model import ExclusionReason
 from coder.records import Adjudication, Cardinality, Issue
-from coder.report.model import ExclusionReason
 from coder.report.ratings import Codes, judged, raters
 from coder.report.resolved import Answer, answers, first_passes, in_dispute, still_stands
 from coder.store import Run, check_rater

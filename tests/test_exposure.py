@@ -14,9 +14,9 @@ from coder.blinding import Shares
 from coder.cli.main import cli
 from coder.history import REVIEW
 from coder.queues import Order
+from coder.ratings.model import ExclusionReason
 from coder.records import Issue, Label, Mode, now
 from coder.report import build_report
-from coder.report.model import ExclusionReason
 from coder.review import ReviewSession
 from coder.store import Run
 

@@ -29,6 +29,7 @@ from coder.learning import Learner, answers, due
 from coder.merge import merge
 from coder.migration import migrate, plan
 from coder.queues import Order
+from coder.ratings.model import ExclusionReason
 from coder.records import (
     Action,
     Decision,
@@ -39,7 +40,6 @@ from coder.records import (
     Status,
 )
 from coder.report.build import build_report
-from coder.report.model import ExclusionReason
 from coder.retrieval.embedding_cache import remembered
 from coder.review import ReviewSession
 from coder.store import Run

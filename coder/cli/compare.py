@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from coder.compare.model import Against, Comparison, Flip, RunPair
     from coder.compare.wording import Names
-    from coder.report.model import ExclusionReason, Level
+    from coder.ratings.model import ExclusionReason, Level
 
 FLIPS = 10
 """How many flipped issues of a pair the terminal shows; all are in the files."""
@@ -108,7 +108,7 @@ def members(found: Comparison) -> Table:
 
 
 def _leaked(left_out: dict[ExclusionReason, int]) -> int:
-    from coder.report.model import ExclusionReason
+    from coder.ratings.model import ExclusionReason
 
     return left_out.get(ExclusionReason.LEAKED, 0)
 

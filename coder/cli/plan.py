@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from coder.ratings.model import Level
     from coder.records import Codebook
-    from coder.report.model import Level
     from coder.report.plan import Planned, PlannedFigure
 
 BY_MODEL = "by what the model says"

@@ -10,8 +10,8 @@ from coder.compare.model import Member
 from coder.errors import UsageError
 from coder.intra_rater import people
 from coder.proposers.prices import Price
+from coder.ratings.model import ExclusionReason
 from coder.records import Codebook, Proposal
-from coder.report.model import ExclusionReason
 from coder.report.ratings import Codes, Rater, Ratings, model_side, own_answer, raters
 from coder.report.spending import spending
 from coder.report.wording import describe_model

@@ -6,8 +6,9 @@ from typing import Literal
 
 from coder.agreement import Change, McNemar
 from coder.durations import Kruskal
+from coder.ratings.model import ExclusionReason, Level
 from coder.records import Estimate, Record
-from coder.report.model import CodebookSummary, ExclusionReason, Level, Resampling, Spending
+from coder.report.model import CodebookSummary, Resampling, Spending
 
 Codes = tuple[str, ...]
 

@@ -24,11 +24,11 @@ from coder.compare.wording import SIGNIFICANT
 from coder.durations import kruskal
 from coder.migration import Versions
 from coder.proposers.prices import Price
+from coder.ratings.model import ExclusionReason
 from coder.records import canonical_json, content_hash
 from coder.report.build import summary
 from coder.report.corrected import corrected
 from coder.report.levels import Levels
-from coder.report.model import ExclusionReason
 from coder.report.ratings import Codes, proposed
 from coder.store import Run
 

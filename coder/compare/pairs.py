@@ -28,10 +28,11 @@ from coder.compare.model import (
     RunPair,
 )
 from coder.proposers.prices import Price
+from coder.ratings.model import Level
 from coder.records import NONE_CODE
 from coder.report.build import summary
 from coder.report.levels import Levels, same
-from coder.report.model import Level, Resampling
+from coder.report.model import Resampling
 from coder.report.ratings import Codes
 from coder.store import Run
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from coder.compare.model import Against, Comparison, Conclusion, Multiverse, RunPair
+from coder.ratings.model import Level
 from coder.records import NONE_CODE, Estimate
-from coder.report.model import CodebookSummary, Level
+from coder.report.model import CodebookSummary
 from coder.report.wording import number, plural
 
 SIGNIFICANT = 0.05

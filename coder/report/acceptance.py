@@ -11,8 +11,9 @@ import numpy as np
 from coder.agreement import Statistic, bootstrap
 from coder.agreement.arrays import ratio
 from coder.agreement.encode import group_numbers
+from coder.ratings.model import ExclusionReason
 from coder.records import Action, Estimate, Mode
-from coder.report.model import Acceptance, ExclusionReason
+from coder.report.model import Acceptance
 from coder.report.ratings import Rater
 
 

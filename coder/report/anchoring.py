@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from coder.agreement import anchoring
+from coder.ratings.model import Level
 from coder.records import Mode
 from coder.report.levels import Levels, same
-from coder.report.model import Level, RaterAnchoring
+from coder.report.model import RaterAnchoring
 from coder.report.ratings import Codes, Rater
 from coder.sampling import reveals_answers
 

@@ -16,6 +16,7 @@ from coder.injection import suspicious
 from coder.intra_rater import people, same_person
 from coder.migration import Versions
 from coder.proposers.prices import Price
+from coder.ratings.model import RESOLVED, ExclusionReason, Kind, Level
 from coder.records import (
     NONE_CODE,
     Action,
@@ -31,17 +32,13 @@ from coder.report.acceptance import acceptances
 from coder.report.findings import Findings
 from coder.report.levels import Levels
 from coder.report.model import (
-    RESOLVED,
     Case,
     Choices,
     CodebookSummary,
     CodeName,
     Count,
     Coverage,
-    ExclusionReason,
     Judgement,
-    Kind,
-    Level,
     Majority,
     Nested,
     Pair,

@@ -16,9 +16,10 @@ from markupsafe import Markup, escape
 from coder.agreement import Certificate, Reliability
 from coder.agreement.alternative import HeldAgainst
 from coder.agreement.reliability import Point
+from coder.ratings.model import Level
 from coder.records import Estimate
 from coder.report.figures import Scale, row
-from coder.report.model import CodeShare, Corrected, Level, Trend
+from coder.report.model import CodeShare, Corrected, Trend
 
 _WIDTH, _HEIGHT = 380, 290
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 20, 26, 40

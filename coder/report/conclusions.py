@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from coder.agreement import Certificate, Reliability
 from coder.agreement.reliability import Point
+from coder.ratings.model import MODEL
 from coder.records import Estimate
 from coder.report.model import (
-    MODEL,
     AltTestResult,
     CodeShare,
     ConfidenceQuality,

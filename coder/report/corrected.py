@@ -8,9 +8,10 @@ import numpy as np
 
 from coder.agreement import dsl, labels_alone, ppi
 from coder.agreement.arrays import Floats
+from coder.ratings.model import Level
 from coder.records import NONE_CODE, Decision, Estimate, Label
 from coder.report.levels import Levels
-from coder.report.model import CodeShare, Corrected, Level
+from coder.report.model import CodeShare, Corrected
 from coder.report.ratings import Codes
 from coder.sampling import reached
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from coder.report.model import MODEL, Case, Pair, Report
+from coder.ratings.model import MODEL
+from coder.report.model import Case, Pair, Report
 
 Codes = tuple[str, ...]
 

@@ -13,6 +13,7 @@ from coder.agreement import alt_test
 from coder.confidence import Confidence
 from coder.intra_rater import people
 from coder.migration import Versions
+from coder.ratings.model import ExclusionReason, Level
 from coder.records import Proposal
 from coder.report.anchoring import sway
 from coder.report.confidence_quality import Drawn, trust
@@ -23,8 +24,6 @@ from coder.report.model import (
     Choices,
     ConfidenceQuality,
     Corrected,
-    ExclusionReason,
-    Level,
     RaterAnchoring,
     Trend,
 )

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from coder.agreement.arrays import Floats
+from coder.ratings.model import Level
 from coder.records import NONE_CODE, Codebook
-from coder.report.model import Level
 from coder.report.ratings import Codes
 
 

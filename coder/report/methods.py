@@ -15,9 +15,10 @@ from typing import Any
 
 from coder.new_version import sentence
 from coder.proposers.providers import address_of
+from coder.ratings.model import MODEL
 from coder.records import Cardinality, CodeChange, Consent
 from coder.report import conclusions
-from coder.report.model import MODEL, Report
+from coder.report.model import Report
 from coder.report.sentences import baseline_notes, between_first_passes, sample, warnings
 from coder.report.wording import (
     STATUS,

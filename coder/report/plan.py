@@ -11,10 +11,11 @@ from coder.agreement import Plan, agree, for_estimate, for_prevalence
 from coder.agreement.certificates import labels_needed
 from coder.intra_rater import people
 from coder.migration import Versions
+from coder.ratings.model import ExclusionReason, Level
 from coder.records import NONE_CODE, Estimate, Record
 from coder.report.corrected import corrected
 from coder.report.levels import Levels
-from coder.report.model import Choices, ExclusionReason, Level
+from coder.report.model import Choices
 from coder.report.ratings import Codes, Rater, Ratings, model_side, proposed, raters
 from coder.store import Run
 

@@ -11,6 +11,7 @@ from coder.exposure import Exposure
 from coder.history import REVIEW
 from coder.intra_rater import person
 from coder.migration import Versions
+from coder.ratings.model import MODEL, ExclusionReason
 from coder.records import (
     NONE_CODE,
     Action,
@@ -23,7 +24,6 @@ from coder.records import (
     Proposal,
     Status,
 )
-from coder.report.model import MODEL, ExclusionReason
 from coder.store import Run, standing
 from coder.training_labels import fitted
 

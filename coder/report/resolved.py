@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from coder.codebook_changes import Stale
 from coder.intra_rater import people
 from coder.migration import Versions
+from coder.ratings.model import RESOLVED, ExclusionReason, Resolved
 from coder.records import Adjudication
-from coder.report.model import RESOLVED, ExclusionReason, Resolved
 from coder.report.ratings import Codes, Rater, Ratings, judged, own_answer
 from coder.store import Run
 

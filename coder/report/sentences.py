@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from coder.intra_rater import people, same_person
-from coder.report.model import MODEL, Pair, Report, Together
+from coder.ratings.model import MODEL
+from coder.report.model import Pair, Report, Together
 from coder.report.wording import Names, figure, plural, reading, reasons, title
 
 FEWEST_SHARED = 10

@@ -11,8 +11,8 @@ from coder.agreement import agree, agree_many
 from coder.intra_rater import people, person, same_person
 from coder.migration import Versions
 from coder.queues import part_of, stale_issues
+from coder.ratings.model import ExclusionReason
 from coder.records import Action, Codebook, Decision, Estimate, Label, Mode, Record, Status
-from coder.report.model import ExclusionReason
 from coder.report.ratings import Codes, count_decisions, judged, raters
 from coder.report.resolved import resolve
 from coder.report.sentences import FEWEST_SHARED

@@ -10,18 +10,9 @@ import numpy as np
 
 from coder.errors import UsageError
 from coder.intra_rater import people
+from coder.ratings.model import MODEL, ExclusionReason, Level
 from coder.records import NONE_CODE, Estimate, Mode, Proposal
-from coder.report.model import (
-    MODEL,
-    Acceptance,
-    ExclusionReason,
-    Level,
-    Pair,
-    Report,
-    Trace,
-    TracedFigure,
-    TracedFile,
-)
+from coder.report.model import Acceptance, Pair, Report, Trace, TracedFigure, TracedFile
 from coder.report.ratings import Rater, Ratings
 from coder.store import Run
 

@@ -7,9 +7,10 @@ from datetime import datetime
 from itertools import pairwise
 
 from coder.agreement.intervals import wilson
+from coder.ratings.model import Kind, Level
 from coder.records import Mode
 from coder.report.levels import Levels, same
-from coder.report.model import Block, Kind, Level, Trend
+from coder.report.model import Block, Trend
 from coder.report.ratings import Codes, Rater
 
 FEWEST, BLOCKS = 20, 10

@@ -8,11 +8,12 @@ import pytest
 from run_maker import MULTIPLE, TREE, Maker, decide, issue, label, proposal
 
 from coder.compare import compare
+from coder.ratings.model import ExclusionReason
 from coder.records import Action, Change, Decision, Example, Label, Mode, Status
 from coder.report import Report, build_report
 from coder.report.html import html
 from coder.report.markdown import markdown
-from coder.report.model import ExclusionReason, Pair
+from coder.report.model import Pair
 from coder.report.sentences import headline
 from coder.report.wording import accepter, changes
 from coder.store import Run

@@ -1,0 +1,1 @@
+"""Ratings: who said what about which issue, made comparable."""
