@@ -1,0 +1,151 @@
+"""A run: its manifest, and what was done to it (consents, calibrations, migrations)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from coder.addresses import host_of, server_identity
+from coder.records.base import Record, now
+from coder.records.proposals import Source
+
+
+class Permission(Record):
+    """Somebody on this machine allowed the study in a folder something."""
+
+    study: str
+    """The folder's absolute path."""
+    subject: str
+    """What was allowed, in the words in which it was asked for."""
+    at: datetime = Field(default_factory=now)
+
+
+class Consent(Record):
+    """Somebody agreed that the issue texts of this study go to a server."""
+
+    host: str
+    provider: str
+    redacted: bool = False
+    endpoint: str = ""
+    """The whole address, and a proxy that could read the texts; empty in older records."""
+    at: datetime = Field(default_factory=now)
+
+    def is_for(self, address: str) -> bool:
+        """Whether it is for the server at ``address``, as far as the record tells."""
+        if not self.endpoint:
+            return self.host == host_of(address)
+        return self.endpoint.partition(" ")[0] == address
+
+
+class Manifest(Record):
+    """What a run was made of; written once, before the first proposal.
+
+    ``format`` grows when a version of coder that knows only the one before would misread the run.
+    """
+
+    format: int = 1
+    name: str
+    created_at: datetime = Field(default_factory=now)
+    codebook_id: str
+    codebook_version: str
+    codebook_hash: str
+    data_hash: str
+    issues: int
+    sampled_from: int | None = None
+    """How many issues there were before a uniform random sample was drawn with ``seed``."""
+    labels_hash: str = ""
+    reserved_hash: str = ""
+    model: dict[str, Any]
+    """What tells the proposer, with its prompt and retrieval, from every other."""
+    measured: dict[str, Any] = Field(default_factory=dict)
+    """What was found out about the proposer while making it; says nothing about its identity."""
+    seed: int = 0
+    versions: dict[str, str] = Field(default_factory=dict)
+    git: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("model")
+    @classmethod
+    def _by_identity(cls, model: dict[str, Any]) -> dict[str, Any]:
+        # Older runs name the port.
+        if isinstance(address := model.get("base_url"), str):
+            return {**model, "base_url": server_identity(address)}
+        return model
+
+
+class Calibration(Record):
+    """What a run's confidences of one source are worth, by one rater's blind labels.
+
+    ``method`` and ``parameters`` are those of :class:`coder.agreement.calibration.Fit`, as are the
+    Brier scores and the note. ``labels_hash`` is over the labels of the ``proposals`` compared.
+    """
+
+    source: Source
+    rater: str
+    labels_hash: str
+    proposals: int
+    method: Literal["identity", "platt", "isotonic"]
+    parameters: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+    brier_before: float | None = None
+    brier_after: float | None = None
+    note: str = ""
+    at: datetime = Field(default_factory=now)
+
+
+class Assignment(Record):
+    """The issues one rater is to review, drawn at random; the last one of a rater is theirs.
+
+    ``share`` is the probability with which any issue of the run was drawn for this rater.
+    """
+
+    rater: str
+    issue_ids: tuple[str, ...]
+    share: float = Field(gt=0, le=1)
+    seed: int = 0
+    at: datetime = Field(default_factory=now)
+
+
+class CodeChange(Record):
+    """One difference between two versions of a codebook.
+
+    ``code`` is the old id, ``None`` for a code that was added; ``into`` are the new ids. Judgements
+    that used the code are carried over where ``into`` says which one is meant, else they are stale.
+    """
+
+    kind: Literal["added", "removed", "renamed", "merged", "split", "moved", "redefined"]
+    code: str | None
+    into: tuple[str, ...] = ()
+    note: str = ""
+
+
+class Migration(Record):
+    """A run goes on with another version of its codebook; ``file`` holds it, inside the run."""
+
+    from_hash: str
+    to_hash: str
+    to_version: str
+    file: str = Field(pattern=r"^codebooks/[0-9]+\.yaml$")
+    changes: tuple[CodeChange, ...]
+    at: datetime = Field(default_factory=now)
+
+
+class Refit(Record):
+    """The embedded classifier fitted anew to what one rater has answered so far.
+
+    ``labels_hash`` is over those answers; suggestions made with it name it as their ``model``.
+    ``labels`` and ``decisions`` are how many lines of the rater's files had been read, so that the
+    answers can be found again.
+    """
+
+    version: int = Field(ge=1)
+    rater: str
+    answers: int
+    labels: int = 0
+    decisions: int = 0
+    labels_hash: str
+    codebook_hash: str
+    model: str
+    seconds: float = 0.0
+    """Until it had made its first proposal."""
+    at: datetime = Field(default_factory=now)
