@@ -28,7 +28,7 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
-from coder.store import Run
+from coder.storage.run import Run
 
 SETTINGS = {
     "as shipped": "",

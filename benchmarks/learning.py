@@ -30,11 +30,9 @@ from hf_reuse import BOOK, MAP, maps
 from nlbse import CODEBOOK, read
 from sklearn.metrics import cohen_kappa_score
 
-from coder import codebook as codebooks
-from coder.learning import Learner
-from coder.learning_worker import LearningWorker, propose
+from coder.codebook import load as codebooks
+from coder.files.resources import find
 from coder.proposers.embedded import EmbeddedProposer
-from coder.queues import Order
 from coder.records import (
     Action,
     Codebook,
@@ -46,12 +44,14 @@ from coder.records import (
     ScoredCode,
     Status,
 )
-from coder.resources import find
 from coder.retrieval.embedders import open_embedder
 from coder.retrieval.embedding_cache import FILE, remembered
 from coder.retrieval.encoder import Encoder, Vectors
-from coder.review import ReviewSession
-from coder.store import Run, data_hash
+from coder.review.learning import Learner
+from coder.review.learning_worker import LearningWorker, propose
+from coder.review.queues import Order
+from coder.review.session import ReviewSession
+from coder.storage.run import Run, data_hash
 
 LABELS = (0, 10, 25, 50, 100, 200, 400)
 NEXT = 50

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import f1_score
 
-from coder import codebook as codebooks
+from coder.codebook import load as codebooks
 from coder.proposers.embedded import EmbeddedProposer
 from coder.records import Example, Issue
 from coder.retrieval.embedders import open_embedder

@@ -93,7 +93,7 @@ def coder(url: str, count: int, slots: int, folder: Path) -> Ask:
     """The whole run, with its files."""
     import openai  # noqa: F401  (as the others: what is imported is no part of the asking)
 
-    from coder import propose
+    from coder.proposers import run_loop
     from coder.records import Issue
     from coder.study import Study
 
@@ -102,9 +102,9 @@ def coder(url: str, count: int, slots: int, folder: Path) -> Ask:
     book.write_text(BOOK)
     model = {"name": "openai:m", "base_url": url, "concurrency": slots}
     study = Study.open(folder, model=model, retrieval={"embedder": "none"})
-    run, proposer = propose.start(study, "r", book, issues, [])
+    run, proposer = run_loop.start(study, "r", book, issues, [])
     return lambda: sum(
-        found for status, found in propose.propose(run, proposer, lambda _: None).items()
+        found for status, found in run_loop.propose(run, proposer, lambda _: None).items()
         if status.answered
     )  # fmt: skip
 

@@ -38,11 +38,12 @@ import numpy as np
 from hf_reuse import BOOK, MAP, maps
 from nlbse import CODEBOOK, read
 
-from coder import codebook as codebooks
-from coder import propose
 from coder.agreement import calibration
+from coder.codebook import load as codebooks
+from coder.proposers import run_loop
 from coder.proposers.base import Proposer, SaveCalls
-from coder.proposers.response_schema import Answer, Reader, answer_schema
+from coder.proposers.chat.response_schema import Answer, Reader, answer_schema
+from coder.ratings.comparable import model_side
 from coder.records import (
     Call,
     Codebook,
@@ -59,9 +60,8 @@ from coder.records import (
 from coder.report import build_report
 from coder.report.calibrate import calibrate
 from coder.report.model import Pair
-from coder.report.ratings import model_side
 from coder.sources.issues import load_issues
-from coder.store import Run, data_hash, labels_hash
+from coder.storage.run import Run, data_hash, labels_hash
 from coder.study import Study
 
 KEY = "benchmark"
@@ -265,12 +265,12 @@ def measure(data: Data, arm: Arm, size: int, url: str) -> None:
     study = Study.open(Path(), api_key=KEY, model=settings, retrieval=near)
     name = run_name(arm, size)
     known = Run.find(study.runs, name)
-    if known is not None and not propose.pending(known):
+    if known is not None and not run_loop.pending(known):
         return
     if arm.name == "naive":
         run, proposer = start_naive(study, data, name, issues, url)
     else:
-        run, proposer = propose.start(study, name, data.book, issues, examples)
+        run, proposer = run_loop.start(study, name, data.book, issues, examples)
     for rater, labels in data.labels.items():
         made_with = run.codebook.hash
         mine = (
@@ -291,7 +291,7 @@ def measure(data: Data, arm: Arm, size: int, url: str) -> None:
         print(time.strftime("%H:%M:%S"), name, proposal.status, file=sys.stderr)
         began = now
 
-    propose.propose(run, proposer, done)
+    run_loop.propose(run, proposer, done)
 
 
 def start_naive(

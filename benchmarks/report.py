@@ -28,10 +28,10 @@ RATERS = ("ann", "bea")
 
 def make(runs: Path, issues: int) -> Path:
     """A run on disk in which the model is right in 60% of issues and each rater in 80%."""
-    from coder import codebook as codebooks
+    from coder.codebook import load as codebooks
+    from coder.files.resources import shipped
     from coder.records import Issue, Label, Manifest, Proposal, ScoredCode, Status
-    from coder.resources import shipped
-    from coder.store import Run, data_hash
+    from coder.storage.run import Run, data_hash
 
     draw = random.Random(issues)
     source = shipped("codebook") / "ptm-reuse.yaml"
@@ -81,7 +81,7 @@ def make(runs: Path, issues: int) -> Path:
 
 def measure(path: Path, draws: int) -> None:
     from coder.report import build_report
-    from coder.store import Run
+    from coder.storage.run import Run
 
     started, cpu = time.perf_counter(), time.process_time()
     report = build_report(Run(path), draws=draws)
@@ -97,7 +97,7 @@ def loop(path: Path, draws: int) -> None:
     import numpy as np
     from sklearn.metrics import cohen_kappa_score
 
-    from coder.store import Run
+    from coder.storage.run import Run
 
     run = Run(path)
     leaves = [code.id for code in run.codebook.leaves]

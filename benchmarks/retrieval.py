@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from nlbse import read
 
-from coder import codebook as codebooks
+from coder.codebook import load as codebooks
 from coder.records import Codebook, Example, Issue
 from coder.retrieval.base import Ranked, Search
 from coder.retrieval.encoder import MiniLM, Vectors

@@ -24,11 +24,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from coder import codebook as codebooks
-from coder import resources
 from coder.cli.screen.app import ReviewApp
-from coder.journal import Journal
-from coder.queues import Only, Order, novelty_file
+from coder.codebook import load as codebooks
+from coder.files import resources
 from coder.records import (
     Action,
     Decision,
@@ -39,8 +37,10 @@ from coder.records import (
     ScoredCode,
     Status,
 )
-from coder.review import ReviewSession
-from coder.store import Run, data_hash
+from coder.review.queues import Only, Order, novelty_file
+from coder.review.session import ReviewSession
+from coder.storage.journal import Journal
+from coder.storage.run import Run, data_hash
 
 OPENINGS = 3
 QUEUES: dict[str, tuple[Order, Only, str]] = {

@@ -19,7 +19,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from coder.store import Run
+from coder.storage.run import Run
 
 
 def timed(*arguments: str) -> tuple[float, float]:

@@ -28,11 +28,11 @@ from sklearn.base import ClusterMixin
 from sklearn.cluster import HDBSCAN, AgglomerativeClustering
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, v_measure_score
 
-from coder.code_suggestions import suggest
 from coder.retrieval.encoder import MiniLM, normalised
 from coder.retrieval.groups import FAR, SMALLEST, Text, group, vectors
-from coder.store import Run
-from coder.text import prose
+from coder.revision.code_suggestions import suggest
+from coder.storage.run import Run
+from coder.text.structure import prose
 
 BOOK = Path(__file__).parent.resolve() / "codebooks" / "hf-model-card.yaml"
 MAP = {

@@ -22,11 +22,11 @@ from statistics import fmean
 
 from hf_reuse import BOOK, MAP, coder, maps
 
-from coder import codebook as codebooks
-from coder.proposers.prompt_composer import Composer
-from coder.proposers.strategies import open_strategy
+from coder.codebook import load as codebooks
+from coder.files.resources import find
+from coder.proposers.chat.prompt_composer import Composer
+from coder.proposers.chat.strategies import open_strategy
 from coder.records import Codebook, Issue
-from coder.resources import find
 from coder.sources.issues import load_issues
 from coder.study import Study
 

@@ -1,53 +1,26 @@
 """LLM-assisted qualitative coding of issues: propose, review in the terminal, audit the agreement.
 
-The map, from the ground up; imports run downwards only:
+The packages, from the ground up; imports run downwards only, which ``pyproject.toml`` holds:
 
     telemetry     every switch that keeps dependencies from calling home
     errors        what a user can act on: a message, a hint, an exit code
     escaping      control characters and formulas, for files that people open
     addresses     of servers, in one form; which are one's own
-    records       every data type; canonical JSON; content hashes
-    reading       text files and lines, never more than a set size
-    sqlite_cache  a cache that several processes share and that damage empties
-    atomic_write  files that appear once they are whole
-    spelling      spellings of ids and codes that mean the same
-    resources     finds prompts and codebooks: path given > study folder > shipped
-    codebook      YAML -> Codebook, every problem with its line; names -> codes
-    codebook_changes  two versions of a codebook -> what changed, and what an answer is then
+    records/      every data type; canonical JSON; content hashes
+    files/        bounded reading, atomic writing, caches, permissions, where shipped files are
+    text/         structure of an issue, evidence, injection, redaction, spellings, templates
     study         the study folder and its settings
-    text          the structure of an issue's text: sentences, code, logs, template parts
-    evidence      finds quotes in the text
-    injection     finds text that speaks to a model
-    agreement/    the statistics, pure functions
-    durations     how long issues stayed open, and whether that differs between codes
-    journal       append-only JSON Lines, chained by hash
-    permissions   what a study may do on this machine, kept outside the study
-    sensitive     finds keys, passwords, addresses and user names in a text
-    redact        masks them in what is sent
-    templates     the language of prompt templates: data and no code, bounded in work
-    prompts       versioned templates, rendered into messages
-    retrieval/    embedders and the index of labelled issues
+    agreement/    the statistics, pure functions; resolution times (durations)
+    codebook/     YAML -> Codebook (load), names -> codes, search, changes between two versions
+    retrieval/    encoder, kept vectors, index of labelled issues, near-duplicates, rank fusion
+    storage/      the run folder, journals, history, exposure, sampling, provenance, merge
     sources/      other people's files -> issues and labels
-    store         the run folder
-    proposers/    issue -> proposal: the embedded classifier, any chat model
-    migration  a run under several versions of its codebook: what is carried over or stale
-    propose       makes or resumes a run
-    history       what a rater has done, from both of their files
-    exposure      what each person has seen of the model, in any run of the study
-    intra_rater  one person who codes twice: ann and ann.2
-    plural        counts in words: 1 issue, 2 issues
-    blinding  whose suggestion is hidden until, or for ever
-    keymap        the review's keys
-    new_version  makes the next version of a codebook
-    code_suggestions  what a codebook does not cover, as candidate codes
-    review        the state machine of a review
-    merge         takes another copy of a run into this one
-    learning      suggestions that learn from a rater's answers, by the learning_worker
-    training_labels  which labelled issues a run's model can have learnt from
+    proposers/    issue -> proposal: the loop of a run, costs; embedded/ and chat/ propose
+    revision/     a codebook during a study: new version, migration of runs, code suggestions
+    ratings/      who said what about which issue, made comparable; resolved labels
+    review/       session, queues, blinding by chance, learning, adjudication, assignments
     audit/        what a run's files prove, and what its model says when asked again
-    ratings/      the levels answers are compared at, and why an issue is in no comparison
     report/       run -> tables, figures, Markdown, JSON, HTML, LaTeX, CSV
-    adjudication  the state machine of resolving disagreements
     compare/      several runs of the same issues; which conclusions hang on the settings
     doctor        what is present and what is missing
     cli/          one file per verb, and all that touches a terminal
@@ -66,7 +39,7 @@ from coder.telemetry import switch_off
 switch_off()
 
 if TYPE_CHECKING:
-    from coder.codebook import load as load_codebook
+    from coder.codebook.load import load as load_codebook
     from coder.errors import CoderError
     from coder.records import (
         Call,
@@ -79,7 +52,7 @@ if TYPE_CHECKING:
         Proposal,
     )  # fmt: skip
     from coder.report import Report, build_report, write_report
-    from coder.store import Run
+    from coder.storage.run import Run
     from coder.study import Study
 
 __all__ = [
@@ -88,10 +61,10 @@ __all__ = [
 ]  # fmt: skip
 
 _HOMES = {
-    "coder.codebook": {"load_codebook": "load"},
+    "coder.codebook.load": {"load_codebook": "load"},
     "coder.errors": {"CoderError": "CoderError"},
     "coder.report": {name: name for name in ("Report", "build_report", "write_report")},
-    "coder.store": {"Run": "Run"},
+    "coder.storage.run": {"Run": "Run"},
     "coder.study": {"Study": "Study"},
 }
 """Where what is public lives, by the name it has there; all else is in ``coder.records``."""

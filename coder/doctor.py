@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from coder.errors import CoderError
-from coder.resources import STUDY_FILE, find
+from coder.files.resources import STUDY_FILE, find
 from coder.study import Study
 
 OPTIONAL = {
@@ -57,9 +57,9 @@ def _study(study: Study) -> Iterator[Finding]:
     yield Finding("runs folder", str(study.runs), writable, remedy)
     try:
         path = find("codebook", study.settings.codebook, ".yaml", study.root)
-        from coder import codebook
+        from coder.codebook import load as codebooks
 
-        book = codebook.load(path)
+        book = codebooks.load(path)
         yield Finding("codebook", f"{book.name} {book.version} ({path})", True)
     except CoderError as error:
         yield Finding("codebook", error.message, False, error.hint)
@@ -70,7 +70,7 @@ def _model(study: Study) -> Finding:
     what = f"model {name}"
     if name == "embedded":
         return Finding(what, "a classifier on this machine's CPU; needs no key", True)
-    from coder.proposers.chat import check_model
+    from coder.proposers.chat.client import check_model
 
     try:
         return Finding(what, check_model(study), True)

@@ -22,8 +22,8 @@ from pydantic_settings import (
 )
 
 from coder.errors import InputError
-from coder.reading import read_text, read_toml
-from coder.resources import STUDY_FILE, require_inside, require_own, study_root
+from coder.files.reading import read_text, read_toml
+from coder.files.resources import STUDY_FILE, require_inside, require_own, study_root
 
 
 class _Section(BaseModel):
@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     review: ReviewSettings = ReviewSettings()
     report: ReportSettings = ReportSettings()
     keys: dict[str, str] = {}
-    """Keys of the review that are not as they come; see :mod:`coder.keymap`."""
+    """Keys of the review that are not as they come; see :mod:`coder.review.keymap`."""
 
     @classmethod
     def settings_customise_sources(

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coder.__main__ import run as coder
-from coder.blinding import Shares
 from coder.cli.screen.app import ReviewApp
-from coder.queues import Order
-from coder.review import ReviewSession
-from coder.store import Run
+from coder.review.queues import Order
+from coder.review.session import ReviewSession
+from coder.storage.blinding import Shares
+from coder.storage.run import Run
 
 HERE = Path(__file__).parent
 SIZE = (140, 40)

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from support.runs import make_run
 
-from coder.adjudication import AdjudicationSession
 from coder.errors import UsageError
-from coder.migration import migrate, plan
+from coder.ratings.comparable import raters
+from coder.ratings.resolved import resolve
 from coder.records import Action, Decision, Label
-from coder.report.ratings import raters
-from coder.report.resolved import resolve
-from coder.store import Run
+from coder.review.adjudication import AdjudicationSession
+from coder.revision.migration import migrate, plan
+from coder.storage.run import Run
 
 
 def label(run: Run, rater: str, codes: Mapping[str, Sequence[str]], **fields: object) -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from support.runs import CODEBOOK, done, make_issue, make_proposal, make_run
 
-from coder.blinding import Shares
 from coder.errors import UsageError
-from coder.migration import migrate, plan
-from coder.queues import Only, Order
 from coder.records import Action, Decision, Label, Mode, ScoredCode
-from coder.review import ReviewSession
-from coder.sampling import inclusion
-from coder.store import Run
+from coder.review.queues import Only, Order
+from coder.review.session import ReviewSession
+from coder.revision.migration import migrate, plan
+from coder.storage.blinding import Shares
+from coder.storage.run import Run
+from coder.storage.sampling import inclusion
 
 BOOK = CODEBOOK.format(cardinality="single", allow_none="true").replace(
     "name: Fruit complaints", 'name: Fruit complaints\nversion: "2"'

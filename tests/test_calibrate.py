@@ -11,13 +11,13 @@ from support.runs import make_issue, make_proposal, make_run
 from coder.audit.log import check_log
 from coder.cli.main import cli
 from coder.cli.review_words import sure
-from coder.confidence import calibrated
-from coder.queues import Order, ReviewPool
+from coder.ratings.confidence import calibrated
 from coder.records import Label, ScoredCode
 from coder.report import build_report
 from coder.report.wording import confidence as called
-from coder.review import ReviewSession
-from coder.store import Run
+from coder.review.queues import Order, ReviewPool
+from coder.review.session import ReviewSession
+from coder.storage.run import Run
 
 
 def overconfident_run(folder, issues=120) -> Run:

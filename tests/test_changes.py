@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder import codebook as codebooks
-from coder.codebook_changes import Stale, carrier, compare
+from coder.codebook import load as codebooks
+from coder.codebook.changes import Stale, carrier, compare
 from coder.records import NONE_CODE, Code, Codebook, CodeChange
 
 OLD = """\

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from coder import codebook as codebooks
-from coder.codebook import UnknownCode, parse, resolver
+from coder.codebook import load as codebooks
+from coder.codebook.load import UnknownCode, parse, resolver
 from coder.errors import CodebookError, InputError
+from coder.files.resources import shipped
 from coder.records import NONE_CODE, Cardinality
-from coder.resources import shipped
 
 TWO_LEVELS = """\
 id: pets

@@ -10,14 +10,14 @@ import pytest
 from click.testing import CliRunner, Result
 from support.runs import make_run
 
-from coder import history
-from coder.adjudication import AdjudicationSession
 from coder.audit.log import check_log
 from coder.cli.main import cli
 from coder.errors import CoderError, RunError, UsageError
 from coder.records import Label, now
-from coder.review import ReviewSession
-from coder.store import Run, check_name, labels_hash
+from coder.review.adjudication import AdjudicationSession
+from coder.review.session import ReviewSession
+from coder.storage import history
+from coder.storage.run import Run, check_name, labels_hash
 
 COMMANDS = (
     ("report", "trial"), ("status", "trial"), ("review", "trial", "--rater", "ann", "--plain"),

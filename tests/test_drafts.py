@@ -13,7 +13,7 @@ import pytest
 from support.runs import make_run
 
 from coder.__main__ import run
-from coder.atomic_write import Draft, write_atomically
+from coder.files.atomic_write import Draft, write_atomically
 
 _KILLED_AT_THE_LAST_MOMENT = textwrap.dedent("""
     import os, signal, sys
@@ -61,7 +61,7 @@ def test_a_draft_that_is_being_written_stays(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     with Draft(path) as draft:
         draft.write("slow")
-        other = "from pathlib import Path; from coder.atomic_write import write_atomically; "
+        other = "from pathlib import Path; from coder.files.atomic_write import write_atomically; "
         other += f"write_atomically(Path({str(path)!r}), 'quick')"
         subprocess.run([sys.executable, "-c", other], check=True)
         assert path.read_text() == "quick"

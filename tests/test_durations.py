@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from coder.durations import closed_for_inactivity, days, kruskal
+from coder.agreement.durations import closed_for_inactivity, days, kruskal
 from coder.records import Comment, Issue
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -16,7 +16,7 @@ from coder.__main__ import run
 from coder.escaping import csv_cell, from_csv_cell, inert, json_text, no_formula
 from coder.records import Label
 from coder.sources.issues import load_issues
-from coder.store import Run
+from coder.storage.run import Run
 
 OBEYED = "\x7f\x80\x85\x9b\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeff\ufff9"
 HOSTILE = f"a{OBEYED}z"

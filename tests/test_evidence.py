@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from coder.evidence import locate
+from coder.text.evidence import locate
 
 TEXT = "Title here\n\nThe **model** runs  out of\n`memory` — it’s “odd”. Straße 10, ﬁne\u2028Done."
 

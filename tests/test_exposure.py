@@ -10,15 +10,15 @@ from click.testing import CliRunner, Result
 from support.runs import make_issue, make_run
 
 from coder.audit.log import check_log
-from coder.blinding import Shares
 from coder.cli.main import cli
-from coder.history import REVIEW
-from coder.queues import Order
 from coder.ratings.model import ExclusionReason
 from coder.records import Issue, Label, Mode, now
 from coder.report import build_report
-from coder.review import ReviewSession
-from coder.store import Run
+from coder.review.queues import Order
+from coder.review.session import ReviewSession
+from coder.storage.blinding import Shares
+from coder.storage.history import REVIEW
+from coder.storage.run import Run
 
 ASSISTED, BLIND, HOLDOUT = Shares(), Shares(blind=1), Shares(holdout=1)
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.codebook import parse
-from coder.injection import suspicious
+from coder.codebook.load import parse
+from coder.text.injection import suspicious
 
 BOOK, _ = parse(
     "id: fruit\nname: Fruit\ncodes:\n"

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.atomic_write import write_atomically
 from coder.errors import RunError, StorageError
-from coder.journal import Journal
+from coder.files.atomic_write import write_atomically
 from coder.records import ScoredCode
+from coder.storage.journal import Journal
 
 
 def record(text: str) -> ScoredCode:
@@ -103,7 +103,7 @@ def test_a_full_disk_leaves_only_whole_lines(tmp_path):
         import resource, signal
         from pathlib import Path
         from coder.errors import StorageError
-        from coder.journal import Journal
+        from coder.storage.journal import Journal
         from coder.records import ScoredCode
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         size = Path({str(path)!r}).stat().st_size
@@ -160,7 +160,7 @@ def test_two_writers_at_once_are_refused(tmp_path):
     path = tmp_path / "a.jsonl"
     script = textwrap.dedent(f"""
         from pathlib import Path
-        from coder.journal import Journal
+        from coder.storage.journal import Journal
         from coder.records import ScoredCode
         with Journal(Path({str(path)!r}), ScoredCode).writing("review"):
             print("held", flush=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from coder.errors import InputError
-from coder.keymap import KEYS, keymap, letters
+from coder.review.keymap import KEYS, keymap, letters
 
 
 @pytest.mark.parametrize(

@@ -22,13 +22,8 @@ from textual.widgets import Static
 from coder.__main__ import run as coder
 from coder.audit.leakage import check_leakage
 from coder.audit.log import check_log
-from coder.blinding import Shares
 from coder.cli.screen.app import ReviewApp
-from coder.codebook_changes import Codes, Stale
-from coder.learning import Learner, answers, due
-from coder.merge import merge
-from coder.migration import migrate, plan
-from coder.queues import Order
+from coder.codebook.changes import Codes, Stale
 from coder.ratings.model import ExclusionReason
 from coder.records import (
     Action,
@@ -41,8 +36,13 @@ from coder.records import (
 )
 from coder.report.build import build_report
 from coder.retrieval.embedding_cache import remembered
-from coder.review import ReviewSession
-from coder.store import Run
+from coder.review.learning import Learner, answers, due
+from coder.review.queues import Order
+from coder.review.session import ReviewSession
+from coder.revision.migration import migrate, plan
+from coder.storage.blinding import Shares
+from coder.storage.merge import merge
+from coder.storage.run import Run
 
 BOOK = """\
 id: pets

@@ -16,10 +16,10 @@ from support.runs import make_issue, make_proposal, make_run
 
 from coder.audit.log import check_log
 from coder.errors import CoderError, RunError, UsageError
-from coder.merge import Merged, What, merge
-from coder.migration import carry, migrate, plan
 from coder.records import Action, Adjudication, Assignment, Decision, Label, Migration, Mode
-from coder.store import Run
+from coder.revision.migration import carry, migrate, plan
+from coder.storage.merge import Merged, What, merge
+from coder.storage.run import Run
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.runs import make_run
 
-from coder.blinding import Shares, salt
 from coder.records import Mode
+from coder.storage.blinding import Shares, salt
 
 SHARE = st.floats(0, 1)
 PAIRS = [(rater, f"i{n}") for rater in ("ann", "bea") for n in range(2000)]

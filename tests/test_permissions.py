@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from coder.errors import StorageError
-from coder.permissions import config_dir, permit, permitted
+from coder.files.permissions import config_dir, permit, permitted
 
 
 @pytest.fixture

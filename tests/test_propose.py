@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from support.runs import CODEBOOK
 
-from coder import propose as driver
 from coder.errors import RunError
+from coder.proposers import run_loop as driver
 from coder.proposers.base import Proposer, SaveCalls
 from coder.records import Call, Issue, Manifest, Proposal, Status
-from coder.store import Run, data_hash
+from coder.storage.run import Run, data_hash
 
 ISSUES = [Issue(id=f"i{n}", title=f"Issue {n}") for n in range(6)]
 

@@ -12,12 +12,12 @@ from decimal import Decimal
 import pytest
 from support.fault_server import GOOD, FaultServer, Reply, completion, in_turn, refusal, user_text
 
-from coder import propose as driver
 from coder.errors import LimitReached
+from coder.proposers import run_loop as driver
 from coder.proposers.budget import Caps, spent_by
 from coder.proposers.prices import find_price
 from coder.records import Issue, Status
-from coder.store import Run
+from coder.storage.run import Run
 from coder.study import Study
 
 PETS = """\

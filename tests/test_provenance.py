@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from coder.provenance import git_state
+from coder.storage.provenance import git_state
 
 
 def git(folder, *arguments):

@@ -8,10 +8,10 @@ import pytest
 from support.runs import done, make_issue, make_proposal, make_run
 
 from coder.errors import UsageError
-from coder.queues import Only, Order, Queue, ReviewPool, novelty_file
 from coder.records import Action, Decision, Label, ScoredCode, Status
-from coder.review import ReviewSession
-from coder.store import Run
+from coder.review.queues import Only, Order, Queue, ReviewPool, novelty_file
+from coder.review.session import ReviewSession
+from coder.storage.run import Run
 
 
 def session_of(run: Run, rater: str = "ann", **options: object) -> ReviewSession:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from coder import reading
 from coder.__main__ import run
 from coder.errors import InputError, RunError
-from coder.journal import Journal
-from coder.reading import read_text
+from coder.files import reading
+from coder.files.reading import read_text
 from coder.records import Label
+from coder.storage.journal import Journal
 from coder.study import Study
 
 BOOK = "id: pets\nname: Pets\ncodes:\n- {id: cat, name: Cat, definition: Cats purr.}\n"

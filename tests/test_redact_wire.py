@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from support.fault_server import GOOD, FaultServer, completion
 
 from coder.cli.main import cli
-from coder.proposers.condensed_issue import MAX_LINE
-from coder.proposers.prompt_composer import EXAMPLE_CHARACTERS
+from coder.proposers.chat.condensed_issue import MAX_LINE
+from coder.proposers.chat.prompt_composer import EXAMPLE_CHARACTERS
 
 PLACES = (
     "title", "body", "cut", "comment", "example", "example-cut", "example-comment", "memo",

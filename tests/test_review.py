@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.runs import done, make_issue, make_proposal, make_run
 
-from coder.code_search import find_codes
+from coder.codebook.search import find_codes
 from coder.errors import RunError, UsageError
-from coder.queues import Order
 from coder.records import Action, Status
-from coder.review import ReviewSession
-from coder.store import Run
+from coder.review.queues import Order
+from coder.review.session import ReviewSession
+from coder.storage.run import Run
 
 
 def shown(session: ReviewSession) -> str:

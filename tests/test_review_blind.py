@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from support.runs import done, make_issue, make_proposal, make_run, seen
 
-from coder import history
-from coder.blinding import Shares
 from coder.errors import StorageError, UsageError
-from coder.queues import Order
 from coder.records import Action, Change, Decision, Label, Mode, Status
-from coder.review import ReviewSession
-from coder.store import Run
+from coder.review.queues import Order
+from coder.review.session import ReviewSession
+from coder.storage import history
+from coder.storage.blinding import Shares
+from coder.storage.run import Run
 
 BLIND = Shares(blind=1)
 HOLDOUT = Shares(holdout=1)

@@ -14,11 +14,11 @@ from types import SimpleNamespace
 import pytest
 from support.runs import make_issue, make_proposal, make_run
 
-from coder import sampling
-from coder.queues import EVERYTHING, Only, Order, Queue, ReviewPool
 from coder.records import ScoredCode
-from coder.sampling import Draw, inclusion
-from coder.store import Run
+from coder.review.queues import EVERYTHING, Only, Order, Queue, ReviewPool
+from coder.storage import sampling
+from coder.storage.run import Run
+from coder.storage.sampling import Draw, inclusion
 
 N, SEEDS = 60, 600
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from coder.errors import StorageError
-from coder.sqlite_cache import SqliteCache
+from coder.files.sqlite_cache import SqliteCache
 
 
 def opened(path: Path, *, read_only: bool = False) -> SqliteCache:

@@ -6,7 +6,7 @@ import pytest
 
 from coder.errors import RunError, UsageError
 from coder.records import Action, Decision, Example, Issue, Label, Manifest, Proposal, Status
-from coder.store import Run, data_hash, standing
+from coder.storage.run import Run, data_hash, standing
 
 BOOK = """\
 id: pets

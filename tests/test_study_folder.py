@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from coder.__main__ import run
-from coder.resources import TEMPLATE, find, shipped, study_root
+from coder.files.resources import TEMPLATE, find, shipped, study_root
 from coder.study import Settings, Study
 
 ROOT = Path(__file__).parents[1]

@@ -10,14 +10,14 @@ import yaml
 from support.fault_server import FaultServer, completion
 from support.runs import make_issue, make_proposal, make_run
 
-from coder import codebook as codebooks
 from coder.__main__ import run as coder
-from coder.code_suggestions import Reason, suggest, unsettled
+from coder.codebook import load as codebooks
 from coder.errors import ModelError, RunError
-from coder.journal import Journal
 from coder.records import Action, Call, Decision, Issue, Label, Proposal, ScoredCode, Status
 from coder.retrieval.encoder import MiniLM
-from coder.store import Run
+from coder.revision.code_suggestions import Reason, suggest, unsettled
+from coder.storage.journal import Journal
+from coder.storage.run import Run
 
 PRICES = (
     "The delivery costs too much", "Why is shipping so expensive?", "Delivery price doubled",

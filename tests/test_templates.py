@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 from jinja2 import TemplateError, TemplateSyntaxError
 
-from coder import templates
+from coder.text import templates
 
 
 class Pet(NamedTuple):

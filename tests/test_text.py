@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder.records import Comment, Issue
-from coder.text import Kind, Part, is_template_heading, parts, prose, segments
+from coder.text.structure import Kind, Part, is_template_heading, parts, prose, segments
 
 
 def found(body: str, **fields: object) -> list[tuple[Kind, str]]:

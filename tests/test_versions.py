@@ -9,14 +9,14 @@ import pytest
 from support.runs import CODEBOOK, make_issue, make_proposal, make_run
 
 from coder.audit.log import check_log
-from coder.codebook_changes import Stale
+from coder.codebook.changes import Stale
 from coder.errors import UsageError
-from coder.migration import Versions, book_at, carry, migrate, plan, stale
 from coder.records import Action, Adjudication, Decision, Label, ScoredCode, Status
 from coder.report import build_report
 from coder.report.calibrate import calibrate
-from coder.review import ReviewSession
-from coder.store import Run
+from coder.review.session import ReviewSession
+from coder.revision.migration import Versions, book_at, carry, migrate, plan, stale
+from coder.storage.run import Run
 
 BOOK = CODEBOOK.format(cardinality="single", allow_none="true")
 RENAME = ("id: taste.sour,", "id: taste.acid, replaces: [taste.sour],")

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from coder.audit.reask import CONTROL, Codes, Heard, Reasker, codes_of
-from coder.injection import Suspicion, suspicious
-from coder.journal import Journal
 from coder.records import Codebook, Issue
-from coder.store import Run
+from coder.storage.journal import Journal
+from coder.storage.run import Run
+from coder.text.injection import Suspicion, suspicious
 
 NAME = "injection"
 MASK = "[masked]"

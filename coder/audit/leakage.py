@@ -7,18 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from coder.audit.log import require_whole
-from coder.codebook import can_hold
-from coder.learning import Answers, Teaching
-from coder.learning import examples as carried
-from coder.migration import book_at
-from coder.proposers.condensed_issue import condense
-from coder.proposers.prompt_composer import as_shown
+from coder.codebook.load import can_hold
+from coder.proposers.chat.condensed_issue import condense
+from coder.proposers.chat.prompt_composer import as_shown
+from coder.ratings.training_labels import fitted
 from coder.records import Call, Codebook, Example, Issue, Proposal
-from coder.redact import Redactor, unnumbered
 from coder.retrieval.duplicates import Duplicates
-from coder.sensitive import authors
-from coder.store import Run
-from coder.training_labels import fitted
+from coder.review.learning import Answers, Teaching
+from coder.review.learning import examples as carried
+from coder.revision.migration import book_at
+from coder.storage.run import Run
+from coder.text.redact import Redactor, unnumbered
+from coder.text.sensitive import authors
 
 FEW_WORDS = 4
 """Texts no longer than this are looked for as whole lines: any prompt may hold such words."""

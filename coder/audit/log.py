@@ -12,13 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from coder import codebook as codebooks
+from coder.codebook import load as codebooks
 from coder.errors import CoderError, RunError
-from coder.exposure import Exposure
-from coder.intra_rater import person
-from coder.journal import Journal
-from coder.learning import Answers, Teaching
-from coder.plural import plural
 from coder.records import (
     Adjudication,
     Assignment,
@@ -35,8 +30,13 @@ from coder.records import (
     content_hash,
     now,
 )
-from coder.spelling import file_called, name_of
-from coder.store import RESERVED, Run, data_hash, labels_hash, reserved_hash
+from coder.review.learning import Answers, Teaching
+from coder.storage.exposure import Exposure
+from coder.storage.intra_rater import person
+from coder.storage.journal import Journal
+from coder.storage.run import RESERVED, Run, data_hash, labels_hash, reserved_hash
+from coder.text.plural import plural
+from coder.text.spelling import file_called, name_of
 
 _CLOCKS_APART = timedelta(minutes=5)
 """What two machines that take turns may differ by."""

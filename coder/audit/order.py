@@ -13,7 +13,7 @@ from coder.agreement.arrays import Floats
 from coder.agreement.intervals import Statistic, bootstrap, wilson
 from coder.audit.reask import CONTROL, Codes, Heard, Reasker, codes_of
 from coder.records import NONE_CODE, Code, Codebook, Estimate, Issue
-from coder.store import Run
+from coder.storage.run import Run
 
 NAME = "order"
 TRIES = 50

@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from coder.atomic_write import write_atomically
 from coder.audit.log import require_whole
 from coder.errors import RunError
-from coder.journal import Journal
-from coder.propose import build_proposer
+from coder.files.atomic_write import write_atomically
 from coder.proposers.base import Proposer
 from coder.proposers.budget import NO_CAPS, Caps
-from coder.proposers.prompt_composer import as_made
+from coder.proposers.chat.prompt_composer import as_made
+from coder.proposers.run_loop import build_proposer
 from coder.records import Call, Codebook, Issue, Proposal, Status
-from coder.store import Run
+from coder.storage.journal import Journal
+from coder.storage.run import Run
 from coder.study import Study
 
 CONTROL = "as-is"

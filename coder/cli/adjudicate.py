@@ -25,10 +25,10 @@ def command(
     Every answer is on disk before the next issue shows; the same command goes on where you
     stopped. Only blind labels are compared, unless --assisted.
     """
-    from coder.adjudication import AdjudicationSession
     from coder.cli.adjudicate_words import set_aside, summary
     from coder.cli.review import can_draw
-    from coder.store import Run
+    from coder.review.adjudication import AdjudicationSession
+    from coder.storage.run import Run
     from coder.study import Study
 
     run = Run.open(Study.open().runs, name)

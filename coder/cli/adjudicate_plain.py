@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import click
 
-from coder.adjudication import AdjudicationSession
 from coder.cli.adjudicate_words import before, keys, resolution_line, who
 from coder.cli.browser import open_page
 from coder.cli.issue_view import clean, pieces, unfolding
 from coder.cli.review_words import names, where
 from coder.cli.terminal import plain, plain_line
 from coder.cli.typed_lines import read_line, with_further_lines
-from coder.code_search import find_codes
-from coder.codebook import UnknownCode, resolver
+from coder.codebook.load import UnknownCode, resolver
+from coder.codebook.search import find_codes
 from coder.errors import UsageError
-from coder.report.ratings import Codes
+from coder.ratings.comparable import Codes
+from coder.review.adjudication import AdjudicationSession
 
 _FOUND = 9
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from coder.adjudication import AdjudicationSession, Dispute
 from coder.cli.review_words import names
 from coder.cli.terminal import plain, plain_line
+from coder.ratings.resolved import Answer
 from coder.records import Adjudication
-from coder.report.resolved import Answer
 from coder.report.wording import WHY, plural
+from coder.review.adjudication import AdjudicationSession, Dispute
 
 NAMED = 5
 """How many issues of each kind that is set aside are named; all are counted."""

@@ -22,9 +22,9 @@ def require(study: Study, issues: int) -> None:
         return
     from coder.cli.terminal import console, safe
     from coder.errors import UsageError
-    from coder.permissions import permit
-    from coder.plural import plural
+    from coder.files.permissions import permit
     from coder.retrieval.embedders import VARIABLE, is_allowed, subject
+    from coder.text.plural import plural
 
     model = study.settings.model
     masked = model.redact and model.name != "embedded"

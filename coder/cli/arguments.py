@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from coder.resources import study_root
-from coder.spelling import visible
+from coder.files.resources import study_root
+from coder.text.spelling import visible
 
 if TYPE_CHECKING:
-    from coder.store import Run
+    from coder.storage.run import Run
 
 
 def run_names(_: click.Context, __: click.Parameter, begun: str) -> list[str]:

@@ -11,8 +11,8 @@ from coder.cli.arguments import rater_name, run_names
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from coder.assign import Split
     from coder.records import Assignment
+    from coder.review.assign import Split
 
 
 @click.command("assign")
@@ -39,10 +39,10 @@ def command(name: str, raters: str, overlap: float, each: int | None) -> None:
     From then on coder review shows each of them their own part. What somebody reviewed before
     stays, and the same arguments give the same parts.
     """
-    from coder.assign import assign, split
     from coder.cli.terminal import console, safe
-    from coder.queues import issue_ids
-    from coder.store import Run
+    from coder.review.assign import assign, split
+    from coder.review.queues import issue_ids
+    from coder.storage.run import Run
     from coder.study import Study
 
     run = Run.open(Study.open().runs, name)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from coder.audit.log import Checked
-    from coder.store import Run
+    from coder.storage.run import Run
 
 SHOWN = 20
 """How many problems are named on the terminal; all of them are counted."""
@@ -99,7 +99,7 @@ def leakage(name: str) -> None:
 
 
 def _open(name: str) -> Run:
-    from coder.store import Run
+    from coder.storage.run import Run
     from coder.study import Study
 
     return Run.open(Study.open().runs, name, damaged=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from coder.store import Run
+    from coder.storage.run import Run
 
 
 def warn_raters(run: Run) -> None:

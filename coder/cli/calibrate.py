@@ -32,7 +32,7 @@ def command(name: str, rater: str | None) -> None:
     from coder.cli.terminal import console, safe
     from coder.errors import RunError
     from coder.report.calibrate import calibrate
-    from coder.store import Run
+    from coder.storage.run import Run
     from coder.study import Study
 
     run = Run.open(Study.open().runs, name)

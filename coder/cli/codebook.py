@@ -25,10 +25,10 @@ def command() -> None:
 @click.argument("name", required=False)
 def check(name: str | None) -> None:
     """Validate a codebook (a file, or a name) and name every problem by its line."""
-    from coder import codebook as codebooks
     from coder.cli.terminal import console, plain_line, safe
+    from coder.codebook import load as codebooks
     from coder.errors import CodebookError
-    from coder.plural import plural
+    from coder.text.plural import plural
 
     path = _find(name)
     book, problems = codebooks.check(path)
@@ -57,8 +57,8 @@ def show(name: str | None, full: bool) -> None:
     """Show a codebook as a tree with definitions and sources."""
     from rich.tree import Tree
 
-    from coder import codebook as codebooks
     from coder.cli.terminal import console, safe, safe_lines
+    from coder.codebook import load as codebooks
 
     book = codebooks.load(_find(name))
     tree = Tree(f"[bold]{safe(book.name)}[/] {safe(book.version)} [dim]({safe(book.id)})[/]")
@@ -90,7 +90,7 @@ def _branch(tree: Tree, book: Codebook, code: Code, full: bool) -> None:
 
 
 def _find(name: str | None) -> Path:
-    from coder.resources import find
+    from coder.files.resources import find
     from coder.study import Study
 
     study = Study.open()

@@ -11,8 +11,8 @@ from coder.cli import consent
 from coder.cli.arguments import run_names
 
 if TYPE_CHECKING:
-    from coder.code_suggestions import Candidate, Suggestions
-    from coder.store import Run
+    from coder.revision.code_suggestions import Candidate, Suggestions
+    from coder.storage.run import Run
     from coder.study import Study
 
 
@@ -33,11 +33,11 @@ def suggest(
     Whether it becomes one, people decide.
     """
     from coder.cli.terminal import console, safe
-    from coder.code_suggestions import suggest as find
-    from coder.plural import plural
     from coder.retrieval.embedders import open_embedder
-    from coder.store import Run
+    from coder.revision.code_suggestions import suggest as find
+    from coder.storage.run import Run
     from coder.study import Study
+    from coder.text.plural import plural
 
     study = Study.open()
     run = Run.open(study.runs, name)
@@ -59,11 +59,11 @@ def _named(
     study: Study, run: Run, candidates: list[Candidate], send_to: tuple[str, ...]
 ) -> list[Candidate]:
     from coder.cli.terminal import err_console
-    from coder.code_suggestions import named
     from coder.errors import UsageError
-    from coder.journal import Journal
-    from coder.proposers.naming import name_groups
+    from coder.proposers.chat.naming import name_groups
     from coder.records import Call
+    from coder.revision.code_suggestions import named
+    from coder.storage.journal import Journal
 
     if study.settings.model.name == "embedded":
         raise UsageError(
@@ -89,7 +89,7 @@ def _show(run: Run, found: Suggestions, candidates: list[Candidate]) -> None:
 
     from coder.cli.tables import table
     from coder.cli.terminal import console, safe
-    from coder.code_suggestions import heading
+    from coder.revision.code_suggestions import heading
 
     counts = Counter(found.pool.values())
     reasons = ", ".join(f"{n:,} {reason}" for reason, n in counts.most_common())
@@ -124,8 +124,8 @@ def _show(run: Run, found: Suggestions, candidates: list[Candidate]) -> None:
 def _write(path: Path, run: Run, candidates: list[Candidate]) -> None:
     import yaml
 
-    from coder.atomic_write import write_atomically
-    from coder.code_suggestions import entries
+    from coder.files.atomic_write import write_atomically
+    from coder.revision.code_suggestions import entries
 
     book = run.codebook
     head = (

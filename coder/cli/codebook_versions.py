@@ -12,10 +12,10 @@ from coder.cli.arguments import run_names
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from coder.codebook_changes import Diff
-    from coder.migration import Effect
+    from coder.codebook.changes import Diff
     from coder.records import Code, Codebook, CodeChange
-    from coder.store import Run
+    from coder.revision.migration import Effect
+    from coder.storage.run import Run
 
 SHOWN = 10
 """How many memos that ask for a change are named; all are counted."""
@@ -31,10 +31,10 @@ def diff(old: str, new: str) -> None:
 
     Each is a file, a name, or NAME@VERSION for a version that coder codebook bump kept.
     """
-    from coder import codebook as codebooks
-    from coder import new_version as files
     from coder.cli.terminal import console
-    from coder.codebook_changes import compare
+    from coder.codebook import load as codebooks
+    from coder.codebook.changes import compare
+    from coder.revision import new_version as files
     from coder.study import Study
 
     study = Study.open()
@@ -54,10 +54,10 @@ def bump(name: str | None, note: str) -> None:
     Raises the version in the file, in place, and adds what changed to NAME.CHANGELOG.md beside it.
     Every version is kept in .versions, so that there is something to compare the next one with.
     """
-    from coder import codebook as codebooks
-    from coder import new_version as files
     from coder.cli.terminal import console, safe
-    from coder.resources import find
+    from coder.codebook import load as codebooks
+    from coder.files.resources import find
+    from coder.revision import new_version as files
     from coder.study import Study
 
     study = Study.open()
@@ -110,10 +110,10 @@ def migrate(name: str, to: str | None, dry_run: bool) -> None:
     removed or redefined are stale and have to be given again. Nothing that was written is changed:
     every answer stays, under the version it was given in.
     """
-    from coder import migration
-    from coder import new_version as files
     from coder.cli.terminal import console, safe
-    from coder.store import Run
+    from coder.revision import migration
+    from coder.revision import new_version as files
+    from coder.storage.run import Run
     from coder.study import Study
 
     study = Study.open()
@@ -142,7 +142,7 @@ def migrate(name: str, to: str | None, dry_run: bool) -> None:
 
 def _show(found: Diff, before: Codebook, after: Codebook) -> None:
     from coder.cli.terminal import console, safe, safe_lines
-    from coder.new_version import sentence
+    from coder.revision.new_version import sentence
 
     target = {c.code: c.into[0] for c in found.changes if c.kind in ("renamed", "moved") and c.into}
     for line, changes in _grouped(found.changes):
@@ -172,7 +172,7 @@ def _grouped(changes: Sequence[CodeChange]) -> Iterable[tuple[str, list[CodeChan
 
 def _lines(before: Code, after: Code) -> Iterable[tuple[str, str, str]]:
     """What a code's meaning lost and gained, line by line."""
-    from coder.codebook_changes import MEANING
+    from coder.codebook.changes import MEANING
 
     for field in MEANING:
         old, new = getattr(before, field), getattr(after, field)
@@ -186,7 +186,7 @@ def _show_effects(changes: Sequence[CodeChange], effects: Sequence[Effect]) -> N
     from rich.table import Table
 
     from coder.cli.terminal import console, safe
-    from coder.new_version import sentence
+    from coder.revision.new_version import sentence
 
     for line, alike in _grouped(changes):
         console.print(safe(line or sentence(alike[0])), soft_wrap=True)
@@ -206,7 +206,7 @@ def _show_effects(changes: Sequence[CodeChange], effects: Sequence[Effect]) -> N
 
 
 def _runs_with(runs: Path, codebook_id: str) -> list[str]:
-    from coder.store import Run
+    from coder.storage.run import Run
 
     found: list[Run] = [Run(file.parent) for file in sorted(runs.glob("*/manifest.json"))]
     return [run.name for run in found if run.manifest.codebook_id == codebook_id]

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from coder.proposers.providers import Endpoint
+    from coder.proposers.chat.providers import Endpoint
     from coder.records import Issue
     from coder.study import Study
 
 FILE = "consent.jsonl"
 """In the study's runs: what was agreed to, for the report. It allows nothing; what the user has
-allowed is kept outside the study, see :mod:`coder.permissions`."""
+allowed is kept outside the study, see :mod:`coder.files.permissions`."""
 
 send_to = click.option(
     "--send-to",
@@ -33,8 +33,8 @@ def require(study: Study, issues: Sequence[Issue], agreed: Collection[str]) -> N
     """
     if study.settings.model.name == "embedded":
         return
-    from coder.permissions import permit, permitted
-    from coder.proposers.providers import endpoint
+    from coder.files.permissions import permit, permitted
+    from coder.proposers.chat.providers import endpoint
 
     to = endpoint(study)
     masked = study.settings.model.redact
@@ -74,8 +74,8 @@ def _texts(to: Endpoint, *, masked: bool) -> str:
 def _ask(to: Endpoint, issues: Sequence[Issue], masked: bool) -> None:
     from coder.cli.terminal import console, safe
     from coder.errors import UsageError
-    from coder.plural import plural
-    from coder.sensitive import holds_key
+    from coder.text.plural import plural
+    from coder.text.sensitive import holds_key
 
     what = f"the texts of {plural(len(issues), 'issue')}"
     if to.key is not None:
@@ -119,9 +119,9 @@ def _say_where(to: Endpoint) -> None:
 
 def _note(study: Study, to: Endpoint, subject: str) -> None:
     """Keep with the study what texts are sent by, once."""
-    from coder.journal import Journal
-    from coder.permissions import permitted
+    from coder.files.permissions import permitted
     from coder.records import Consent
+    from coder.storage.journal import Journal
 
     given = permitted(study.root, subject)
     assert given is not None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from coder.store import Run
+    from coder.storage.run import Run
 
 RATER = "author"
 """The rater under whose name the sample's intended codes are kept."""
@@ -30,14 +30,14 @@ def command(name: str) -> None:
     The sample was written for this project, with the code its author had in mind for each issue. It
     shows what coder does; it says nothing about how well it does on real issues.
     """
-    from coder import codebook as codebooks
-    from coder import propose as driver
     from coder.cli.labels import read_label_file
     from coder.cli.propose import propose_with_progress
     from coder.cli.report import show
     from coder.cli.terminal import console, safe
+    from coder.codebook import load as codebooks
+    from coder.files.resources import PACKAGE, shipped
+    from coder.proposers import run_loop as driver
     from coder.report import build_report, write_report
-    from coder.resources import PACKAGE, shipped
     from coder.sources.issues import load_issues
     from coder.study import Study
 

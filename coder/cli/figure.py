@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
-    from coder.journal import Journal
     from coder.records import Adjudication, Codebook, Decision, Label, Proposal
     from coder.report.model import Report
     from coder.report.trace import Figure
-    from coder.store import Run
+    from coder.storage.journal import Journal
+    from coder.storage.run import Run
 
     Line = Proposal | Label | Decision | Adjudication
 
@@ -37,7 +37,7 @@ def figure(name: str, figure: str, everything: bool) -> None:
     from coder.cli.terminal import console, plain_line, safe
     from coder.report import build_report
     from coder.report.trace import find
-    from coder.store import Run
+    from coder.storage.run import Run
     from coder.study import Study
 
     study = Study.open()

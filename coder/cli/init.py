@@ -19,7 +19,7 @@ def command(folder: Path) -> None:
 
     from coder.cli.terminal import console, safe
     from coder.errors import InputError
-    from coder.resources import STUDY_FILE, TEMPLATE, shipped
+    from coder.files.resources import STUDY_FILE, TEMPLATE, shipped
 
     if (folder / STUDY_FILE).exists():
         raise InputError(

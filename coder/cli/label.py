@@ -37,7 +37,7 @@ def import_labels(file: Path, rater: str, name: str, maps: tuple[str, ...], one_
     from coder.cli.labels import SHOWN, read_label_file, show_set_aside
     from coder.cli.terminal import console, err_console, safe
     from coder.errors import InputError
-    from coder.store import Run
+    from coder.storage.run import Run
     from coder.study import Study
 
     run = Run.open(Study.open().runs, name)
@@ -87,11 +87,11 @@ def export_labels(name: str, rater: str | None, resolved: bool, output: Path) ->
 
     Those of all raters, of one, or the resolved ones. `coder label import` reads the file back.
     """
-    from coder.atomic_write import write_atomically
     from coder.cli.terminal import console, safe
     from coder.errors import UsageError
+    from coder.files.atomic_write import write_atomically
     from coder.report.export import blind_rows, labels_csv, resolved_rows
-    from coder.store import Run
+    from coder.storage.run import Run
     from coder.study import Study
 
     run = Run.open(Study.open().runs, name)

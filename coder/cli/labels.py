@@ -26,7 +26,7 @@ def read_label_file(
     one_hot: bool = False,
 ) -> LabelReport:
     """The labels in ``path`` on ``issues``, by any spelling of the codebook's codes."""
-    from coder import codebook as codebooks
+    from coder.codebook import load as codebooks
     from coder.sources import labels
     from coder.sources.columns import parse_map
     from coder.sources.issue_names import IssueNames
@@ -82,9 +82,9 @@ def show_set_aside(report: LabelReport, path: Path) -> None:
 
 def _write_set_aside(report: LabelReport, path: Path) -> str:
     """Put every row that was set aside into a file beside the labels, and say where."""
-    from coder.atomic_write import write_atomically
     from coder.cli.terminal import safe
     from coder.errors import StorageError
+    from coder.files.atomic_write import write_atomically
 
     file = path.with_name(f"{path.name.partition('.')[0]}.set-aside.jsonl")
     try:

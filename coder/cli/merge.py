@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from coder.merge import Outcome
+    from coder.storage.merge import Outcome
 
 NAMED = 5
 """How many issues of a conflict are named; all are counted."""
@@ -34,9 +34,9 @@ def command(folder: Path, name: str, take_both: bool, dry_run: bool) -> None:
     """
     from coder.cli.terminal import console, safe
     from coder.errors import RunError
-    from coder.merge import What, merge
     from coder.report.wording import plural
-    from coder.store import Run
+    from coder.storage.merge import What, merge
+    from coder.storage.run import Run
     from coder.study import Study
 
     run = Run.open(Study.open().runs, name)
@@ -70,7 +70,7 @@ def command(folder: Path, name: str, take_both: bool, dry_run: bool) -> None:
 
 
 def _said(outcome: Outcome, here: Path, dry_run: bool) -> Iterator[str]:
-    from coder.merge import What
+    from coder.storage.merge import What
 
     if outcome.what is What.CONFLICT:
         yield f"CONFLICT {outcome.file}: {outcome.why}"

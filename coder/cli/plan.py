@@ -38,7 +38,7 @@ def command(name: str, width: float) -> None:
     """
     from coder.cli.terminal import console, safe
     from coder.report.plan import plan
-    from coder.store import Run
+    from coder.storage.run import Run
     from coder.study import Study
 
     study = Study.open()

@@ -10,7 +10,7 @@ from coder.cli.arguments import run_names
 
 if TYPE_CHECKING:
     from coder.proposers.token_count import TokenCounter
-    from coder.store import Run
+    from coder.storage.run import Run
     from coder.study import Study
 
 
@@ -23,8 +23,8 @@ def command() -> None:
 @click.argument("name", required=False)
 def show(name: str | None) -> None:
     """Show a template (a file, or a name) as it will be used."""
-    from coder import prompts
     from coder.cli.terminal import plain
+    from coder.proposers.chat import prompts
     from coder.study import Study
 
     study = Study.open()
@@ -49,7 +49,7 @@ def render(issue_id: str, name: str, sent: bool) -> None:
     the study's.
     """
     from coder.errors import UsageError
-    from coder.store import Run
+    from coder.storage.run import Run
     from coder.study import Study
 
     study = Study.open()
@@ -71,8 +71,8 @@ def diff(old: str, new: str) -> None:
 
     from rich.text import Text
 
-    from coder import prompts
     from coder.cli.terminal import console, plain
+    from coder.proposers.chat import prompts
     from coder.study import Study
 
     root = Study.open().root
@@ -89,7 +89,7 @@ def diff(old: str, new: str) -> None:
 
 
 def _show_composed(study: Study, run: Run, issue_id: str) -> None:
-    from coder.proposers.strategies import of_run
+    from coder.proposers.chat.strategies import of_run
 
     proposal = run.latest_proposals().get(issue_id)
     codes = [code.code for code in proposal.codes] if proposal else []
@@ -101,7 +101,7 @@ def _show_composed(study: Study, run: Run, issue_id: str) -> None:
 
 def _show_sent(study: Study, run: Run, issue_id: str) -> None:
     from coder.errors import RunError
-    from coder.proposers.server_dialect import system_in_user
+    from coder.proposers.chat.server_dialect import system_in_user
     from coder.proposers.token_count import open_counter
 
     calls = [call for call in run.calls if call.issue_id == issue_id]
@@ -131,7 +131,7 @@ def _show_sent(study: Study, run: Run, issue_id: str) -> None:
 
 def _kept_system(run: Run) -> dict[str, str]:
     """The run's system messages by the hashes under which calls name them."""
-    from coder.proposers.prompt_composer import hash_of
+    from coder.proposers.chat.prompt_composer import hash_of
 
     texts = [p.read_bytes().decode("utf-8", "replace") for p in run.path.glob("system*.txt")]
     return {hash_of(text): text for text in texts}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from coder.proposers.base import Proposer
     from coder.records import Issue, Status
-    from coder.store import Run
+    from coder.storage.run import Run
     from coder.study import Study
 
 
@@ -110,14 +110,14 @@ def command(
     """
     from decimal import Decimal
 
-    from coder import codebook as codebooks
-    from coder import propose as driver
     from coder.cli import allow_code
     from coder.cli.labels import read_examples
     from coder.cli.terminal import console, safe
+    from coder.codebook import load as codebooks
     from coder.errors import UsageError
+    from coder.files.resources import find
+    from coder.proposers import run_loop as driver
     from coder.proposers.budget import Caps
-    from coder.resources import find
     from coder.sources.issues import load_issues
     from coder.study import Study
 
@@ -193,11 +193,11 @@ def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
         TimeRemainingColumn,
     )
 
-    from coder import propose as driver
     from coder.cli.terminal import console, err_console, safe
     from coder.errors import ModelError
-    from coder.plural import plural
+    from coder.proposers import run_loop as driver
     from coder.records import Proposal, Status
+    from coder.text.plural import plural
 
     reasons: dict[Status, list[str]] = {status: [] for status in Status}
     warned = False
@@ -243,7 +243,7 @@ def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
 def how_many(status: Status, reasons: Sequence[str]) -> str:
     """``3 failed (2 of them: why)``: how many issues ended so, one for each of ``reasons``, and the
     reason that most of them have."""
-    from coder.proposers.failures import commonest
+    from coder.proposers.chat.failures import commonest
 
     count = f"{len(reasons):,} {status.value}"
     if not any(reasons):
@@ -257,7 +257,7 @@ def how_many(status: Status, reasons: Sequence[str]) -> str:
 
 def _say_what_teaches_nothing(run: Run) -> None:
     from coder.cli.terminal import console
-    from coder.training_labels import taught
+    from coder.ratings.training_labels import taught
 
     above = run.first_codebook.children
     used = {example.issue.id for example in taught(run)}
@@ -277,8 +277,8 @@ def _say_what_it_took(study: Study, run: Run) -> None:
     """What the run has used in all its sessions; nothing for a model that makes no calls."""
     from coder.cli.terminal import console, safe
     from coder.proposers.budget import in_words, spent_by
+    from coder.proposers.chat.providers import endpoint
     from coder.proposers.prices import find_price
-    from coder.proposers.providers import endpoint
 
     calls = list(run.calls)
     if taken := sum(call.cached for call in calls):
@@ -293,7 +293,7 @@ def _say_what_it_took(study: Study, run: Run) -> None:
 
 def _next_steps(run: Run) -> None:
     from coder.cli.terminal import console, safe
-    from coder.store import RESERVED
+    from coder.storage.run import RESERVED
 
     name = safe(run.name)
     if run.manifest.reserved_hash:

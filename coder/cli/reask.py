@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from coder.audit.order import Ordered, Place
     from coder.audit.reask import Codes, Heard, Reasker
     from coder.records import Codebook, Estimate, Issue, Proposal
-    from coder.store import Run
+    from coder.storage.run import Run
     from coder.study import Study
 
 SHOWN = 20
@@ -158,7 +158,7 @@ def order(
 
 def _open(name: str, base_url: str | None) -> tuple[Study, Run]:
     """The run, and the study set to the model that the run names."""
-    from coder.store import Run
+    from coder.storage.run import Run
     from coder.study import Study
 
     study = Study.open()
@@ -194,8 +194,8 @@ def _progress(asker: Reasker, plan: Mapping[str, Sequence[Issue]], study: Study)
     from coder.cli.terminal import console, err_console, safe
     from coder.errors import ModelError
     from coder.proposers.budget import in_words, spent_by
+    from coder.proposers.chat.providers import endpoint
     from coder.proposers.prices import find_price
-    from coder.proposers.providers import endpoint
     from coder.records import Status
 
     asked: list[Proposal] = []

@@ -65,7 +65,7 @@ def command(name: str, figures: bool, appendix: bool, for_raters: bool) -> None:
     from coder.report import build_report, write_report
     from coder.report.blind_view import without_single_issues
     from coder.report.write import PAGE
-    from coder.store import Run
+    from coder.storage.run import Run
     from coder.study import Study
 
     if figures and find_spec("matplotlib") is None:

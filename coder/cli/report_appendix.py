@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from coder.report import Report
-    from coder.store import Run
+    from coder.storage.run import Run
     from coder.study import Study
 
 
 def write(study: Study, run: Run, report: Report) -> None:
     """``appendix.md`` and ``appendix.tex``, and a word on what the authors have to add."""
-    from coder.atomic_write import write_atomically
     from coder.cli.consent import FILE
     from coder.cli.terminal import console, safe
-    from coder.journal import Journal
+    from coder.files.atomic_write import write_atomically
     from coder.records import Consent
     from coder.report import appendix, methods
+    from coder.storage.journal import Journal
 
     log = methods.logged(run, Journal(study.runs / FILE, Consent))
     files = {

@@ -12,8 +12,8 @@ import click
 from coder.cli.arguments import issue_id, rater_name, run_names
 
 if TYPE_CHECKING:
-    from coder.learning import Learner
-    from coder.store import Run
+    from coder.review.learning import Learner
+    from coder.storage.run import Run
     from coder.study import Study
 
 _ORDERS = ("random", "uncertain", "by-code", "disagreement", "novel", "file")
@@ -79,15 +79,15 @@ def command(
     Every answer is on disk before the next issue shows; the same command goes on where you
     stopped. Without a terminal to draw on, --plain is used by itself.
     """
-    from coder.blinding import Shares, salt
     from coder.cli.review_words import not_blind, summary
     from coder.cli.terminal import plain as plain_text
-    from coder.codebook import resolver
+    from coder.codebook.load import resolver
     from coder.errors import UsageError
-    from coder.keymap import keymap
-    from coder.queues import Only, Order
-    from coder.review import ReviewSession
-    from coder.store import Run
+    from coder.review.keymap import keymap
+    from coder.review.queues import Only, Order
+    from coder.review.session import ReviewSession
+    from coder.storage.blinding import Shares, salt
+    from coder.storage.run import Run
     from coder.study import Study
 
     if blind and blind_share is not None:
@@ -134,7 +134,7 @@ def command(
 
 
 def _learner(study: Study, run: Run, rater: str) -> AbstractContextManager[Learner | None]:
-    from coder.learning import Learner, learns
+    from coder.review.learning import Learner, learns
 
     if not (study.settings.review.learn and learns(run.manifest)):
         return nullcontext()
@@ -149,7 +149,7 @@ def can_draw() -> bool:
 
 def _say_once(run: Run) -> None:
     """Before the words of all issues are compared, which takes seconds for many thousands."""
-    from coder.queues import novelty_file
+    from coder.review.queues import novelty_file
 
     if not novelty_file(run).exists():
         click.echo("Comparing the words of all issues; kept for the next time.", err=True)

@@ -35,12 +35,12 @@ from coder.cli.review_words import (
 )
 from coder.cli.terminal import plain, plain_line
 from coder.cli.typed_lines import read_line, with_further_lines
-from coder.code_search import find_codes
-from coder.codebook import UnknownCode, resolver
+from coder.codebook.load import UnknownCode, resolver
+from coder.codebook.search import find_codes
 from coder.errors import UsageError
-from coder.keymap import letters
 from coder.records import Change, Decision, Label
-from coder.review import Item, ReviewSession
+from coder.review.keymap import letters
+from coder.review.session import Item, ReviewSession
 
 _FOUND = 9
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from coder.cli.terminal import plain, plain_line
-from coder.codebook_changes import Stale
-from coder.history import Step
-from coder.injection import suspicious
-from coder.keymap import letters
+from coder.codebook.changes import Stale
 from coder.records import NONE_CODE, Action, Change, Codebook, Decision, Issue, Label, Mode, Status
-from coder.review import Item, Progress, ReviewSession
+from coder.review.keymap import letters
+from coder.review.session import Item, Progress, ReviewSession
+from coder.storage.history import Step
+from coder.text.injection import suspicious
 
 QUOTED = 80
 """Characters of suspicious text that are shown."""

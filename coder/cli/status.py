@@ -26,12 +26,12 @@ def command(name: str) -> None:
     """
     from coder.cli.propose import how_many
     from coder.cli.terminal import console, safe
-    from coder.plural import plural
     from coder.records import Status
     from coder.report.sentences import FEWEST_SHARED, broken
     from coder.report.status import run_status
-    from coder.store import Run
+    from coder.storage.run import Run
     from coder.study import Study
+    from coder.text.plural import plural
 
     run = Run.open(Study.open().runs, name)
     found = run_status(run)

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 from coder.compare.model import Member
 from coder.errors import UsageError
-from coder.intra_rater import people
 from coder.proposers.prices import Price
+from coder.ratings.comparable import Codes, Rater, Ratings, model_side, own_answer, raters
 from coder.ratings.model import ExclusionReason
+from coder.ratings.training_labels import taught
 from coder.records import Codebook, Proposal
-from coder.report.ratings import Codes, Rater, Ratings, model_side, own_answer, raters
 from coder.report.spending import spending
 from coder.report.wording import describe_model
-from coder.store import Run
-from coder.training_labels import taught
+from coder.storage.intra_rater import people
+from coder.storage.run import Run
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from coder.agreement import Change, McNemar
-from coder.durations import Kruskal
+from coder.agreement.durations import Kruskal
 from coder.ratings.model import ExclusionReason, Level
 from coder.records import Estimate, Record
 from coder.report.model import CodebookSummary, Resampling, Spending

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any, Literal
 
+from coder.agreement.durations import kruskal
 from coder.compare.inputs import Labels, RunInputs, first_passes, member, pooled, shared, take
 from coder.compare.model import (
     CategoryCount,
@@ -21,16 +22,15 @@ from coder.compare.model import (
 )
 from coder.compare.pairs import NO_PRICES
 from coder.compare.wording import SIGNIFICANT
-from coder.durations import kruskal
-from coder.migration import Versions
 from coder.proposers.prices import Price
+from coder.ratings.comparable import Codes, proposed
+from coder.ratings.levels import Levels
 from coder.ratings.model import ExclusionReason
 from coder.records import canonical_json, content_hash
 from coder.report.build import summary
 from coder.report.corrected import corrected
-from coder.report.levels import Levels
-from coder.report.ratings import Codes, proposed
-from coder.store import Run
+from coder.revision.migration import Versions
+from coder.storage.run import Run
 
 DIFFERENT, ALIKE = "differs", "no difference shown"
 _FOLLOWS = {"systems", "labels_per_code", "labels_unused", "calibrated", "tokens_counted_by"}

@@ -28,13 +28,13 @@ from coder.compare.model import (
     RunPair,
 )
 from coder.proposers.prices import Price
+from coder.ratings.comparable import Codes
+from coder.ratings.levels import Levels, same
 from coder.ratings.model import Level
 from coder.records import NONE_CODE
 from coder.report.build import summary
-from coder.report.levels import Levels, same
 from coder.report.model import Resampling
-from coder.report.ratings import Codes
-from coder.store import Run
+from coder.storage.run import Run
 
 NO_PRICES: Mapping[str, Price | None] = MappingProxyType({})
 

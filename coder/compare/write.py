@@ -7,7 +7,6 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from coder.atomic_write import write_atomically
 from coder.compare.model import Against, Comparison, Member, Multiverse, RunPair
 from coder.compare.wording import (
     CAUTION,
@@ -23,6 +22,7 @@ from coder.compare.wording import (
     verdict,
 )
 from coder.escaping import csv_cell
+from coder.files.atomic_write import write_atomically
 from coder.proposers.prices import money
 from coder.report.escaping import markdown as text
 from coder.report.escaping import web_url

@@ -13,7 +13,7 @@ SaveCalls = Callable[[Sequence[Call]], None]
 
 
 class Proposer(Protocol):
-    """Proposes codes. Writes nothing itself: the driver in :mod:`coder.propose` does."""
+    """Proposes codes. Writes nothing itself: the driver in :mod:`coder.proposers.run_loop` does."""
 
     def describe(self) -> dict[str, Any]:
         """What the run manifest must hold to tell this proposer from every other one.

@@ -10,9 +10,9 @@ from datetime import date
 from decimal import Decimal
 
 from coder.errors import LimitReached, UsageError
-from coder.plural import plural
 from coder.proposers.prices import FILE, Price, money
 from coder.records import Call, Usage
+from coder.text.plural import plural
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from pydantic import Field, ValidationError
 
 from coder.addresses import LOCAL_SERVERS
 from coder.errors import InputError
-from coder.reading import read_toml
+from coder.files.reading import read_toml
+from coder.files.resources import PACKAGE
 from coder.records import Record, Usage
-from coder.resources import PACKAGE
 
 FILE = "prices.toml"
 _PER = 1_000_000

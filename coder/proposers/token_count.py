@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from coder.atomic_write import write_atomically
 from coder.errors import StorageError
+from coder.files.atomic_write import write_atomically
 
 CHARACTERS_PER_TOKEN = 3.5
 """Of the estimate; low for English prose (about 4.5) because logs and code run shorter."""

@@ -34,7 +34,7 @@ class Cardinality(StrEnum):
 
 
 class Codebook(Record):
-    """An ordered set of codes. Build one with :func:`coder.codebook.load`, which validates it."""
+    """An ordered set of codes. :func:`coder.codebook.load.load` makes one, and validates it."""
 
     id: str
     name: str

@@ -11,10 +11,10 @@ import numpy as np
 from coder.agreement import Statistic, bootstrap
 from coder.agreement.arrays import ratio
 from coder.agreement.encode import group_numbers
+from coder.ratings.comparable import Rater
 from coder.ratings.model import ExclusionReason
 from coder.records import Action, Estimate, Mode
 from coder.report.model import Acceptance
-from coder.report.ratings import Rater
 
 
 def acceptances(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from coder.agreement import anchoring
+from coder.ratings.comparable import Codes, Rater
+from coder.ratings.levels import Levels, same
 from coder.ratings.model import Level
 from coder.records import Mode
-from coder.report.levels import Levels, same
 from coder.report.model import RaterAnchoring
-from coder.report.ratings import Codes, Rater
-from coder.sampling import reveals_answers
+from coder.storage.sampling import reveals_answers
 
 
 def sway(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from coder.exposure import Exposure
-from coder.intra_rater import person
 from coder.report.model import Report
-from coder.store import Run
+from coder.storage.exposure import Exposure
+from coder.storage.intra_rater import person
+from coder.storage.run import Run
 
 
 def without_single_issues(report: Report) -> Report:

@@ -9,14 +9,24 @@ from itertools import combinations
 
 from coder.agreement import agree, agree_many
 from coder.agreement.intervals import LEVEL
-from coder.confidence import calibrated, calibrations
 from coder.errors import RunError
-from coder.history import REVIEW
-from coder.injection import suspicious
-from coder.intra_rater import people, same_person
-from coder.migration import Versions
 from coder.proposers.prices import Price
+from coder.ratings.comparable import (
+    Codes,
+    Rater,
+    Ratings,
+    count_decisions,
+    model_side,
+    own_answer,
+    proposed,
+    raters,
+    status_of,
+)
+from coder.ratings.confidence import calibrated, calibrations
+from coder.ratings.levels import Levels
 from coder.ratings.model import RESOLVED, ExclusionReason, Kind, Level
+from coder.ratings.resolved import UNRESOLVED, resolve
+from coder.ratings.training_labels import taught
 from coder.records import (
     NONE_CODE,
     Action,
@@ -30,7 +40,6 @@ from coder.records import (
 )
 from coder.report.acceptance import acceptances
 from coder.report.findings import Findings
-from coder.report.levels import Levels
 from coder.report.model import (
     Case,
     Choices,
@@ -50,22 +59,13 @@ from coder.report.model import (
     SameLabels,
     Together,
 )
-from coder.report.ratings import (
-    Codes,
-    Rater,
-    Ratings,
-    count_decisions,
-    model_side,
-    own_answer,
-    proposed,
-    raters,
-    status_of,
-)
-from coder.report.resolved import UNRESOLVED, resolve
 from coder.report.spending import spending
 from coder.report.trace import PROPOSALS, trace
-from coder.store import Run
-from coder.training_labels import taught
+from coder.revision.migration import Versions
+from coder.storage.history import REVIEW
+from coder.storage.intra_rater import people, same_person
+from coder.storage.run import Run
+from coder.text.injection import suspicious
 
 SHOWN: dict[Kind, Mode] = {"assisted": Mode.ASSISTED, "revised": Mode.BLIND_FIRST}
 """The kinds of answers given after a suggestion was shown, by the mode of their decisions."""

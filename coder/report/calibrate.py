@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from coder.agreement import calibration
 from coder.errors import UsageError
-from coder.intra_rater import people
-from coder.migration import Versions
+from coder.ratings.comparable import Codes, Rater, model_side, raters
 from coder.records import Calibration, Proposal, Source, content_hash
-from coder.report.ratings import Codes, Rater, model_side, raters
-from coder.store import Run
+from coder.revision.migration import Versions
+from coder.storage.intra_rater import people
+from coder.storage.run import Run
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import numpy as np
 
 from coder.agreement import Certificate, certify, reliability, workload
 from coder.agreement.encode import group_numbers
-from coder.confidence import Confidence
+from coder.ratings.comparable import Codes
+from coder.ratings.confidence import Confidence
 from coder.records import Codebook, Proposal
 from coder.report.model import CertificateLabels, Choices, CodeCertificate, ConfidenceQuality
-from coder.report.ratings import Codes
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ import numpy as np
 
 from coder.agreement import dsl, labels_alone, ppi
 from coder.agreement.arrays import Floats
+from coder.ratings.comparable import Codes
+from coder.ratings.levels import Levels
 from coder.ratings.model import Level
 from coder.records import NONE_CODE, Decision, Estimate, Label
-from coder.report.levels import Levels
 from coder.report.model import CodeShare, Corrected
-from coder.report.ratings import Codes
-from coder.sampling import reached
+from coder.storage.sampling import reached
 
 UNKNOWN = (
     "the log does not say how the labelled issues were chosen: this holds if they are a random "

@@ -7,11 +7,11 @@ import io
 from collections.abc import Iterable, Iterator
 
 from coder.escaping import csv_cell
-from coder.migration import carry
+from coder.ratings.comparable import Codes, raters
+from coder.ratings.resolved import resolve
 from coder.records import NONE_CODE
-from coder.report.ratings import Codes, raters
-from coder.report.resolved import resolve
-from coder.store import Run
+from coder.revision.migration import carry
+from coder.storage.run import Run
 
 COLUMNS = ("id", "code", "memo", "who")
 

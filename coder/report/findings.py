@@ -10,15 +10,15 @@ from itertools import chain
 import numpy as np
 
 from coder.agreement import alt_test
-from coder.confidence import Confidence
-from coder.intra_rater import people
-from coder.migration import Versions
+from coder.ratings.comparable import Codes, Rater, Ratings, proposed
+from coder.ratings.confidence import Confidence
+from coder.ratings.levels import Levels
 from coder.ratings.model import ExclusionReason, Level
+from coder.ratings.training_labels import taught
 from coder.records import Proposal
 from coder.report.anchoring import sway
 from coder.report.confidence_quality import Drawn, trust
 from coder.report.corrected import corrected, probabilities
-from coder.report.levels import Levels
 from coder.report.model import (
     AltTestResult,
     Choices,
@@ -27,10 +27,10 @@ from coder.report.model import (
     RaterAnchoring,
     Trend,
 )
-from coder.report.ratings import Codes, Rater, Ratings, proposed
 from coder.report.trend import trends
-from coder.store import Run
-from coder.training_labels import taught
+from coder.revision.migration import Versions
+from coder.storage.intra_rater import people
+from coder.storage.run import Run
 
 
 @dataclass(frozen=True)

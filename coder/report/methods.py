@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from coder.new_version import sentence
-from coder.proposers.providers import address_of
+from coder.proposers.chat.providers import address_of
 from coder.ratings.model import MODEL
 from coder.records import Cardinality, CodeChange, Consent
 from coder.report import conclusions
@@ -32,7 +31,8 @@ from coder.report.wording import (
     spent,
     title,
 )
-from coder.store import Run
+from coder.revision.new_version import sentence
+from coder.storage.run import Run
 
 BLANK = "TO FILL IN: "
 """What begins everything that the authors have to add."""

@@ -152,7 +152,7 @@ class Pair(Record):
     is in rows. Only blind pairs are agreement. An assisted or revised pair shows what acceptance
     looks like when it is counted as if it were; a resolved one has resolved labels on its right.
     ``majority_agreement`` is ``None`` for assisted and revised pairs and for one without issues.
-    ``intra_rater`` pairs are one person twice, see :mod:`coder.intra_rater`.
+    ``intra_rater`` pairs are one person twice, see :mod:`coder.storage.intra_rater`.
     """
 
     id: str

@@ -9,15 +9,15 @@ from typing import Literal
 
 from coder.agreement import Plan, agree, for_estimate, for_prevalence
 from coder.agreement.certificates import labels_needed
-from coder.intra_rater import people
-from coder.migration import Versions
+from coder.ratings.comparable import Codes, Rater, Ratings, model_side, proposed, raters
+from coder.ratings.levels import Levels
 from coder.ratings.model import ExclusionReason, Level
 from coder.records import NONE_CODE, Estimate, Record
 from coder.report.corrected import corrected
-from coder.report.levels import Levels
 from coder.report.model import Choices
-from coder.report.ratings import Codes, Rater, Ratings, model_side, proposed, raters
-from coder.store import Run
+from coder.revision.migration import Versions
+from coder.storage.intra_rater import people
+from coder.storage.run import Run
 
 
 class PlannedFigure(Record):

@@ -20,7 +20,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from coder.atomic_write import write_atomically
+from coder.files.atomic_write import write_atomically
 from coder.records import Estimate
 from coder.report import charts, conclusions, sentences, wording
 from coder.report.escaping import one_line

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from coder.intra_rater import people, same_person
 from coder.ratings.model import MODEL
 from coder.report.model import Pair, Report, Together
 from coder.report.wording import Names, figure, plural, reading, reasons, title
+from coder.storage.intra_rater import people, same_person
 
 FEWEST_SHARED = 10
 """With fewer issues in common a pair is named, and no figure of it is shown or taken home."""

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from coder.proposers.budget import spent_by
 from coder.proposers.prices import Price
+from coder.ratings.comparable import Rater
 from coder.records import NONE_CODE, Action
 from coder.report.model import Spending
-from coder.report.ratings import Rater
-from coder.store import Run
+from coder.storage.run import Run
 
 
 def spending(run: Run, raters: Sequence[Rater], price: Price | None) -> Spending | None:

@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from itertools import combinations
 
 from coder.agreement import agree, agree_many
-from coder.intra_rater import people, person, same_person
-from coder.migration import Versions
-from coder.queues import part_of, stale_issues
+from coder.ratings.comparable import Codes, count_decisions, judged, raters
 from coder.ratings.model import ExclusionReason
+from coder.ratings.resolved import resolve
 from coder.records import Action, Codebook, Decision, Estimate, Label, Mode, Record, Status
-from coder.report.ratings import Codes, count_decisions, judged, raters
-from coder.report.resolved import resolve
 from coder.report.sentences import FEWEST_SHARED
-from coder.store import Run, standing
+from coder.review.queues import part_of, stale_issues
+from coder.revision.migration import Versions
+from coder.storage.intra_rater import people, person, same_person
+from coder.storage.run import Run, standing
 
 PACE_OVER = 20
 """How many of the last answers the pace is the median of."""

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from coder.errors import UsageError
-from coder.intra_rater import people
+from coder.ratings.comparable import Rater, Ratings
 from coder.ratings.model import MODEL, ExclusionReason, Level
 from coder.records import NONE_CODE, Estimate, Mode, Proposal
 from coder.report.model import Acceptance, Pair, Report, Trace, TracedFigure, TracedFile
-from coder.report.ratings import Rater, Ratings
-from coder.store import Run
+from coder.storage.intra_rater import people
+from coder.storage.run import Run
 
 PROPOSALS = "proposals.jsonl"
 ADJUDICATIONS = "adjudications.jsonl"

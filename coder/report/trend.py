@@ -7,11 +7,11 @@ from datetime import datetime
 from itertools import pairwise
 
 from coder.agreement.intervals import wilson
+from coder.ratings.comparable import Codes, Rater
+from coder.ratings.levels import Levels, same
 from coder.ratings.model import Kind, Level
 from coder.records import Mode
-from coder.report.levels import Levels, same
 from coder.report.model import Block, Trend
-from coder.report.ratings import Codes, Rater
 
 FEWEST, BLOCKS = 20, 10
 """A block holds at least so many answers, and there are at most so many blocks."""

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from coder.plural import plural as plural
 from coder.proposers.budget import Spent, in_words
 from coder.proposers.prices import money
 from coder.ratings.model import ExclusionReason, Level
 from coder.records import NONE_CODE, Change, Estimate, Mode, Usage
 from coder.report.model import Acceptance, Pair, RaterCoverage, Report, Spending, Together
+from coder.text.plural import plural as plural
 
 TENTATIVE, RELIABLE = 0.667, 0.8
 """Where the readings of alpha begin (guidelines for SE studies, arXiv 2508.15503)."""

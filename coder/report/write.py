@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from coder.atomic_write import write_atomically
 from coder.escaping import json_text
+from coder.files.atomic_write import write_atomically
 from coder.records import Record
 from coder.report import long_csv
 from coder.report.disagreements_csv import disagreements_csv

@@ -9,7 +9,7 @@ from functools import lru_cache
 from math import ceil
 
 from coder.records import Issue
-from coder.text import prose
+from coder.text.structure import prose
 
 SHINGLE = 4
 """Words in a row; enough that two authors seldom write the same ones."""

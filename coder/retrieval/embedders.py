@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from coder.errors import ModelError
-from coder.permissions import permitted
+from coder.files.permissions import permitted
 from coder.retrieval.encoder import Encoder, MiniLM, Vectors, normalised
 
 VARIABLE = "CODER_RETRIEVAL__EMBEDDER"
@@ -37,7 +37,7 @@ def is_code(setting: str) -> bool:
 
 
 def subject(setting: str, *, masked: bool) -> str:
-    """What is allowed of an embedder that is code; see :mod:`coder.permissions`."""
+    """What is allowed of an embedder that is code; see :mod:`coder.files.permissions`."""
     return f"run the embedder {setting} on {'masked' if masked else 'whole'} texts"
 
 

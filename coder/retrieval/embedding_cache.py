@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from coder.files.sqlite_cache import SqliteCache
 from coder.retrieval.encoder import Encoder, TokenEncoder, TokenVectors, Vectors
-from coder.sqlite_cache import SqliteCache
 
 FILE = "vectors.sqlite"
 

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import chdir
 from functools import cached_property
 
+from coder.files.resources import PACKAGE
 from coder.records import Codebook, Example, Issue, NearCode, Neighbour
-from coder.redact import Redactor, masked_codebook
-from coder.resources import PACKAGE
 from coder.retrieval.base import Found, Ranked, Search
 from coder.retrieval.duplicates import Duplicates
 from coder.retrieval.embedders import is_code, open_embedder
 from coder.retrieval.fusion import choose, fuse
-from coder.sensitive import authors
 from coder.study import RetrievalSettings, Study
+from coder.text.redact import Redactor, masked_codebook
+from coder.text.sensitive import authors
 
 POOL = 50
 """The nearest labelled issues of each search among which those to show are chosen."""

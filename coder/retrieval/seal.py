@@ -6,7 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from coder.atomic_write import write_atomically
+from coder.files.atomic_write import write_atomically
 
 FILE = "fingerprints.json"
 

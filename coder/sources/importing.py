@@ -11,9 +11,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
-from coder.atomic_write import Draft
 from coder.errors import InputError, UsageError
 from coder.escaping import no_formula
+from coder.files.atomic_write import Draft
 from coder.sources.columns import ISSUE_FIELDS, Columns
 from coder.sources.files import opened
 from coder.sources.issues import Imported, to_issue

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from coder.records import Issue
 from coder.sources.github import issue_from_url
-from coder.spelling import visible
+from coder.text.spelling import visible
 
 _REFERENCE = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)#(?P<number>\d{1,18})", re.ASCII)
 _NUMBER = re.compile(r"#?(?P<number>\d{1,18})(?:\.0)?", re.ASCII)

@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from coder.errors import InputError
-from coder.reading import LineTooLong, lines
+from coder.files.reading import LineTooLong, lines
 from coder.records import Issue, content_hash
 from coder.sources.columns import ISSUE_FIELDS, Columns
 from coder.sources.envelopes import lists_inside

@@ -11,7 +11,6 @@ from typing import Any
 
 from coder.errors import CoderError, InputError
 from coder.escaping import from_csv_cell
-from coder.intra_rater import people
 from coder.records import NONE_CODE, Label
 from coder.sources.columns import LABEL_ALIASES, LABEL_FIELDS, Columns, fold
 from coder.sources.files import opened
@@ -21,7 +20,8 @@ from coder.sources.issues import Imported, to_issue
 from coder.sources.report import LabelReport
 from coder.sources.rows import Row, SetAside
 from coder.sources.values import WRONG_TYPE, Values, WrongType
-from coder.spelling import visible
+from coder.storage.intra_rater import people
+from coder.text.spelling import visible
 
 SEPARATOR = ";"
 """Between several codes in one cell."""

@@ -13,11 +13,11 @@ from support.fault_server import GOOD, FaultServer, completion, refusal, told, u
 from coder.__main__ import run as coder
 from coder.audit.injection import flagged, mask, named
 from coder.audit.order import draw, orders
-from coder.codebook import parse
-from coder.injection import suspicious
+from coder.codebook.load import parse
+from coder.files.resources import shipped
 from coder.records import Comment, Issue
-from coder.resources import shipped
-from coder.store import Run
+from coder.storage.run import Run
+from coder.text.injection import suspicious
 
 PROPOSE = ["propose", "issues.jsonl", "--labels", "labels.csv"]
 PROPOSE += ["--labelled-issues", "examples.jsonl", "--run"]

@@ -6,7 +6,7 @@ import pytest
 
 from coder.records import Example, Issue, Neighbour
 from coder.report import build_report
-from coder.store import Run, labels_hash
+from coder.storage.run import Run, labels_hash
 
 
 def count(output: str, what: str) -> int:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from coder.journal import Journal
 from coder.records import Action, Adjudication, Decision, Label, Proposal
-from coder.store import Run
+from coder.storage.journal import Journal
+from coder.storage.run import Run
 
 
 def lines(path: Path) -> list[str]:

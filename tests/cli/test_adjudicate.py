@@ -14,12 +14,12 @@ from support.runs import make_issue, make_run
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from coder.adjudication import AdjudicationSession
 from coder.cli.main import cli
 from coder.cli.screen.adjudicate import AdjudicateApp
 from coder.errors import CoderError, StorageError
 from coder.records import Adjudication, Label
-from coder.store import Run
+from coder.review.adjudication import AdjudicationSession
+from coder.storage.run import Run
 
 EVIL = "\x1b]52;c;aGk=\x07\x1b]0;title\x07\u202e\u200b[red]x[/red]"
 

@@ -10,15 +10,15 @@ import pytest
 from click.testing import CliRunner, Result
 from support.runs import done, make_issue, make_proposal, make_run
 
-from coder.adjudication import AdjudicationSession
 from coder.audit.log import check_log
 from coder.cli.main import cli
 from coder.errors import CoderError
-from coder.queues import Order
 from coder.records import Action, Change, Decision, Label, ScoredCode
-from coder.review import ReviewSession
-from coder.sampling import inclusion
-from coder.store import Run
+from coder.review.adjudication import AdjudicationSession
+from coder.review.queues import Order
+from coder.review.session import ReviewSession
+from coder.storage.run import Run
+from coder.storage.sampling import inclusion
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from coder import codebook as codebooks
 from coder.__main__ import run as coder
+from coder.codebook import load as codebooks
+from coder.files.resources import shipped
 from coder.records import Action, Change, Decision
-from coder.resources import shipped
-from coder.store import Run
+from coder.storage.run import Run
 
 BOOK = """\
 # What people complain about. Keep this comment.

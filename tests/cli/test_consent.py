@@ -18,8 +18,8 @@ import pytest
 from support.fault_server import FaultServer, completion
 
 from coder.__main__ import run
-from coder.journal import Journal
 from coder.records import Consent
+from coder.storage.journal import Journal
 
 KEY = "sk-users-own-0123456789"
 AWAY = "http://models.example.com/v1"
@@ -209,7 +209,7 @@ def test_a_providers_own_address_is_shown_whole(study, monkeypatch, capsys, mode
 def test_what_may_move_a_package_that_chooses_the_address_itself_is_shown(
     study, monkeypatch, capsys
 ):
-    monkeypatch.setattr("coder.proposers.providers._require_package", lambda *_: None)
+    monkeypatch.setattr("coder.proposers.chat.providers._require_package", lambda *_: None)
     monkeypatch.setenv("TOGETHER_API_KEY", KEY)
     assert propose(model="together:m") == 2
     assert "would go to the together service, and nobody" in capsys.readouterr().err

@@ -153,7 +153,7 @@ def test_a_mistyped_command_is_recognised(capsys):
 
 def test_inputs_are_compared_before_the_model_is_made(study, capsys, monkeypatch):
     assert run(list(PROPOSE)) == 0
-    monkeypatch.setattr("coder.propose.build_proposer", None)
+    monkeypatch.setattr("coder.proposers.run_loop.build_proposer", None)
     (study / "codebook" / "pets.yaml").write_text(BOOK.replace("meow", "hiss"))
     capsys.readouterr()
     assert "(pets 1, " in fails(capsys, *PROPOSE)[1]

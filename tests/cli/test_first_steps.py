@@ -15,10 +15,10 @@ from support.runs import make_run
 
 from coder.__main__ import run as run_command
 from coder.cli.main import cli
-from coder.code_search import find_codes
-from coder.codebook import load, parse, resolver
-from coder.merge import merge
-from coder.store import Run
+from coder.codebook.load import load, parse, resolver
+from coder.codebook.search import find_codes
+from coder.storage.merge import merge
+from coder.storage.run import Run
 
 NAMES = ["Zoë", "王小明", "Ольга", "प्रिया", "דנה", "ann.2"]
 

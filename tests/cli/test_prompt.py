@@ -9,7 +9,7 @@ import pytest
 from support.fault_server import GOOD, FaultServer, completion, in_turn
 
 from coder.__main__ import run as coder
-from coder.resources import shipped
+from coder.files.resources import shipped
 
 BOOK = """\
 id: pets

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from support.fault_server import FaultServer, completion
 
 from coder.__main__ import run as coder
-from coder.propose import reserve
+from coder.proposers.run_loop import reserve
 from coder.records import Example, Issue
-from coder.store import Run
+from coder.storage.run import Run
 
 WORDS = ["amber", "brook", "cedar", "dune", "ember", "fjord", "grove", "heath", "inlet", "knoll"]
 BOOK = """\
@@ -138,8 +138,8 @@ def test_the_audit_names_a_request_that_shows_one_and_a_file_that_was_changed(st
 
 def test_the_audit_names_a_reserved_label_that_was_learnt_from(study, capsys):
     """As a run would be whose program did not keep them apart."""
-    from coder.propose import propose as drive
-    from coder.propose import start
+    from coder.proposers.run_loop import propose as drive
+    from coder.proposers.run_loop import start
     from coder.records import Reserved
     from coder.study import Study
 

@@ -10,8 +10,8 @@ from support.runs import make_run
 
 from coder.cli.main import cli
 from coder.records import Action
-from coder.sampling import kind_of
-from coder.store import Run
+from coder.storage.run import Run
+from coder.storage.sampling import kind_of
 
 CODES = ("taste.sour", "looks.green")
 

@@ -13,7 +13,7 @@ import pytest
 from support.runs import done, make_issue, make_proposal, make_run
 
 from coder.records import Action, Decision, Status
-from coder.store import Run
+from coder.storage.run import Run
 
 
 def review(study: Path, commands: str, *options: str) -> subprocess.CompletedProcess[str]:

@@ -13,14 +13,14 @@ from support.runs import done, make_issue, make_proposal, make_run
 from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 
-from coder.blinding import Shares
 from coder.cli.screen.app import ReviewApp
 from coder.errors import StorageError
-from coder.keymap import keymap
-from coder.queues import Order
 from coder.records import Evidence, Status
-from coder.review import ReviewSession
-from coder.store import Run
+from coder.review.keymap import keymap
+from coder.review.queues import Order
+from coder.review.session import ReviewSession
+from coder.storage.blinding import Shares
+from coder.storage.run import Run
 
 Scene = Callable[[Pilot[None], ReviewApp], Coroutine[Any, Any, None]]
 

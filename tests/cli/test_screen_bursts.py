@@ -10,14 +10,14 @@ import pytest
 from support.runs import make_run
 from textual import events
 
-from coder.adjudication import AdjudicationSession
-from coder.blinding import Shares
 from coder.cli.screen.adjudicate import AdjudicateApp
 from coder.cli.screen.app import ReviewApp
 from coder.cli.screen.terminal_app import TerminalApp
-from coder.queues import Order
 from coder.records import Label
-from coder.review import ReviewSession
+from coder.review.adjudication import AdjudicationSession
+from coder.review.queues import Order
+from coder.review.session import ReviewSession
+from coder.storage.blinding import Shares
 
 NAMES = {"\r": "enter", "\x1b": "escape", "/": "slash", "?": "question_mark", " ": "space"}
 TYPED = "\r\r\r\x1b\x1b129/nsfmcrulext? ab"

@@ -14,7 +14,7 @@ import pytest
 from support.fault_server import FaultServer, completion
 from support.network_guard import watch, why_not
 
-from coder.store import Run
+from coder.storage.run import Run
 from coder.telemetry import SWITCHES
 
 ROOT = Path(__file__).parents[2]
@@ -91,7 +91,7 @@ def test_refit(study, tmp_path):
     script = (
         "import subprocess, sys\n"
         "asked = sys.stdin.read()\n"
-        "run = [sys.executable, '-m', 'coder.learning_worker']\n"
+        "run = [sys.executable, '-m', 'coder.review.learning_worker']\n"
         "p = subprocess.Popen(run, stdin=-1, stdout=-1)\n"
         "p.stdin.write(asked.encode()); p.stdin.flush()\n"
         "print(p.stdout.readline().decode()[:6], p.stdout.readline().decode()[:9])\n"

@@ -21,9 +21,9 @@ from pathlib import Path
 from support.runs import make_run, seen
 
 from coder.__main__ import run as coder
-from coder.history import History
 from coder.records import Action, Mode
-from coder.store import Run
+from coder.storage.history import History
+from coder.storage.run import Run
 
 KILLS = 200
 ISSUES = 600
@@ -40,7 +40,7 @@ def test_every_acknowledged_decision_is_there_and_none_twice(tmp_path: Path) -> 
     run = make_run(tmp_path / "runs", ISSUES)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["coder.__main__", "coder.cli.review", "coder.cli.review_plain",
-                                    "coder.learning", "coder.review", "coder.study",
+                                    "coder.review.learning", "coder.review.session", "coder.study",
                                     "support.warm"])  # fmt: skip
     moments = random.Random(11)
     kept = CachedResponse(run)

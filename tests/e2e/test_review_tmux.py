@@ -16,7 +16,7 @@ import pytest
 from support.runs import done, make_issue, make_proposal, make_run
 
 from coder.records import Action, Decision, Label
-from coder.store import Run
+from coder.storage.run import Run
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
 

@@ -24,12 +24,12 @@ from support.runs import done, make_run, seen
 from support.screens import Screen
 
 from coder.audit.log import check_log
-from coder.blinding import Shares
 from coder.cli.screen import panes
-from coder.queues import Order
 from coder.records import Label
-from coder.review import ReviewSession
-from coder.store import Run
+from coder.review.queues import Order
+from coder.review.session import ReviewSession
+from coder.storage.blinding import Shares
+from coder.storage.run import Run
 
 CLOSED = 0
 """Not a signal: the terminal itself goes away."""

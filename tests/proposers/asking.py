@@ -6,11 +6,11 @@ from collections import Counter
 
 import pytest
 
-from coder import codebook
 from coder.__main__ import run as coder
-from coder.proposers.chat_proposer import LLMProposer
+from coder.codebook import load as codebooks
+from coder.proposers.chat.chat_proposer import LLMProposer
 from coder.records import Call, Issue, Proposal
-from coder.store import Run
+from coder.storage.run import Run
 from coder.study import Study
 
 KEY = "sk-verysecretkey123"
@@ -31,7 +31,7 @@ MANY = PETS.replace("name: Pets\n", "name: Pets\ncardinality: multiple\nallow_no
 
 
 def book(text=PETS):
-    found, problems = codebook.parse(text)
+    found, problems = codebooks.parse(text)
     assert not problems, problems
     return found
 

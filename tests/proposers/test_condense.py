@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder.proposers.condensed_issue import MAX_LINE, condense
+from coder.proposers.chat.condensed_issue import MAX_LINE, condense
 from coder.proposers.token_count import estimate
 from coder.records import Comment, Issue
 

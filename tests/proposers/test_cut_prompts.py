@@ -9,11 +9,11 @@ from asking import propose
 from support.fault_server import GOOD, FaultServer, completion
 
 from coder.__main__ import run as coder
-from coder.proposers.cut_prompts import CutPrompts
-from coder.proposers.question import Question
+from coder.proposers.chat.cut_prompts import CutPrompts
+from coder.proposers.chat.question import Question
 from coder.proposers.token_count import TokenCounter
 from coder.records import Usage
-from coder.store import Run
+from coder.storage.run import Run
 
 WINDOW = 2050
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from support.fault_server import FaultServer, completion, in_turn
 
 from coder.errors import ModelError
-from coder.proposers.chat_proposer import LLMProposer
+from coder.proposers.chat.chat_proposer import LLMProposer
 from coder.records import Call, Status
 
 
@@ -66,7 +66,7 @@ def test_a_proxy_that_cannot_work_is_one_line(tmp_path, monkeypatch, name, proxy
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-a")
     monkeypatch.setenv("ALL_PROXY", proxy)
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    monkeypatch.setattr("coder.proposers.providers._require_package", lambda *_: None)
+    monkeypatch.setattr("coder.proposers.chat.providers._require_package", lambda *_: None)
     with pytest.raises(ModelError, match=words):
         opened(tmp_path, name=name)
 

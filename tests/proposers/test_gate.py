@@ -10,12 +10,12 @@ from asking import book, issue, study
 from support.fault_server import FaultServer, Reply, completion
 
 from coder.proposers.budget import NO_CAPS, Meter, spent_by
-from coder.proposers.chat import Chat
-from coder.proposers.chat_proposer import LLMProposer
-from coder.proposers.providers import endpoint
-from coder.proposers.question import Question
-from coder.proposers.rate_limit import RateLimit, Slots
-from coder.proposers.request_slot import RequestSlot
+from coder.proposers.chat.chat_proposer import LLMProposer
+from coder.proposers.chat.client import Chat
+from coder.proposers.chat.providers import endpoint
+from coder.proposers.chat.question import Question
+from coder.proposers.chat.rate_limit import RateLimit, Slots
+from coder.proposers.chat.request_slot import RequestSlot
 from coder.records import Usage
 
 

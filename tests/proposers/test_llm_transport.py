@@ -17,11 +17,11 @@ from support.fault_server import GOOD, FaultServer, Reply, completion, in_turn, 
 
 from coder.__main__ import run
 from coder.errors import ModelError
-from coder.proposers.chat import check_model
-from coder.proposers.chat_proposer import LLMProposer
-from coder.proposers.failures import Failure, failure
+from coder.proposers.chat.chat_proposer import LLMProposer
+from coder.proposers.chat.client import check_model
+from coder.proposers.chat.failures import Failure, failure
 from coder.records import Status
-from coder.store import Run
+from coder.storage.run import Run
 
 KEY = "sk-verysecretkey123"
 

@@ -10,9 +10,9 @@ from asking import propose, statuses
 from support.fault_server import FaultServer, Reply, completion, in_turn, refusal, user_text
 
 from coder.__main__ import run as coder
-from coder.proposers.question import Question
-from coder.proposers.server_dialect import FORMATS, Dialect
-from coder.store import Run
+from coder.proposers.chat.question import Question
+from coder.proposers.chat.server_dialect import FORMATS, Dialect
+from coder.storage.run import Run
 
 PAGE = Reply(body="<!DOCTYPE html><html><head><title>Welcome to nginx!</title></head></html>")
 STREAM = Reply(body='data: {"choices": [{"delta": {"content": "{"}}]}\n\ndata: [DONE]\n\n')

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from support import virtual_time
 from support.fault_server import FaultServer, Reply, completion, in_turn, refusal
 
-from coder.proposers import rate_limit
 from coder.proposers.budget import spent_by
-from coder.proposers.chat_proposer import LLMProposer
-from coder.proposers.rate_limit import Rate, Slots
-from coder.proposers.response_cache import ResponseCache
+from coder.proposers.chat import rate_limit
+from coder.proposers.chat.chat_proposer import LLMProposer
+from coder.proposers.chat.rate_limit import Rate, Slots
+from coder.proposers.chat.response_cache import ResponseCache
 from coder.records import Call, Status
 
 

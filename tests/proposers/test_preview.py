@@ -6,7 +6,7 @@ from asking import MANY, PETS, book, issue, study
 from support.fault_server import GOOD, FaultServer, completion, told
 
 from coder.proposers.budget import Caps, spent_by
-from coder.proposers.chat_proposer import LLMProposer
+from coder.proposers.chat.chat_proposer import LLMProposer
 
 
 def answer(code: str):

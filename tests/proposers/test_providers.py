@@ -24,8 +24,8 @@ from support.protocols import (
 
 from coder.errors import LimitReached, ModelError, UsageError
 from coder.proposers.budget import Caps, spent_by
-from coder.proposers.chat_proposer import LLMProposer
-from coder.proposers.providers import SERVICES
+from coder.proposers.chat.chat_proposer import LLMProposer
+from coder.proposers.chat.providers import SERVICES
 from coder.records import Status, Usage
 
 PROTOCOLS = {**BY_OPENAI, **BY_LANGCHAIN}

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from coder import codebook
-from coder.proposers.response_schema import Answer, Reader, Unusable
+from coder.codebook import load as codebooks
+from coder.proposers.chat.response_schema import Answer, Reader, Unusable
 from coder.records import Status
 
 BOOK = """\
@@ -27,7 +27,7 @@ NONE = [{"code": "none", "confidence": 0.4}]
 
 
 def reader(cardinality="single") -> Reader:
-    book, problems = codebook.parse(BOOK.format(cardinality))
+    book, problems = codebooks.parse(BOOK.format(cardinality))
     assert book is not None, problems
     return Reader(book)
 

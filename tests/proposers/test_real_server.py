@@ -13,7 +13,7 @@ import pytest
 from asking import PETS, book, issue
 
 from coder.errors import ModelError
-from coder.proposers.chat_proposer import LLMProposer
+from coder.proposers.chat.chat_proposer import LLMProposer
 from coder.records import Status
 from coder.study import Study
 

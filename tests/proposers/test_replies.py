@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.fault_server import GOOD, FaultServer, Reply, completion, in_turn
 
-from coder.proposers.failures import Transient, failure
-from coder.proposers.reply import read_raw, read_usage
+from coder.proposers.chat.failures import Transient, failure
+from coder.proposers.chat.reply import read_raw, read_usage
 from coder.records import Call, Status, Usage
 
 TEXT = json.dumps(GOOD)

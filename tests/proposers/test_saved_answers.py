@@ -8,14 +8,14 @@ import pytest
 from asking import PETS, ask, issue
 from support.fault_server import GOOD, FaultServer, Reply, completion, in_turn
 
-from coder import propose as driver
 from coder.errors import ModelError
-from coder.journal import Journal
+from coder.proposers import run_loop as driver
 from coder.proposers.budget import Caps, spent_by
-from coder.proposers.naming import name_groups
-from coder.proposers.response_cache import FILE, ResponseCache
+from coder.proposers.chat.naming import name_groups
+from coder.proposers.chat.response_cache import FILE, ResponseCache
 from coder.records import Call, Status, Usage
-from coder.store import Run
+from coder.storage.journal import Journal
+from coder.storage.run import Run
 from coder.study import Study
 
 ISSUES = [issue(1), issue(2, "Another cat")]

@@ -7,8 +7,8 @@ from asking import MANY, PETS, ask, book, issue, study
 from support.fault_server import FaultServer, completion, refusal, told
 
 from coder.errors import UsageError
-from coder.proposers.chat_proposer import LLMProposer
-from coder.proposers.score import RATIONALE
+from coder.proposers.chat.chat_proposer import LLMProposer
+from coder.proposers.chat.score import RATIONALE
 from coder.records import Status
 
 

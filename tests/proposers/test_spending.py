@@ -11,7 +11,7 @@ from support.fault_server import FaultServer, Reply, completion, in_turn, refusa
 
 from coder.errors import InputError, LimitReached, ModelError, UsageError
 from coder.proposers.budget import Caps, spent_by
-from coder.proposers.chat_proposer import LLMProposer
+from coder.proposers.chat.chat_proposer import LLMProposer
 from coder.proposers.prices import FREE, find_price, money
 from coder.records import Status, Usage
 

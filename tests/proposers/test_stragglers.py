@@ -12,15 +12,15 @@ from asking import book, issue, study
 from support import virtual_time
 from support.fault_server import FaultServer, completion
 
-from coder.proposers import request_slot, stragglers
 from coder.proposers.budget import NO_CAPS, Meter, spent_by
-from coder.proposers.chat import Chat
-from coder.proposers.chat_proposer import LLMProposer
-from coder.proposers.failures import Failure
-from coder.proposers.providers import endpoint
-from coder.proposers.question import Question
-from coder.proposers.reply import Reply
-from coder.proposers.request_slot import CURRENT
+from coder.proposers.chat import request_slot, stragglers
+from coder.proposers.chat.chat_proposer import LLMProposer
+from coder.proposers.chat.client import Chat
+from coder.proposers.chat.failures import Failure
+from coder.proposers.chat.providers import endpoint
+from coder.proposers.chat.question import Question
+from coder.proposers.chat.reply import Reply
+from coder.proposers.chat.request_slot import CURRENT
 from coder.records import Call, Status, Usage
 from coder.study import ModelSettings
 

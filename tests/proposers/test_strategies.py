@@ -9,7 +9,7 @@ import pytest
 from asking import MANY, PETS, ask, book, issue, study
 from support.fault_server import GOOD, FaultServer, Reply, completion, refusal
 
-from coder.proposers.chat_proposer import LLMProposer
+from coder.proposers.chat.chat_proposer import LLMProposer
 from coder.records import Example, Status
 
 

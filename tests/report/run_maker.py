@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from coder import codebook as codebooks
+from coder.codebook import load as codebooks
 from coder.records import (
     Action,
     Decision,
@@ -21,7 +21,7 @@ from coder.records import (
     ScoredCode,
     Status,
 )
-from coder.store import Run, data_hash
+from coder.storage.run import Run, data_hash
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

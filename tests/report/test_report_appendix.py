@@ -12,12 +12,12 @@ from run_maker import AT, FLAT, Maker, decide, label
 from test_report_outputs import HOSTILE, report_of
 
 from coder.cli.main import cli
-from coder.journal import Journal
-from coder.migration import migrate, plan
 from coder.records import Action, Adjudication, Call, Consent, Label, Status
 from coder.report.appendix import appendix_latex, appendix_markdown, blanks
 from coder.report.methods import logged, topics
 from coder.report.write import to_json
+from coder.revision.migration import migrate, plan
+from coder.storage.journal import Journal
 
 CHAT = {
     "kind": "llm",

@@ -16,7 +16,7 @@ from coder.records import Action, Decision, Label, Mode
 from coder.report import build_report
 from coder.report.calibrate import calibrate
 from coder.report.html import html
-from coder.store import Run
+from coder.storage.run import Run
 
 LEAVES = ("call", "set", "speed", "error")
 ATTACKS = (

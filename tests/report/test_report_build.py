@@ -16,7 +16,7 @@ from coder.report.markdown import markdown
 from coder.report.model import Pair
 from coder.report.sentences import headline
 from coder.report.wording import accepter, changes
-from coder.store import Run
+from coder.storage.run import Run
 
 
 def report_of(run: Run) -> Report:

@@ -12,7 +12,7 @@ from coder.records import Calibration, Mode, Status
 from coder.report import Report, build_report
 from coder.report.conclusions import certificate, confidence, corrected, probability, stand_in, sway
 from coder.report.markdown import markdown
-from coder.store import Run
+from coder.storage.run import Run
 
 
 def report_of(run: Run) -> Report:

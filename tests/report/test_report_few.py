@@ -15,7 +15,7 @@ from coder.report.markdown import markdown
 from coder.report.model import Report
 from coder.report.sentences import headline, headline_sentence
 from coder.report.write import to_json
-from coder.store import Run
+from coder.storage.run import Run
 
 
 def outputs(report: Report) -> dict[str, str]:

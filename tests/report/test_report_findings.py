@@ -9,9 +9,9 @@ import pytest
 from run_maker import AT, FLAT, MULTIPLE, TREE, Maker, label
 
 from coder.agreement import dsl, ppi
-from coder.queues import Only, Order, Queue, ReviewPool
 from coder.records import NONE_CODE, Action, Decision, Label, Mode, Status
 from coder.report import build_report
+from coder.review.queues import Only, Order, Queue, ReviewPool
 
 CODES = "abc"
 

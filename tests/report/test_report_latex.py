@@ -22,7 +22,7 @@ from coder.report.latex_letters import DEFINED
 from coder.report.methods import logged
 from coder.report.model import RaterAnchoring
 from coder.report.write import write_report
-from coder.store import Run
+from coder.storage.run import Run
 
 HOSTILE = r"\input{/etc/passwd} & 100% $x$ #1 {a_b}^~ \\ <b> | `rm` -- ''"
 

@@ -23,7 +23,7 @@ from coder.report.disagreements_csv import disagreements_csv
 from coder.report.html import html
 from coder.report.markdown import markdown
 from coder.report.write import to_json
-from coder.store import Run
+from coder.storage.run import Run
 
 pytestmark = pytest.mark.usefixtures("few_are_enough")
 

@@ -14,9 +14,6 @@ from test_report_outputs import run_cli
 from coder.cli.labels import read_examples, read_label_file
 from coder.compare import compare, multiverse
 from coder.errors import UsageError
-from coder.intra_rater import people, person, same_person
-from coder.migration import migrate
-from coder.migration import plan as migration
 from coder.records import Action, Decision
 from coder.report import Report, build_report
 from coder.report.calibrate import calibrate
@@ -26,6 +23,9 @@ from coder.report.markdown import markdown
 from coder.report.plan import plan
 from coder.report.sentences import headline, headline_sentence, warnings
 from coder.report.status import run_status
+from coder.revision.migration import migrate
+from coder.revision.migration import plan as migration
+from coder.storage.intra_rater import people, person, same_person
 
 pytestmark = pytest.mark.usefixtures("few_are_enough")
 

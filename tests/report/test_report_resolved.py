@@ -11,7 +11,7 @@ import pytest
 from run_maker import MULTIPLE, Maker, codes_of, label
 
 from coder.cli import report as terminal
-from coder.codebook import resolver
+from coder.codebook.load import resolver
 from coder.records import Adjudication
 from coder.report import build_report
 from coder.report.disagreements_csv import disagreements_csv
@@ -21,7 +21,7 @@ from coder.report.markdown import markdown
 from coder.report.model import Report
 from coder.sources.issue_names import IssueNames
 from coder.sources.labels import read_labels
-from coder.store import Run
+from coder.storage.run import Run
 
 pytestmark = pytest.mark.usefixtures("few_are_enough")
 

@@ -15,7 +15,7 @@ from coder.report.markdown import markdown
 from coder.report.sentences import baseline_notes, headline, headline_sentence, sample
 from coder.report.wording import footnotes, reading
 from coder.report.write import to_json
-from coder.store import Run
+from coder.storage.run import Run
 
 pytestmark = pytest.mark.usefixtures("few_are_enough")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from coder import codebook
+from coder.codebook import load as codebooks
 from coder.errors import ModelError, StorageError
-from coder.permissions import permit
+from coder.files.permissions import permit
 from coder.records import Example, Issue
 from coder.retrieval import embedders
 from coder.retrieval.duplicates import same_issue
@@ -22,7 +22,7 @@ from coder.retrieval.lexical import LexicalIndex
 from coder.retrieval.retriever import Retriever, open_retriever
 from coder.study import RetrievalSettings, Study
 
-BOOK, _ = codebook.parse("""\
+BOOK, _ = codebooks.parse("""\
 id: pets
 name: Pets
 codes:
@@ -107,7 +107,7 @@ def test_words_find_what_shares_them_and_nothing_else():
     assert [i for i, _ in found.search("加载模型", 5, 0)[0]] == ["one"]
     assert [i for i, _ in found.search("It loads", 5, 0)[0]] == ["two"]
     assert found.search("\ud83d ???", 5, 5) == ([], [])
-    signs, _ = codebook.parse('id: x\nname: X\ncodes: [{id: "1", name: "!", definition: "?"}]')
+    signs, _ = codebooks.parse('id: x\nname: X\ncodes: [{id: "1", name: "!", definition: "?"}]')
     assert LexicalIndex(signs, []).search("1", 5, 5)[1][0][0] == "1"
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder import codebook
+from coder.codebook import load as codebooks
 from coder.records import Example, Issue, Neighbour
 from coder.retrieval.duplicates import same_issue
 from coder.retrieval.fusion import choose, fuse
@@ -18,7 +18,7 @@ from coder.retrieval.lexical import LexicalIndex
 from coder.retrieval.retriever import Retriever
 from coder.study import RetrievalSettings
 
-BOOK, _ = codebook.parse("""\
+BOOK, _ = codebooks.parse("""\
 id: pets
 name: Pets
 cardinality: multiple

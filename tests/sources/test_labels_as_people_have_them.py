@@ -9,12 +9,12 @@ from click.testing import CliRunner, Result
 from support.runs import make_issue, make_run
 
 from coder.cli.main import cli
-from coder.codebook import parse, resolver
+from coder.codebook.load import parse, resolver
 from coder.records import Issue
 from coder.sources.issue_names import IssueNames
 from coder.sources.labels import read_labels
 from coder.sources.report import LabelReport
-from coder.store import Run
+from coder.storage.run import Run
 
 BOOK, _ = parse(
     """

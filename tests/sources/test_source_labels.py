@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from coder.codebook import parse, resolver
+from coder.codebook.load import parse, resolver
 from coder.errors import InputError
 from coder.records import Issue
 from coder.sources.importing import import_issues

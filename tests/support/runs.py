@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from coder import codebook as codebooks
-from coder.exposure import Exposure
+from coder.codebook import load as codebooks
 from coder.records import (
     Action,
     Comment,
@@ -20,7 +19,8 @@ from coder.records import (
     ScoredCode,
     Status,
 )
-from coder.store import Run, data_hash, labels_hash
+from coder.storage.exposure import Exposure
+from coder.storage.run import Run, data_hash, labels_hash
 
 CODEBOOK = """\
 id: fruit

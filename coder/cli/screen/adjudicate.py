@@ -12,7 +12,6 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from coder.adjudication import AdjudicationSession, Dispute
 from coder.cli.adjudicate_words import before, keys, resolution_line, who
 from coder.cli.issue_view import Piece, clean, pieces
 from coder.cli.review_words import names
@@ -22,9 +21,10 @@ from coder.cli.screen.terminal_app import WIDE
 from coder.cli.screen.two_panes import TwoPanes
 from coder.cli.terminal import plain
 from coder.errors import CoderError, UsageError
+from coder.ratings.comparable import Codes
+from coder.ratings.resolved import Answer
 from coder.records import Issue
-from coder.report.ratings import Codes
-from coder.report.resolved import Answer
+from coder.review.adjudication import AdjudicationSession, Dispute
 
 COLUMNS = 3
 """So many raters stand side by side; more of them one below the other."""

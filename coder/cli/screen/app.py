@@ -19,7 +19,7 @@ from coder.cli.screen.terminal_app import WIDE
 from coder.cli.screen.two_panes import TwoPanes
 from coder.errors import CoderError, UsageError
 from coder.records import Change, Decision, Issue, Label
-from coder.review import ReviewSession
+from coder.review.session import ReviewSession
 
 
 def review_on_screen(session: ReviewSession) -> None:

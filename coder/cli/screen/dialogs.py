@@ -18,7 +18,7 @@ from textual.widgets.option_list import Option
 
 from coder.cli.review_words import CHANGES, names
 from coder.cli.screen.panes import found_code
-from coder.code_search import find_codes
+from coder.codebook.search import find_codes
 from coder.records import Change, Codebook
 
 R = TypeVar("R")

@@ -30,7 +30,7 @@ from coder.cli.review_words import (
 )
 from coder.cli.terminal import plain
 from coder.records import Action, Code, Codebook, Example, Issue, Proposal
-from coder.review import Item, Option, ReviewSession
+from coder.review.session import Item, Option, ReviewSession
 
 Part = str | tuple[str, str]
 

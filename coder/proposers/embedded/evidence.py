@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from coder.evidence import span
 from coder.proposers.embedded.features import Extractor, Features, Read
 from coder.proposers.embedded.lexical import TITLE
 from coder.proposers.embedded.prototypes import Scores
 from coder.proposers.embedded.views import View, words
 from coder.records import Evidence
+from coder.text.evidence import span
 
 MOST = 3
 CANDIDATES = 40

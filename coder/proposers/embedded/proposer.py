@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coder.codebook import can_hold
+from coder.codebook.load import can_hold
 from coder.proposers.base import Proposer, SaveCalls
 from coder.proposers.embedded.evidence import find_evidence
 from coder.proposers.embedded.features import Extractor, Features, Read, joined

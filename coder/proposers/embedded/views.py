@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from coder.records import Issue
-from coder.text import Kind, Part, Segment, plain_heading, segments
+from coder.text.structure import Kind, Part, Segment, plain_heading, segments
 
 _WORD = re.compile(
     r"[a-z_][a-z0-9_]+|\d+(?:\.\d+)*|[?!]"

@@ -1,0 +1,1 @@
+"""Codebooks: read from YAML with every problem named by its line, searched, compared."""

@@ -1,0 +1,1 @@
+"""Files apart from what is in them: bounded reading, atomic writing, caches, permissions."""

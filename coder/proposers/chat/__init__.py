@@ -1,0 +1,1 @@
+"""Chat models: prompts, requests and their pacing, strict reading of answers, failures by name."""

@@ -1,0 +1,364 @@
+"""Composes the messages that ask a chat model about an issue; knows no server and needs no key.
+
+Tokens are counted here, and nowhere else: for the room, for the worst case of a request, and part
+by part for a dry run.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Self
+
+from coder.errors import RunError, UsageError
+from coder.proposers.chat import prompts
+from coder.proposers.chat.code_subset import CodeSubset, everything
+from coder.proposers.chat.condensed_issue import Condensed, condense, fits
+from coder.proposers.chat.question import Question
+from coder.proposers.preview import Parts
+from coder.proposers.token_count import TokenCounter, open_counter
+from coder.records import (
+    NONE_CODE,
+    Code,
+    Codebook,
+    Example,
+    Issue,
+    Manifest,
+    NearCode,
+    Neighbour,
+    Usage,
+    canonical_json,
+    content_hash,
+)
+from coder.retrieval.base import Found
+from coder.retrieval.retriever import Retriever, open_retriever
+from coder.study import ModelSettings, Study
+from coder.text.redact import Masked, Redactor, masked_codebook
+from coder.text.sensitive import authors
+
+EXAMPLE_CHARACTERS = 600
+"""How much of a similar labelled issue is shown."""
+MIN_ISSUE_TOKENS = 200
+"""With less room than this for the issue itself, coding it would be a pretence."""
+LIMITS = ("max_tokens", "max_completion_tokens")
+"""What servers call the most that an answer may have."""
+_FRAMING_TOKENS = 64
+"""What a server's chat template adds around the messages, rounded up."""
+
+
+@dataclass(frozen=True)
+class Composed:
+    """The messages about one issue, as (role, text), and what went into them.
+
+    ``word`` delimits texts in them. ``near_codes`` go with ``definitions``.
+    """
+
+    issue: Issue
+    messages: tuple[tuple[str, str], ...]
+    word: str
+    definitions: tuple[Code, ...]
+    shown: tuple[prompts.Shown, ...]
+    condensed: Condensed
+    retrieved: tuple[Neighbour, ...]
+    near_codes: tuple[NearCode, ...]
+    excluded: tuple[str, ...]
+    composer: Composer
+    redactor: Redactor | None = None
+    """What masked the texts, if anything did."""
+    masked: Masked | None = None
+    """The issue's own text as it was masked."""
+
+    def restore(self, text: str) -> str:
+        """What a model wrote, in the issue's own words where it repeats a placeholder of theirs."""
+        return self.masked.restore(text) if self.masked else text
+
+    def hide(self, text: str) -> str:
+        """``text`` as it may be sent along with these messages."""
+        return self.redactor.redact(text) if self.redactor else text
+
+    @property
+    def parts(self) -> Parts:
+        """How many tokens each part of the messages has."""
+        return self.composer.parts(self)
+
+
+class Composer:
+    """Turns issues into messages: the prompt, what is near to the issue, and the issue to fit."""
+
+    def __init__(
+        self,
+        study: Study,
+        scheme: CodeSubset,
+        prompt: prompts.Prompt,
+        retriever: Retriever,
+        counter: TokenCounter,
+        schema: str,
+        redactor: Redactor | None,
+    ) -> None:
+        """``schema`` goes along with the messages; some providers count it as input. ``redactor``
+        has masked the codebook, if anything is masked."""
+        self._study = study
+        self.settings = study.settings
+        self._scheme = scheme
+        self._retriever = retriever
+        self._redactor = redactor
+        self.prompt = prompt
+        self.counter = counter
+        self.system_hash = hash_of(prompt.system)
+        self._prefix = (prompt.system, schema)
+        # What begins many requests is counted once.
+        self._at_most = lru_cache(maxsize=256)(counter.at_most)
+        self._last_schema: Mapping[str, Any] | None = None
+        self._schema_at_most = self._at_most(canonical_json(None))
+        model = self.settings.model
+        self._room = (
+            model.context_tokens - model.max_output_tokens - counter.count(prompt.system)
+            - _FRAMING_TOKENS
+        )  # fmt: skip
+        if self._room < MIN_ISSUE_TOKENS:
+            raise UsageError(
+                f"model.context_tokens = {model.context_tokens} leaves no room for an issue beside "
+                f"the codebook and the answer",
+                f"set it to at least {model.context_tokens - self._room + 4 * MIN_ISSUE_TOKENS}, "
+                "or choose a smaller codebook",
+            )
+
+    @classmethod
+    def open(
+        cls, study: Study, codebook: Codebook, examples: Sequence[Example], schema: str = ""
+    ) -> Self:
+        """The composer a study is set to.
+
+        Raises ``InputError`` for a bad template and ``UsageError`` when the codebook does not fit
+        into ``model.context_tokens``.
+        """
+        settings = study.settings
+        detailed = _detailed(codebook, settings.retrieval.definitions)
+        quotes = settings.model.evidence == "quotes"
+        redactor = Redactor([codebook.to_json()]) if settings.model.redact else None
+        shown = masked_codebook(codebook, redactor) if redactor else codebook
+        prompt = prompts.load(settings.model.template, study.root, shown, detailed, quotes)
+        counter = open_counter(settings.model.name, study.cache)
+        retriever = open_retriever(study, codebook, examples)
+        return cls(study, everything(codebook), prompt, retriever, counter, schema, redactor)
+
+    def at(self, scheme: CodeSubset, schema: Mapping[str, Any]) -> Composer:
+        """A composer that asks about ``scheme`` only, with the same template and retrieval."""
+        detailed = _detailed(scheme.codebook, self.settings.retrieval.definitions)
+        book, redactor = scheme.codebook, self._redactor
+        shown = masked_codebook(book, redactor) if redactor else book
+        return Composer(
+            self._study,
+            scheme,
+            replace(self.prompt, codebook=shown, detailed=detailed),
+            self._retriever,
+            self.counter,
+            canonical_json(schema),
+            redactor,
+        )
+
+    @classmethod
+    def of_run(
+        cls, study: Study, manifest: Manifest, codebook: Codebook, examples: Sequence[Example]
+    ) -> Self:
+        """The composer a run was made with; for a run that asked no chat model, the study's own.
+
+        Raises ``RunError`` when what the run was made with is not here any more.
+        """
+        made = manifest.model
+        composer = cls.open(as_made(study, manifest), codebook, examples)
+        for key, here in composer.describe().items():
+            if made.get("kind") == "llm" and made.get(key) != here:
+                raise RunError(
+                    f"run {manifest.name!r} was made with another {key.replace('_', ' ')}: "
+                    f"{str(made.get(key))[:40]} then, {str(here)[:40]} now",
+                    "what it really sent is in its log: add --sent",
+                )
+        return composer
+
+    def describe(self) -> dict[str, Any]:
+        """Everything that decides the messages besides the data, the codebook and the seed."""
+        return {
+            "context_tokens": self.settings.model.context_tokens,
+            "tokens_counted_by": self.counter.name,
+            "prompt": self.prompt.name,
+            "prompt_hash": self.prompt.hash,
+            "system_hash": self.system_hash,
+            "embedder": self._retriever.embedder,
+            "neighbours": self.settings.retrieval.neighbours,
+            "definitions": self.settings.retrieval.definitions,
+            "diversity": self.settings.retrieval.diversity,
+            "per_repository": self.settings.retrieval.per_repository,
+        }
+
+    def look_up(self, issue: Issue) -> Found:
+        """What is near to ``issue`` among labelled issues and codes."""
+        settings = self.settings.retrieval
+        wanted = 0 if self.prompt.detailed else settings.definitions
+        return self._retriever.look_up(issue, settings.neighbours, wanted)
+
+    def compose(self, issue: Issue, found: Found | None = None) -> Composed:
+        """The messages about ``issue``: the system message, then the user's.
+
+        ``found`` is what was looked up for it, when it has been already.
+        """
+        found = found or self.look_up(issue)
+        known = self._scheme.codebook.by_id
+        near = [n for n in found.definitions if n.code in known and _has_rules(known[n.code])]
+        definitions = [known[n.code] for n in near]
+        redactor = self._redactor_for(issue, found)
+        masked = redactor.mask(issue.text, authors(issue)) if redactor else None
+        shown, neighbours = self._shown(found, redactor)
+        texts = [issue.text, *(example.text + example.memo for example in shown)]
+        word = prompts.nonce(self.settings.seed, issue.hash, texts)
+
+        def frame() -> str:
+            return self.prompt.user((), word, definitions, shown)
+
+        around, count = frame(), self.counter.count
+        # The issue comes first: what was retrieved gives way, the last first.
+        while (shown or definitions) and not fits([around], count, self._room - MIN_ISSUE_TOKENS):
+            (shown or definitions).pop()
+            around = frame()
+        if self._study.shuffle is not None:
+            order = random.Random(f"{self._study.shuffle} {issue.hash}")
+            order.shuffle(shown)
+            order.shuffle(definitions)
+            around = frame()
+        condensed = condense(issue, count, self._room, around, masked)
+        user = self.prompt.user(condensed.passages, word, definitions, shown)
+        messages = (("system", self.prompt.system), ("user", user))
+        return Composed(
+            issue=issue,
+            messages=messages,
+            word=word,
+            definitions=tuple(definitions),
+            shown=tuple(shown),
+            condensed=condensed,
+            retrieved=tuple(neighbours[: len(shown)]),
+            near_codes=tuple(near[: len(definitions)]),
+            excluded=found.excluded,
+            composer=self,
+            redactor=redactor,
+            masked=masked,
+        )
+
+    def _redactor_for(self, issue: Issue, found: Found) -> Redactor | None:
+        if self._redactor is None:
+            return None
+        texts = [issue.text, *(e.issue.text + e.memo for e in found.examples)]
+        return Redactor(texts, after=self._redactor)
+
+    def _shown(
+        self, found: Found, redactor: Redactor | None
+    ) -> tuple[list[prompts.Shown], list[Neighbour]]:
+        """The labelled issues as this scheme sees them; those it says nothing of are left out."""
+        shown, neighbours = [], []
+        for example, neighbour in zip(found.examples, found.neighbours, strict=True):
+            codes = self._scheme.within(example.codes)
+            if codes is not None:
+                shown.append(as_shown(example.model_copy(update={"codes": codes}), redactor))
+                neighbours.append(neighbour)
+        return shown, neighbours
+
+    def parts(self, composed: Composed) -> Parts:
+        """How many tokens each part of the messages has."""
+        count, user, word = self.counter.count, self.prompt.user, composed.word
+        empty = count(user((), word))
+        defined = count(user((), word, composed.definitions))
+        shown = count(user((), word, composed.definitions, composed.shown))
+        return Parts(
+            system=sum(map(count, self._prefix)),
+            definitions=defined - empty,
+            examples=shown - defined,
+            issue=count(composed.messages[-1][1]) - shown + empty,
+            masked=composed.redactor.count(composed.messages[-1][1]) if composed.redactor else 0,
+        )
+
+    def worst(self, question: Question) -> Usage:
+        """What one request with ``question`` can use at most."""
+        (_, system), *rest = question.messages
+        if question.schema is not self._last_schema:
+            # The same for one issue after the other, and long.
+            self._last_schema = question.schema
+            self._schema_at_most = self._at_most(canonical_json(question.schema))
+        prefix = self._at_most(system) + self._schema_at_most + _FRAMING_TOKENS
+        turns = sum(self.counter.at_most(text) + _FRAMING_TOKENS for _, text in rest)
+        return Usage(
+            input_tokens=prefix + turns,
+            output_tokens=self.longest(question),
+        )
+
+    def longest(self, question: Question) -> int:
+        """How many tokens the answer to ``question`` may have."""
+        limits = (question.changes.get(key) for key in LIMITS)
+        return min((n for n in limits if n), default=self.settings.model.max_output_tokens)
+
+
+def _detailed(codebook: Codebook, definitions: int) -> bool:
+    """Whether a codebook stands in the prompt in full, as a small one does; of a large one, the
+    rules of those codes that are near to the issue. 0 definitions: all of it, always."""
+    return definitions == 0 or len(codebook.leaves) <= definitions
+
+
+def as_shown(example: Example, redactor: Redactor | None = None) -> prompts.Shown:
+    """A labelled issue as the prompt holds it."""
+    text, memo = example.issue.text, example.memo
+    if redactor is not None:
+        known = authors(example.issue)
+        text, memo = redactor.redact(text, known), redactor.redact(memo, known)
+    text = " ".join(text.split())[:EXAMPLE_CHARACTERS]
+    return prompts.Shown(text, example.codes or (NONE_CODE,), " ".join(memo.split()))
+
+
+def _has_rules(code: Code) -> bool:
+    return bool(code.include or code.exclude or code.examples)
+
+
+@lru_cache(maxsize=256)
+def hash_of(message: str) -> str:
+    """The name under which calls refer to a message that is the same in all of them."""
+    return content_hash("message.v1", message)
+
+
+HOW = (
+    "strategy", "evidence", "decode", "batch", "samples", "sample_temperature", "logprobs",
+    "redact",
+)  # fmt: skip
+"""The settings of a model that decide what is asked of it beside the messages' words."""
+
+
+def asked_how(settings: ModelSettings) -> dict[str, Any]:
+    """Those of ``HOW`` that are not as they come."""
+    usual = ModelSettings()
+    given = {name: getattr(settings, name) for name in HOW}
+    return {name: value for name, value in given.items() if value != getattr(usual, name)}
+
+
+def as_made(study: Study, manifest: Manifest) -> Study:
+    """``study``, set as it was when the run was made, as far as that decides what is asked. Only
+    where to ask is left as it is: a key must not go to an address that a file names."""
+    made, settings = manifest.model, study.settings
+    model: dict[str, Any] = {}
+    retrieval: dict[str, Any] = {}
+    if made.get("kind") == "llm":
+        model = {key: made[key] for key in ("name", "context_tokens", "prompt") if key in made}
+        asked = made.get("parameters", {})
+        for key in LIMITS:
+            if key in asked:
+                model["max_output_tokens"] = asked[key]
+        if "temperature" in asked:
+            model["temperature"] = asked["temperature"]
+        model |= {name: made.get(name, getattr(ModelSettings(), name)) for name in HOW}
+        keys = ("neighbours", "definitions", "diversity", "per_repository")
+        retrieval = {key: made[key] for key in keys if key in made}
+        if made.get("embedder") == "lexical":
+            retrieval["embedder"] = "none"
+    changed = {
+        "seed": manifest.seed,
+        "model": settings.model.model_copy(update=model),
+        "retrieval": settings.retrieval.model_copy(update=retrieval),
+    }
+    return study.having(settings.model_copy(update=changed))

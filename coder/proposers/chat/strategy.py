@@ -1,0 +1,103 @@
+"""What every strategy of asking offers, and the proposal that its answers amount to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from coder.proposers.chat.code_subset import CodeSubset
+from coder.proposers.chat.prompt_composer import Composed, Composer
+from coder.proposers.chat.prompt_step import Reading
+from coder.proposers.chat.question import Conversation
+from coder.proposers.chat.response_schema import MAX_RUNNERS_UP
+from coder.records import Evidence, Issue, Proposal, ScoredCode, Status, content_hash
+
+T = TypeVar("T")
+
+
+class Asked(Protocol):
+    """A scheme that is asked about, and how."""
+
+    @property
+    def scheme(self) -> CodeSubset: ...
+    @property
+    def schema(self) -> Mapping[str, Any]: ...
+    @property
+    def composer(self) -> Composer: ...
+
+
+class Strategy(Protocol):
+    """Talks with a model about an issue until it has a proposal."""
+
+    def stages(self) -> Iterable[Asked]:
+        """Every stage that may be asked about."""
+        ...
+
+    def opening(self) -> Iterator[tuple[Issue, Conversation[None]]]:
+        """Talks that must have come to their end before any proposal is asked for."""
+        return iter(())
+
+    def talk(self, issue: Issue, sample: int = 0) -> Conversation[Proposal]: ...
+
+    def expected(self, issue: Issue, codes: Sequence[str] = ()) -> list[Composed]:
+        """The first message of each question that will be asked if ``codes`` are the answer; where
+        they decide what is asked and none are given, the longest there may be."""
+        ...
+
+
+def proposal(
+    readings: Sequence[Reading],
+    codes: Sequence[ScoredCode] | None = None,
+    runners_up: Sequence[ScoredCode] | None = None,
+) -> Proposal:
+    """What readings of one issue amount to; by default, with what the last of them answered.
+
+    The first reading without a usable answer decides the status. Evidence and reasons are those of
+    all readings that found a code, the last first.
+    """
+    last = readings[-1]
+    composed = last.composed
+    bad = next((r for r in readings if not r.status.answered), None)
+    chosen = tuple(codes if codes is not None else last.answer.codes if last.answer else ())
+    others = tuple(
+        runners_up if runners_up is not None else last.answer.runners_up if last.answer else ()
+    )
+    status = bad.status if bad else Status.OK if chosen else Status.ABSTAINED
+    telling = [r for r in reversed(readings) if r.answer and (r.answer.codes or r is last)]
+    calls = tuple(call for r in readings for call in r.calls)
+    ids = tuple(call.id for call in calls)
+    made = Proposal(
+        id=content_hash("proposal.v1", [composed.issue.id, ids])[:20],
+        issue_id=composed.issue.id,
+        issue_hash=composed.issue.hash,
+        status=status,
+        retrieved=_union(r.composed.retrieved for r in readings),
+        definitions=_union(r.composed.near_codes for r in readings),
+        excluded=_union(r.composed.excluded for r in readings),
+        left_out=max(r.composed.condensed.left_out for r in readings),
+        call_ids=ids,
+        model=calls[-1].model,
+        error=bad.error if bad else "",
+        seconds=round(sum(call.seconds for call in calls), 3),
+    )
+    if bad is not None:
+        return made
+    found: Iterable[Evidence] = (e for r in telling for e in r.evidence)
+    return made.model_copy(
+        update={
+            "codes": chosen,
+            "runners_up": others[:MAX_RUNNERS_UP],
+            "rationale": "\n".join(r.answer.rationale for r in telling if r.answer),
+            "evidence": tuple(dict.fromkeys(found)),
+        }
+    )
+
+
+def systems(strategy: Strategy) -> Mapping[str, str]:
+    """The messages that requests begin with, by the file of the run that keeps each."""
+    named = {stage.scheme.name: stage.composer.prompt.system for stage in strategy.stages()}
+    return {f"system{'.' if name else ''}{name}.txt": text for name, text in named.items()}
+
+
+def _union(parts: Iterable[tuple[T, ...]]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(item for part in parts for item in part))

@@ -1,0 +1,1 @@
+"""The review without a terminal: sessions, queues, blinding by chance, learning, adjudication."""

@@ -1,0 +1,256 @@
+"""Finds what a codebook does not cover: groups of issues that its codes did not settle."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from coder.codebook.changes import Codes, Stale
+from coder.errors import ModelError, RunError
+from coder.records import NONE_CODE, Action, Codebook, Issue, Proposal, Status
+from coder.retrieval.base import code_text
+from coder.retrieval.encoder import Encoder
+from coder.retrieval.groups import Group, Text, group, vectors
+from coder.revision.migration import Versions
+from coder.storage.run import Run
+from coder.text.structure import prose
+
+FEWEST = 10
+"""Fewer issues than this have no groups worth a code."""
+MOST = 2000
+"""Issues that are grouped at most; time and memory grow with their square."""
+UNSURE = 0.1
+"""The least confident tenth of what nobody has looked at yet counts as unsure."""
+OFTEN, OFTEN_OF = 0.5, 3
+"""A code is often corrected when people took another one for this share of its proposals, and so
+many of them at least."""
+NEAR = 0.4
+"""A group whose nearest code is less similar (cosine) is put under no category."""
+EXAMPLES = 3
+
+
+class Reason(StrEnum):
+    """Why an issue may need a code that is not there, the strongest reason first."""
+
+    NONE = "none fits"
+    CORRECTED = "often corrected"
+    UNSURE = "unsure"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A subcategory that could be added, and what speaks for it.
+
+    ``nearest`` is the existing code its issues are nearest to, ``similarity`` the cosine to it.
+    """
+
+    code: str
+    name: str
+    definition: str
+    parent: str | None
+    words: tuple[str, ...]
+    issues: tuple[Issue, ...]
+    reasons: Counter[Reason]
+    cohesion: float
+    nearest: str
+    similarity: float
+    renamed: bool = False
+    """Whether somebody gave it a name, or it goes by its words."""
+
+    @property
+    def examples(self) -> tuple[Issue, ...]:
+        return self.issues[:EXAMPLES]
+
+
+@dataclass(frozen=True)
+class Suggestions:
+    """``candidates``, the largest first; ``unlike`` issues of the ``pool`` are in no group."""
+
+    pool: Mapping[str, Reason]
+    left_out: int
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def unlike(self) -> int:
+        return len(self.pool) - sum(len(one.issues) for one in self.candidates)
+
+
+def suggest(run: Run, encoder: Encoder | None) -> Suggestions:
+    """Candidate codes for what the codebook of ``run`` did not settle. Writes nothing.
+
+    Raises ``RunError`` when there are too few such issues, ``ModelError`` without an embedder.
+    """
+    if encoder is None:
+        raise ModelError(
+            "issues are grouped by their meaning, which takes an embedder",
+            'install the one of this package, or set retrieval.embedder = "minilm"',
+        )
+    found = unsettled(run)
+    pool = dict(sorted(found.items(), key=lambda one: [*Reason].index(one[1]))[:MOST])
+    if len(pool) < FEWEST:
+        issues = "issue has" if len(pool) == 1 else "issues have"
+        raise RunError(
+            f"too little to group: {len(pool)} {issues} no code that fits, is unsure or was often "
+            f"corrected, and groups take {FEWEST} or more",
+            f"code more of run {run.name!r} first: coder review {run.name} --rater YOU",
+        )
+    issues_of = [run.issues[issue_id] for issue_id in run.issues if issue_id in pool]
+    texts = [Text(issue.title, prose(issue)) for issue in issues_of]
+    book = run.codebook
+    codes = encoder.encode([code_text(code) for code in book.leaves])
+    taken = set(book.by_id)
+    candidates = []
+    for one in group(texts, vectors(texts, encoder)):
+        near = [round(float(cosine), 6) for cosine in codes @ one.middle]
+        place = max(range(len(near)), key=lambda i: (near[i], -i))
+        members = [issues_of[i] for i in one.members]
+        made = _candidate(one, members, pool, book, book.leaves[place].id, near[place], taken)
+        taken.add(made.code)
+        candidates.append(made)
+    return Suggestions(pool, len(found) - len(pool), tuple(candidates))
+
+
+def unsettled(run: Run) -> dict[str, Reason]:
+    """The run's issues that its codebook may not cover, in order, each with the reason for it."""
+    versions = Versions(run)
+    proposals = run.latest_proposals()
+    said = _said(run, versions, proposals)
+    proposed: dict[str, Codes] = {}
+    for issue_id, proposal in proposals.items():
+        carried = versions.carry(tuple(scored.code for scored in proposal.codes))
+        if proposal.status.answered and not isinstance(carried, Stale):
+            proposed[issue_id] = carried
+    often = _often_corrected(said, proposed)
+    unsure = _unsure({i: p for i, p in proposals.items() if i not in said})
+    reasons: dict[str, Reason] = {}
+    for issue_id in run.issues:
+        answers, codes = said.get(issue_id, []), proposed.get(issue_id)
+        if () in answers or (not answers and codes == ()):
+            reasons[issue_id] = Reason.NONE
+        elif codes and often.intersection(codes) and any(set(a) != set(codes) for a in answers):
+            reasons[issue_id] = Reason.CORRECTED
+        elif issue_id in unsure:
+            reasons[issue_id] = Reason.UNSURE
+    return reasons
+
+
+def entries(candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
+    """The candidates as a codebook spells codes."""
+    return [
+        {
+            "id": one.code,
+            **({"parent": one.parent} if one.parent else {}),
+            "name": one.name,
+            "definition": one.definition,
+            "examples": [heading(issue) for issue in one.examples],
+        }
+        for one in candidates
+    ]
+
+
+def named(candidate: Candidate, name: str, definition: str) -> Candidate:
+    """The candidate under a name that somebody gave it."""
+    return replace(candidate, name=name, definition=definition, renamed=True)
+
+
+# --- which issues -------------------------------------------------------------------------------
+
+
+def _said(
+    run: Run, versions: Versions, proposals: Mapping[str, Proposal]
+) -> dict[str, list[Codes]]:
+    """What people answered, by issue, in the codebook of now; what is stale counts for nothing."""
+    said: dict[str, list[Codes]] = {}
+    for rater in run.raters():
+        found: dict[str, tuple[Codes, str]] = {}
+        for issue_id, decision in run.decisions(rater).items():
+            codes = decision.codes
+            if decision.action in (Action.SKIP, Action.FLAG):
+                continue
+            if decision.action is Action.ACCEPT and not codes and issue_id in proposals:
+                codes = tuple(scored.code for scored in proposals[issue_id].codes)
+            found[issue_id] = (codes, decision.codebook_hash)
+        for issue_id, label in run.labels(rater).items():
+            found[issue_id] = (label.codes, label.codebook_hash)
+        for issue_id, (codes, under) in found.items():
+            carried = versions.carry(codes, under)
+            if not isinstance(carried, Stale) and issue_id in run.issues:
+                said.setdefault(issue_id, []).append(() if carried == (NONE_CODE,) else carried)
+    return said
+
+
+def _often_corrected(
+    said: Mapping[str, list[Codes]], proposed: Mapping[str, Codes]
+) -> frozenset[str]:
+    answered: Counter[str] = Counter()
+    corrected: Counter[str] = Counter()
+    for issue_id, answers in said.items():
+        for code in proposed.get(issue_id, ()):
+            answered[code] += len(answers)
+            corrected[code] += sum(code not in answer for answer in answers)
+    return frozenset(
+        code
+        for code, times in corrected.items()
+        if times >= OFTEN_OF and times >= OFTEN * answered[code]
+    )
+
+
+def _unsure(proposals: Mapping[str, Proposal]) -> set[str]:
+    sure = {
+        issue_id: min(scored.confidence or 0.0 for scored in proposal.codes)
+        for issue_id, proposal in proposals.items()
+        if proposal.status is Status.OK and proposal.codes
+    }
+    least = sorted(sure, key=lambda issue_id: (sure[issue_id], issue_id))
+    return set(least[: int(len(least) * UNSURE)])
+
+
+# --- what to call a group -----------------------------------------------------------------------
+
+
+def _candidate(
+    one: Group,
+    members: list[Issue],
+    pool: Mapping[str, Reason],
+    book: Codebook,
+    nearest: str,
+    similarity: float,
+    taken: set[str],
+) -> Candidate:
+    lineage = book.lineage(nearest)
+    parent = lineage[-2].id if len(lineage) > 1 and similarity >= NEAR else None
+    words = one.words or ("unnamed",)
+    return Candidate(
+        code=next(code for code in _ids(parent, words) if code not in taken),
+        name=" / ".join(words[:3]),
+        definition=f"Candidate found in {len(members)} issues, which have in common the words: "
+        f"{', '.join(words)}. To be defined.",
+        parent=parent,
+        words=one.words,
+        issues=tuple(members),
+        reasons=Counter(pool[issue.id] for issue in members),
+        cohesion=one.cohesion,
+        nearest=nearest,
+        similarity=round(similarity, 3),
+    )
+
+
+def _ids(parent: str | None, words: Sequence[str]) -> Iterator[str]:
+    """Ids for a code, until one is free."""
+    plain = [word for word in words if re.fullmatch(r"[a-z0-9]+", word)][:2]
+    stem = f"{parent}." * (parent is not None) + ("-".join(plain) or "candidate")
+    yield stem
+    number = 2
+    while True:
+        yield f"{stem}-{number}"
+        number += 1
+
+
+def heading(issue: Issue) -> str:
+    """An issue in one line."""
+    first = issue.title.strip() or issue.text.strip()
+    return " ".join(first.split())[:160]
