@@ -20,7 +20,7 @@ from coder.proposers.chat import prompts
 from coder.proposers.chat.code_subset import alone, below, categories
 from coder.proposers.chat.prompts import Passage, Shown
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 SMALL = """\
 id: pets
 name: Pets
