@@ -1,7 +1,7 @@
 """Templates render to the golden files, and a mistake in one is a line, not a traceback.
 
 After a deliberate change of a template that is not released yet:
-``CODER_GOLDEN=write pytest tests/test_prompts.py``, then read the difference.
+``CODER_GOLDEN=write pytest tests/proposers/test_prompts.py``, then read the difference.
 """
 
 from __future__ import annotations
