@@ -102,7 +102,7 @@ class Settings(BaseSettings):
         env_prefix="CODER_", env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
-    name: str = ""
+    name: str = Field(default="", max_length=200)
     """What reports call the study; by default its folder."""
     codebook: str = "ptm-reuse"
     seed: int = 0
@@ -159,7 +159,7 @@ class Study:
     def name(self) -> str:
         """What reports call it: as it is set, else its folder; empty where there is no study."""
         is_one = (self.root / STUDY_FILE).is_file()
-        return self.settings.name or (self.root.name if is_one else "")
+        return self.settings.name.strip() or (self.root.resolve().name if is_one else "")
 
     @property
     def runs(self) -> Path:

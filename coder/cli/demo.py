@@ -57,7 +57,9 @@ def command(name: str) -> None:
     )
     run.add_labels(RATER, labels.labels)
     _show_proposals(run)
-    report = build_report(run, seed=study.settings.seed, **study.settings.report.model_dump())
+    report = build_report(
+        run, study=study.name, seed=study.settings.seed, **study.settings.report.model_dump()
+    )
     files = write_report(report, run.path / "report")
     show(report)
     console.print(f"\nReport: {safe(files[0])}", soft_wrap=True)

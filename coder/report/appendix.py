@@ -25,7 +25,11 @@ _HASH = re.compile(r"[0-9a-f]{16}(?=[0-9a-f])")
 
 def appendix_markdown(report: Report, log: Logged) -> str:
     """``appendix.md``; every text is escaped, every blank is bold."""
-    blocks = [f"# Methods appendix: {_md(report.run.name)}", _md(paragraph(report, log))]
+    blocks = [
+        f"# Methods appendix: {_md(report.run.name)}"
+        + (f" · {_md(report.study)}" if report.study else ""),
+        _md(paragraph(report, log)),
+    ]
     for topic in topics(report, log):
         rows = [f"| {_md(what)} | {_md(said)} |" for what, said in topic.entries]
         blocks += [f"## {_md(topic.name)}", "\n".join(["| | |", "| --- | --- |", *rows])]
@@ -34,8 +38,9 @@ def appendix_markdown(report: Report, log: Logged) -> str:
 
 def appendix_latex(report: Report, log: Logged) -> str:
     """``appendix.tex``: the same, as lists, which go on over pages and columns."""
+    run = one_line(report.run.name) + (f" of {one_line(report.study)}" if report.study else "")
     lines = [
-        f"% Methods appendix of run {one_line(report.run.name)}, made by coder report --appendix.",
+        f"% Methods appendix of run {run}, made by coder report --appendix.",
         r"% In the preamble, for pdfLaTeX: \usepackage[T1]{fontenc}",
         DEFINED,
         "",

@@ -86,9 +86,9 @@ def build_report(
     """The report of a run as it is now. Reads the run, writes nothing.
 
     ``choices`` are those of :class:`coder.report.model.Choices`; ``study`` is what the study is
-    called; ``price`` is that of the run's
-    chat model, ``None`` if it is unknown or there is none. The same run and arguments give the same
-    report. Raises ``RunError`` naming a line that cannot be read.
+    called; ``price`` is that of the run's chat model, ``None`` if it is unknown or there is none.
+    The same run and arguments give the same report. Raises ``RunError`` naming a line that cannot
+    be read.
     """
     if not run.proposals.path.is_file():
         raise RunError(
