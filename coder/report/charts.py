@@ -52,7 +52,7 @@ class _Frame:
         for tick, name in ticks:
             parts.append(
                 f'<text class="tick" x="{self.x(tick):.1f}" y="{_HEIGHT - _BOTTOM + 17}" '
-                f'text-anchor="middle">{escape(name)}</text>'
+                f'text-anchor="{"middle" if tick else "start"}">{escape(name)}</text>'
             )
         parts.append(
             f'<text class="axis" x="{_WIDTH - _RIGHT}" y="{_HEIGHT - 5}" text-anchor="end">'
@@ -116,7 +116,8 @@ def workload(points: Sequence[Point], certificate: Certificate, name: str) -> Ma
     ]
     if len(line) == 1:
         parts.append(frame.dot(*line[0], "dot"))
-    if certificate.share is not None:
+    # Without a threshold the share is that of the most promising one, of which nothing is certain.
+    if certificate.threshold is not None and certificate.share is not None:
         share = certificate.share
         parts.append(frame.line([(share, 0), (share, frame.top)], "limit"))
         side, gap = ("end", -5) if share > 0.5 else ("start", 5)
@@ -179,15 +180,20 @@ def shares_scale(found: Corrected) -> Scale:
     return Scale(high=_roof(max(ends, default=1.0)))
 
 
-def shares(share: CodeShare, scale: Scale) -> Markup:
-    """Three bars, one above the other: what the model says, the labels alone, the corrected."""
-    three = (
+def shares(found: Corrected, share: CodeShare, scale: Scale) -> Markup:
+    """Bars, one above the other: what the model says, the labels alone, the corrected.
+
+    Where every issue is labelled there is nothing to correct: the last two are one.
+    """
+    bars = [
         ("model", Estimate(value=share.model)),
         ("labels", share.labels),
         ("corrected", share.corrected),
-    )
+    ]
+    if found.sampling == "all":
+        del bars[1]
     parts = []
-    for at, (css, estimate) in enumerate(three):
+    for at, (css, estimate) in enumerate(bars):
         top, middle = 2 + 13 * at, 7 + 13 * at
         if estimate.value is not None:
             parts.append(
@@ -201,7 +207,7 @@ def shares(share: CodeShare, scale: Scale) -> Markup:
                 for layer in ("under", "over")
             ]
     zero = f'<line class="zero" x1="{scale.x(0)}" x2="{scale.x(0)}" y1="0" y2="100%"/>'
-    return row([*parts, zero], "row shares")
+    return row([*parts, zero], "row shares two" if len(bars) == 2 else "row shares")
 
 
 def percent_axis(scale: Scale) -> Markup:
@@ -209,11 +215,10 @@ def percent_axis(scale: Scale) -> Markup:
     ticks = _steps(scale.high)
     return row(
         (
-            f'<text class="tick{" fine" if at % 2 and tick != ticks[-1] else ""}" '
-            f'x="{scale.x(tick)}" y="14" text-anchor='
+            f'<text class="tick" x="{scale.x(tick)}" y="14" text-anchor='
             f'"{"start" if tick == 0 else "end" if tick == ticks[-1] else "middle"}">'
             f"{tick:.0%}</text>"
-            for at, tick in enumerate(ticks)
+            for tick in ticks
         ),
         "ticks",
     )

@@ -19,6 +19,8 @@ from coder.report.wording import RELIABLE, TENTATIVE
 _MARGIN = 1.5
 _CELL, _LETTER, _HEAD = 36, 6.6, 24
 _PAGE, _NAME_LIMITS = 1040, (30, 60)
+_ROOM = 9
+"""How many tick labels there is room for under a figure as wide as a phone."""
 _STEPS = ((832, "wide"), (640, "broad"), (432, "medium"))
 """From which width on, in pixels, the matrix scrolls on a phone instead of shrinking further."""
 
@@ -69,8 +71,15 @@ def axis(scale: Scale, bands: bool) -> Markup:
         ticks = {tick: at for tick, at in ticks.items() if abs(tick - 0.6) > 0.01}
         ticks |= {TENTATIVE: "end", min(ticks, key=lambda t: abs(t - RELIABLE)): "start"}
     ticks |= {min(ticks): "start", max(ticks): "end"}
-    # The others are left out where a screen is too narrow for all.
-    kept = {min(ticks), max(ticks), TENTATIVE, min(ticks, key=abs)}
+    # The others are left out on a phone. There only the figures with bands stand beside their
+    # names; what has the whole width has room for more.
+    if bands:
+        kept = {min(ticks, key=abs), TENTATIVE, max(ticks)}
+        if scale.low < -0.3:
+            kept.add(min(ticks))
+    else:
+        every = 1 if len(ticks) <= _ROOM else 2
+        kept = {tick for tick in ticks if round(tick / step) % every == 0} | {max(ticks)}
     return row(
         (
             f'<text class="tick{"" if tick in kept else " fine"}" x="{scale.x(tick)}" y="14" '

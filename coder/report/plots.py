@@ -201,12 +201,14 @@ def _prevalence(report: Report, found: Corrected) -> Plot:
     used = conclusions.shown(found)
     figure, axes = _rows(len(used), 0.34)
     for at, share in enumerate(used):
-        three = (
+        bars = [
             ("model's count", Estimate(value=share.model), GREY),
             ("labels alone", share.labels, ORANGE),
             ("corrected", share.corrected, BLUE),
-        )
-        for step, (name, estimate, colour) in enumerate(three):
+        ]
+        if found.sampling == "all":
+            bars[1:] = [("that rater's count", share.corrected, BLUE)]
+        for step, (name, estimate, colour) in enumerate(bars):
             y = at + (step - 1) * 0.26
             axes.barh(y, estimate.value or 0, 0.24, color=colour, label=name if at == 0 else None)
             _interval(axes, y, estimate, "black")
@@ -257,7 +259,7 @@ def _workload(report: Report, trust: ConfidenceQuality) -> Plot:
     axes.plot(shares, [e.value or 0 for e in errors], color=BLUE, marker=mark)
     whole = trust.certificates[0].certificate
     axes.axhline(whole.epsilon, color=GREY, lw=0.8, ls="--")
-    if whole.share is not None:
+    if whole.threshold is not None and whole.share is not None:
         axes.axvline(whole.share, color=ORANGE, label=f"certified: {whole.share:.0%}")
         _legend(axes)
     axes.set(xlim=(0, 1), xlabel="accepted unseen", ylabel="error among them")

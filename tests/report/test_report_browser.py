@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from run_maker import AT, TREE, Maker, issue, label
-from support.browser import Browser, browser
+from support.browser import Browser, Colour, browser
 
 from coder.records import Action, Decision, Label, Mode
-from coder.report import build_report
+from coder.report import build_report, figures
 from coder.report.calibrate import calibrate
+from coder.report.figures import Scale
 from coder.report.html import html
 from coder.storage.run import Run
 
@@ -29,6 +30,15 @@ ATTACKS = (
     "<iframe src=https://evil.example/frame></iframe><base href=https://evil.example/>",
     '<meta http-equiv=refresh content="0;url=https://evil.example/">',
 )
+
+COLLISIONS = """[...document.querySelectorAll('svg')].flatMap(svg => {
+  const boxes = [...svg.querySelectorAll('.tick')].map(t => [t, t.getBoundingClientRect()])
+    .filter(([, b]) => b.width);
+  return boxes.flatMap(([t, a], i) => boxes.slice(i + 1).filter(([, b]) =>
+      a.left < b.right + 2 && b.left < a.right + 2 && a.top < b.bottom && b.top < a.bottom)
+    .map(([u]) => [svg.closest('section').id, t.textContent, u.textContent]));
+})"""
+"""Pairs of tick labels of one figure with less than two pixels between them."""
 
 
 @pytest.fixture(scope="module")
@@ -291,5 +301,96 @@ def test_print_shows_the_figures_and_no_controls(page: Browser, rich: Path, tmp_
     hidden = "getComputedStyle(document.querySelector('#controls')).display"
     assert page.run(hidden) == "none"
     assert page.run("document.querySelector('.chart').getBoundingClientRect().height") > 100
+    page.size(717)  # A4 without its margins
+    page.call("Emulation.setEmulatedMedia", media="print")
+    page.run("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert page.run("document.documentElement.scrollWidth") <= 717
+    assert page.run(COLLISIONS) == []
+    heads = "[...document.querySelectorAll('.cases thead, .forest.codes .head')]"
+    assert page.run(f"{heads}.filter(h => !h.getBoundingClientRect().height).length") == 0
     page.print(tmp_path / "page.pdf")
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_the_contents_stay_in_sight_without_scripts(page: Browser, rich: Path) -> None:
+    page.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        for width in (1280, 390):
+            opened(page, rich, width)
+            page.run("document.documentElement.style.scrollBehavior = 'auto'")
+            for section in ("agreement", "confidence", "codebook"):
+                page.run(f"document.querySelector('nav a[href=\"#{section}\"]').click()")
+                nav, top = page.run(
+                    f"""[document.querySelector('nav'), document.querySelector('#{section} h2')]
+                    .map(e => e.getBoundingClientRect()).map((b, i) => i ? b.top : b.bottom)"""
+                )
+                assert 0 < nav <= top < 900, (width, section)
+                assert page.run("document.querySelector('nav').getBoundingClientRect().top") == 0
+    finally:
+        page.call("Emulation.setScriptExecutionDisabled", value=False)
+
+
+@pytest.mark.parametrize("width", [320, 390, 600, 720, 800, 820, 1000, 1280])
+def test_no_two_ticks_collide_and_nothing_is_wider_than_the_page(
+    page: Browser, rich: Path, width: int
+) -> None:
+    opened(page, rich, width)
+    page.run("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert page.run(COLLISIONS) == []
+    assert page.run("document.documentElement.scrollWidth") <= width
+    shown = page.run(
+        "[...document.querySelectorAll('svg.ticks')].map(s => "
+        "[...s.querySelectorAll('.tick')].filter(t => t.getBoundingClientRect().width).length)"
+    )
+    assert shown and min(shown) >= 3
+
+
+@pytest.mark.parametrize("scale", [Scale(), Scale(-0.2), Scale(-1), Scale(-1, 0.5), Scale(-0.4)])
+@pytest.mark.parametrize("bands", [True, False])
+def test_no_scale_has_more_ticks_than_a_phone_has_room_for(
+    page: Browser, tmp_path: Path, scale: Scale, bands: bool
+) -> None:
+    style = (Path(figures.__file__).parent / "templates" / "report.css").read_text()
+    wide = 150 if bands else 288
+    file = tmp_path / "axis.html"
+    file.write_text(
+        f"<!DOCTYPE html><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        f"<style>{style}</style><section id=axis style='width:{wide}px'>"
+        f"{figures.axis(scale, bands)}</section>",
+        encoding="utf-8",
+    )
+    opened(page, file, 390)
+    assert page.run(COLLISIONS) == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_what_is_cut_off_to_a_side_casts_a_shadow_there(
+    page: Browser, rich: Path, dark: bool
+) -> None:
+    """The shadow is seen where the box scrolls on, and is gone at the end of the scrolling."""
+    page.size(390, height=6000, dark=dark)
+    page.open(rich)
+    cut = page.run(
+        """[...document.querySelectorAll('.scroll, nav')]
+        .filter(b => b.scrollWidth > b.clientWidth + 30).map(b => b.closest('section')?.id || 'nav')
+        """
+    )
+    assert {"nav", "agreement", "coverage"} <= set(cut)
+    for css in ("nav", "#agreement .scroll"):
+        (paper, cut_right), (cut_left, end) = edges(page, css, 0), edges(page, css, 9999)
+        assert end == paper and far(cut_right, paper) and far(cut_left, paper), css
+
+
+def far(one: Colour, other: Colour) -> bool:
+    """Whether two colours are told apart by a person who is not looking for it."""
+    return max(abs(a - b) for a, b in zip(one, other, strict=True)) >= 25
+
+
+def edges(page: Browser, css: str, scrolled: int) -> tuple[Colour, Colour]:
+    """The colour of a box a few pixels inside its left and its right edge, free of its text."""
+    box = page.run(
+        f"""(() => {{ const b = document.querySelector('{css}'); b.scrollLeft = {scrolled};
+        const r = b.getBoundingClientRect(); return [r.left, r.top, r.right]; }})()"""
+    )
+    left, top, right = box
+    return page.colour(left + 1, top + 3), page.colour(right - 2, top + 3)

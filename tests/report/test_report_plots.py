@@ -13,6 +13,7 @@ from test_report_browser import rich_run
 
 from coder.cli.main import cli
 from coder.report import build_report
+from coder.report.html import html
 from coder.report.plots import write_figures
 
 pytestmark = pytest.mark.usefixtures("few_are_enough")
@@ -100,3 +101,35 @@ def test_the_command_draws_only_when_asked(maker: Maker, monkeypatch: pytest.Mon
     result = CliRunner().invoke(cli, ["report", run.name, "--figures"], catch_exceptions=False)
     assert "as SVG and PDF in figures/" in result.output
     assert (folder / "agreement.svg").exists() and (folder / "agreement.pdf").exists()
+
+
+@pytest.mark.parametrize("issues", [40, 400])
+def test_a_line_is_called_certified_only_where_a_threshold_is(maker: Maker, issues: int) -> None:
+    """In the page and in the file: of 40 labels nothing can be certified, of 400 all."""
+    truth = {f"{n:03}": "b" if n % 33 == 0 else "a" for n in range(issues)}
+    run = maker.run(dict.fromkeys(truth, "a"), **{i: {"confidence": 0.97} for i in truth})
+    label(run, "ann", truth)
+    report = build_report(run, draws=100)
+    write_figures(report, run.path)
+    file = (run.path / "workload.svg").read_text(encoding="utf-8")
+    certified = "certified: 100%"
+    assert (certified in file) == (certified in html(report)) == (issues == 400)
+
+
+@pytest.mark.parametrize("labelled", [60, 20])
+def test_a_prevalence_figure_has_a_bar_for_each_name_in_its_legend(
+    maker: Maker, labelled: int
+) -> None:
+    """Where every issue is labelled, the labels alone are the count, with no bar of their own."""
+    ids = [f"{n:03}" for n in range(60)]
+    run = maker.run({i: "ab"[n % 2] for n, i in enumerate(ids)})
+    label(run, "ann", {i: "ab"[n // 2 % 2] for n, i in enumerate(ids[:labelled])})
+    report = build_report(run, draws=100)
+    write_figures(report, run.path)
+    file = "".join(ET.parse(run.path / "prevalence-category.svg").getroot().itertext())
+    page = html(report).split('id="prevalence"')[1].split("</figure>")[0]
+    whole = labelled == 60
+    assert ("labels alone" in file) == ("the labels alone" in page) == (not whole)
+    assert ('class="share labels"' in page) == (not whole)
+    assert ("that rater's count" in file) == ("that rater’s count" in page) == whole
+    assert page.count('class="share ') == 2 * (2 if whole else 3)

@@ -10,10 +10,13 @@ import json
 import os
 import shutil
 import subprocess
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+Colour = tuple[int, int, int]
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -81,6 +84,19 @@ class Browser:
         """The whole page as PNG."""
         shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
         file.write_bytes(base64.b64decode(shot["data"]))
+
+    def colour(self, x: float, y: float) -> Colour:
+        """The colour of one point of the screen."""
+        clip = {"x": round(x), "y": round(y), "width": 1, "height": 1, "scale": 1}
+        shot = self.call("Page.captureScreenshot", format="png", clip=clip)
+        png, at, packed = base64.b64decode(shot["data"]), 8, b""
+        while at < len(png):
+            end = at + 8 + int.from_bytes(png[at : at + 4], "big")
+            if png[at + 4 : at + 8] == b"IDAT":
+                packed += png[at + 8 : end]
+            at = end + 4
+        _filter, red, green, blue = zlib.decompress(packed)[:4]
+        return red, green, blue
 
     def print(self, file: Path) -> None:
         """The page as it prints."""
