@@ -143,12 +143,11 @@ def learnt_from(report: Report) -> list[str]:
     total = report.coverage.learnt_from
     if not total:
         return []
-    own = [
-        f"{r.shared_with_examples:,} of them {r.rater}'s own"
-        for r in report.coverage.raters
-        if r.blind_labels or r.shared_with_examples
-    ]
-    return [f"The model learnt from {', '.join([plural(total, 'label'), *own])}."]
+    own = {r.rater: r.shared_with_examples for r in report.coverage.raters if r.blind_labels}
+    shared = [f"{count:,} of them {rater}'s own" for rater, count in own.items() if count]
+    if own and not shared:
+        shared = ["none of them a rater's own here"]
+    return [f"The model learnt from {', '.join([plural(total, 'label'), *shared])}."]
 
 
 def _baseline(pair: Pair, names: Names) -> str:
