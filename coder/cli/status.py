@@ -31,7 +31,7 @@ def command(name: str) -> None:
     from coder.report.status import run_status
     from coder.storage.run import Run
     from coder.study import Study
-    from coder.text.plural import plural
+    from coder.text.plural import plural, some
 
     run = Run.open(Study.open().runs, name)
     found = run_status(run)
@@ -57,7 +57,7 @@ def command(name: str) -> None:
             console.print(_agreement(enough))
         few = [f"{p.left} and {p.right} ({p.n:,})" for p in found.pairs if not p.enough]
         if few:
-            line = f"Too few for a figure ({FEWEST_SHARED} are needed): {', '.join(few)}"
+            line = f"Too few for a figure ({FEWEST_SHARED} are needed): {some(few)}"
             console.print(safe(line))
     if found.alpha is not None and found.alpha.n >= FEWEST_SHARED:
         alpha = _figure(found.alpha)

@@ -18,6 +18,7 @@ from coder.report.model import (
     Trend,
 )
 from coder.report.wording import Names, figure, number, plural, reasons
+from coder.text.plural import some
 
 SAMPLED = {
     "random": "The labelled issues are a random sample of the run.",
@@ -229,7 +230,7 @@ def certified_codes(report: Report) -> str:
             said += f" {plural(rest, 'code')} cannot be certified."
     if missed:
         said += (
-            f" Missed too often for a certificate, as far as the labels tell: {'; '.join(missed)}."
+            f" Missed too often for a certificate, as far as the labels tell: {some(missed, '; ')}."
         )
     return said
 

@@ -8,6 +8,7 @@ from coder.ratings.model import MODEL
 from coder.report.model import Pair, Report, Together
 from coder.report.wording import Names, figure, plural, reading, reasons, title
 from coder.storage.intra_rater import people, same_person
+from coder.text.plural import some
 
 FEWEST_SHARED = 10
 """With fewer issues in common a pair is named, and no figure of it is shown or taken home."""
@@ -23,7 +24,7 @@ def too_few(pairs: Iterable[Pair]) -> list[str]:
     few = {title(pair): pair.n for pair in pairs if pair.n < FEWEST_SHARED}
     if not few:
         return []
-    named = ", ".join(f"{who} ({n:,})" for who, n in few.items())
+    named = some([f"{who} ({n:,})" for who, n in few.items()])
     return [f"Too few issues in common for a figure ({FEWEST_SHARED} are needed): {named}."]
 
 

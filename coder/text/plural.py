@@ -1,6 +1,18 @@
-"""Counts in words."""
+"""Counts and lists in words."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+
+SOME = 8
+"""As many names stand in a sentence."""
+
+
+def some(names: Sequence[str], join: str = ", ") -> str:
+    """The names in one phrase; of very many the first, and how many more there are."""
+    if len(names) <= SOME + 1:
+        return join.join(names)
+    return f"{join.join(names[:SOME])}{join}and {len(names) - SOME:,} more"
 
 
 def plural(count: int, noun: str) -> str:

@@ -13,7 +13,7 @@ from coder.report.html import html
 from coder.report.latex import latex
 from coder.report.markdown import markdown
 from coder.report.model import Report
-from coder.report.sentences import headline, headline_sentence
+from coder.report.sentences import headline, headline_sentence, too_few
 from coder.report.write import to_json
 from coder.storage.run import Run
 
@@ -99,3 +99,13 @@ def test_ac1_says_how_many_codes_are_possible_and_sets_that_they_are_sets(tmp_pa
     report = build_report(run, draws=100)
     assert "give equal sets of codes in 50%" in headline_sentence(report)
     assert "raters agree where their sets are equal" in markdown(report)
+
+
+def test_of_very_many_pairs_the_first_are_named(maker: Maker):
+    run = maker.run({f"{n}": "abc"[n % 3] for n in range(9)})
+    for rater in "abcdefgh":
+        label(run, f"rater-{rater}", {f"{n}": "ab"[n % 2] for n in range(9)})
+    said = headline_sentence(build_report(run, draws=0))
+    assert "model and rater-a (9)" in said
+    (line,) = too_few(build_report(run, draws=0).pairs)
+    assert line.endswith("and 28 more.") and line.count("(9)") == 8
