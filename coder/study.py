@@ -6,6 +6,7 @@ Keys are ``SecretStr``: they never show in a repr, a log, a manifest or an error
 from __future__ import annotations
 
 import io
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from pydantic_settings import (
 from coder.errors import InputError
 from coder.files.reading import read_text, read_toml
 from coder.files.resources import STUDY_FILE, require_inside, require_own, study_root
+
+LOG = logging.getLogger(__name__)
 
 
 class _Section(BaseModel):
@@ -222,6 +225,7 @@ class Study:
                 f"correct it in {root / STUDY_FILE}, .env, the environment or the command line",
             ) from None
         study = cls(root, settings, origins=Origins(outside, env_file))
+        LOG.info("study %s, model %s", root, settings.model.name)
         named = {("codebook",): settings.codebook, ("model", "prompt"): settings.model.prompt}
         for setting, name in named.items():
             # The user may name any file; the study's own settings may have come with it.

@@ -52,9 +52,16 @@ class Verbs(click.Group):
 
 
 @click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Tell on stderr what is opened, asked and answered."
+)
 @click.version_option(package_name="issue-coder", prog_name="coder")
-def cli() -> None:
+def cli(verbose: bool) -> None:
     """Pre-code GitHub issues against a codebook, review in the terminal, audit the agreement.
 
     Try it: coder demo
     """
+    if verbose:
+        from coder.cli.log_lines import show_log
+
+        show_log()

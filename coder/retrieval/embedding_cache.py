@@ -6,6 +6,7 @@ A file of SQLite, found by the hash of encoder and text. Derived: it may be dele
 from __future__ import annotations
 
 import hashlib
+import logging
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from coder.files.sqlite_cache import SqliteCache
 from coder.retrieval.encoder import Encoder, TokenEncoder, TokenVectors, Vectors
 
 FILE = "vectors.sqlite"
+
+LOG = logging.getLogger(__name__)
 
 
 def remembered(encoder: Encoder, path: Path) -> Encoder:
@@ -44,6 +47,8 @@ class _Remembered:
             for key, text in zip(keys, texts, strict=True)
             if key not in found
         }
+        if new:
+            LOG.info("encoded %d texts, %d were kept", len(new), len(found))
         rows = [(key, vector.tobytes()) for key, vector in new.items()]
         query = "INSERT OR IGNORE INTO vectors VALUES (?, ?)"
         self._cache.use(lambda db: db.executemany(query, rows))

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -61,6 +62,7 @@ from coder.storage.intra_rater import person
 from coder.storage.journal import Journal
 from coder.text.spelling import file_called, name_of
 
+LOG = logging.getLogger(__name__)
 _LONGEST_NAME = 81
 """Characters; in UTF-8 a file's name may have 255 bytes on most systems, its ending included."""
 
@@ -161,6 +163,7 @@ class Run:
                 if known
                 else "make one with: coder propose; or change into the folder of your study",
             )
+        LOG.info("opened run %s: %d issues", run.path, run.manifest.issues)
         return run
 
     @classmethod

@@ -8,7 +8,9 @@ langchain (:mod:`coder.proposers.chat.langchain_client`).
 
 from __future__ import annotations
 
+import logging
 import random
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -57,6 +59,7 @@ ALIKE = 3
 MISPLACED = 3
 """So many web pages before any answer mean that there is no API at the address."""
 
+LOG = logging.getLogger(__name__)
 SUSPICIOUS = 2
 """So often a server may break down over a format that has not worked yet; then another is tried."""
 
@@ -161,8 +164,10 @@ class Chat:
         try:
             async with self._pilot.turn():
                 self._go_on()
+                began = time.monotonic()
                 reply = await self._in_some_format(question, account)
             self._unanswered.end()
+            LOG.info("%s answered after %.2f s", about, time.monotonic() - began)
             return reply
         except Fatal as error:
             self._stopped = error
@@ -171,6 +176,7 @@ class Chat:
             self._unanswered.end()
             raise
         except (Transient, Rejected, Unreadable) as error:
+            LOG.info("%s got no answer: %s", about, type(error).__name__)
             if stop := self._in_a_row(error, about):
                 self._stopped = stop
                 raise stop from error
