@@ -28,10 +28,10 @@ demo: $(VENV)/.installed
 	$(BIN)/coder demo
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 test-fast: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n auto -m "not slow and not e2e"
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not slow and not e2e"
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check .
