@@ -10,7 +10,7 @@ import click
 from coder.cli.arguments import run_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.table import Table
 
@@ -68,12 +68,13 @@ def _show(comparison: Comparison) -> None:
         console.print(f"\n[bold]{ours} {safe(pair.left)} and {theirs} {safe(pair.right)}[/]")
         console.print(safe(wording.same_issues(pair)))
         console.print(safe(wording.apart(pair, names)))
-        if pair.against:
-            headline = max(pair.against, key=lambda a: (a.level == "category", a.n))
+        for line in wording.too_few(pair, names):
+            console.print(safe(line))
+        if told := wording.enough(pair):
+            headline = max(told, key=lambda a: (a.level == "category", a.n))
             console.print(safe(wording.verdict(pair, headline, names)))
-        if any(found.n for found in pair.against):
-            for level in dict.fromkeys(found.level for found in pair.against):
-                console.print(_against(pair, level, names, ours, theirs))
+            for level in dict.fromkeys(found.level for found in told):
+                console.print(_against(told, level, names, ours, theirs))
             console.print(_per_code(headline, names, ours, theirs))
             console.print(
                 f"[dim]{ours}:{theirs} counts the issues on which only one of them is right; p is "
@@ -113,7 +114,7 @@ def _leaked(left_out: dict[ExclusionReason, int]) -> int:
     return left_out.get(ExclusionReason.LEAKED, 0)
 
 
-def _against(pair: RunPair, level: Level, names: Names, ours: str, theirs: str) -> Table:
+def _against(told: Sequence[Against], level: Level, names: Names, ours: str, theirs: str) -> Table:
     from coder.cli.tables import short, table
     from coder.cli.terminal import safe
     from coder.compare.wording import p_value
@@ -122,7 +123,7 @@ def _against(pair: RunPair, level: Level, names: Names, ours: str, theirs: str) 
         f"By blind labels, {names.level(level)}: kappa with each model",
         "rater", "n", ours, theirs, f"{ours} - {theirs}", f"{ours}:{theirs}", "p",
     )  # fmt: skip
-    for found in pair.against:
+    for found in told:
         if found.level == level:
             kappa = found.kappa.left.value is not None
             change = found.kappa if kappa else found.right

@@ -65,11 +65,13 @@ class Against(Record):
     in both and ``swayed`` ones were given after the rater had been shown a suggestion for the
     issue in another run; neither is used. ``learnt`` counts, by run, the labels its model learnt
     from that are this rater's own. ``right`` is the share of answers equal to the label.
+    ``too_few`` says why only ``compare.json`` holds figures of a handful of labels.
     """
 
     rater: str
     level: Level
     n: int
+    too_few: str = ""
     from_runs: tuple[str, ...]
     differing: int
     swayed: int

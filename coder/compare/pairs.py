@@ -34,6 +34,7 @@ from coder.ratings.model import Level
 from coder.records import NONE_CODE
 from coder.report.build import summary
 from coder.report.model import Resampling
+from coder.report.sentences import why_too_few
 from coder.storage.run import Run
 
 NO_PRICES: Mapping[str, Price | None] = MappingProxyType({})
@@ -145,6 +146,7 @@ class _Pair:
             rater=rater,
             level=level,
             n=len(among),
+            too_few=why_too_few(len(among)),
             from_runs=labels.from_runs,
             differing=labels.differing,
             swayed=labels.swayed,

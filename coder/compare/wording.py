@@ -8,7 +8,9 @@ from coder.compare.model import Against, Comparison, Conclusion, Multiverse, Run
 from coder.ratings.model import Level
 from coder.records import NONE_CODE, Estimate
 from coder.report.model import CodebookSummary
+from coder.report.sentences import FEWEST_SHARED, why_too_few
 from coder.report.wording import number, plural
+from coder.text.plural import some
 
 SIGNIFICANT = 0.05
 CAUTION = (
@@ -89,6 +91,27 @@ def same_issues(pair: RunPair) -> str:
     return f"{said}; left out: {', '.join(apart)}." if apart else f"{said}, and no others."
 
 
+def enough(pair: RunPair) -> list[Against]:
+    """The raters, by level, with enough labels on issues both models answered for a figure."""
+    return [found for found in pair.against if not why_too_few(found.n)]
+
+
+def too_few(pair: RunPair, names: Names) -> list[str]:
+    """One line that names all other raters, with how many such labels they have."""
+    few: dict[str, str] = {}
+    for found in pair.against:
+        if why_too_few(found.n):
+            by = "" if found.level == "category" else f" by {names.level(found.level)}"
+            few.setdefault(found.rater, f"{found.n:,}{by}")
+    if not few:
+        return []
+    named = some([f"{rater} ({n})" for rater, n in few.items()])
+    return [
+        "Too few blind labels on issues both models answered for a figure "
+        f"({FEWEST_SHARED} are needed): {named}."
+    ]
+
+
 def apart(pair: RunPair, names: Names) -> str:
     """How far the two models say the same."""
     said = [
@@ -100,14 +123,14 @@ def apart(pair: RunPair, names: Names) -> str:
     if not said:
         return "No issue was answered by both models."
     n = pair.models[0].n
+    if why := why_too_few(n):
+        return f"Both models answered {plural(n, 'issue')}: {why}."
     return f"Of {plural(n, 'issue')} both models answered, they code otherwise: {', '.join(said)}."
 
 
 def verdict(pair: RunPair, found: Against, names: Names) -> str:
-    """Which of two models agrees better with a rater, if that can be told."""
+    """Which of two models agrees better with a rater with enough labels, if that can be told."""
     who = f"{found.rater}'s {plural(found.n, 'blind label')} by {names.level(found.level)}"
-    if not found.n:
-        return f"By {found.rater}: no blind label on an issue both models answered."
     test = found.mcnemar
     said = f"By {who}, there is no issue on which only one of them is right"
     if test.only_left or test.only_right:

@@ -15,10 +15,12 @@ from coder.compare.wording import (
     Names,
     apart,
     codebooks,
+    enough,
     flips,
     notes,
     p_value,
     same_issues,
+    too_few,
     verdict,
 )
 from coder.escaping import csv_cell
@@ -63,11 +65,13 @@ def _comparison(comparison: Comparison) -> str:
     for pair in comparison.pairs:
         blocks += [f"## {text(pair.left)} and {text(pair.right)}", text(same_issues(pair))]
         blocks += [text(apart(pair, names)), _codes(pair, names)]
-        blocks += [text(verdict(pair, found, names)) for found in pair.against]
-        if pair.against:
-            blocks.append(_against(pair, names))
+        told = enough(pair)
+        blocks += [text(verdict(pair, found, names)) for found in told]
+        blocks += map(text, too_few(pair, names))
+        if told:
+            blocks.append(_against(pair, told, names))
         blocks += map(text, notes(pair))
-        blocks += [_per_code(pair, found, names) for found in pair.against if found.n]
+        blocks += [_per_code(pair, found, names) for found in told]
         blocks += _flipped(pair, names)
     blocks += [
         f"In brackets: {how.confidence:.0%} intervals by {how.draws:,} paired draws, seed "
@@ -106,14 +110,14 @@ def _codes(pair: RunPair, names: Names) -> str:
     )
 
 
-def _against(pair: RunPair, names: Names) -> str:
+def _against(pair: RunPair, told: Sequence[Against], names: Names) -> str:
     left, right = text(pair.left), text(pair.right)
     head = (
         "rater", "by", "n", "figure", left, right, "difference",
         f"only {left} right", f"only {right} right", "McNemar p",
     )  # fmt: skip
     rows = []
-    for found in pair.against:
+    for found in told:
         test = found.mcnemar
         who = (text(found.rater), names.level(found.level), f"{found.n:,}")
         for name, change in (("right", found.right), ("kappa", found.kappa)):

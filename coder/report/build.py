@@ -59,6 +59,7 @@ from coder.report.model import (
     SameLabels,
     Together,
 )
+from coder.report.sentences import why_too_few
 from coder.report.spending import spending
 from coder.report.trace import PROPOSALS, trace
 from coder.revision.migration import Versions
@@ -233,6 +234,7 @@ class _Builder:
             kind=kind,
             level=level,
             intra_rater=same_person(left.name, right.name),
+            too_few=why_too_few(found.n),
             majority_agreement=_majority(theirs.values()) if kind not in SHOWN else None,
             subcategory_given_category=self._nested(ours, theirs) if level == "code" else None,
             excluded={why: excluded[why] for why in ExclusionReason if excluded[why]},

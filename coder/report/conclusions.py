@@ -17,6 +17,7 @@ from coder.report.model import (
     Report,
     Trend,
 )
+from coder.report.sentences import FEWEST_SHARED
 from coder.report.wording import Names, figure, number, plural, reasons
 from coder.text.plural import some
 
@@ -113,6 +114,8 @@ def confidence(report: Report) -> list[str]:
     found = report.trust
     if found is None:
         return [NO_TRUST]
+    if why := few_compared(found):
+        return [why]
     names = Names(report)
     right = "right" if names.flat else f"right by {names.level('code')}"
     told = _reliability(found.stated)
@@ -125,6 +128,17 @@ def confidence(report: Report) -> list[str]:
             "little too good."
         )
     return [said, f"Compared: {_compared(report, found)}."]
+
+
+def few_compared(found: ConfidenceQuality) -> str:
+    """That a handful of issues says nothing of the confidence; empty where there are enough."""
+    issues = len(found.issue_ids)
+    if issues >= FEWEST_SHARED:
+        return ""
+    return (
+        f"Not told: {plural(issues, 'issue')} with {found.rater}'s blind labels and a confidence "
+        f"of the model are too few ({FEWEST_SHARED} are needed)."
+    )
 
 
 def _reliability(found: Reliability) -> str:
@@ -246,7 +260,7 @@ def workload(found: ConfidenceQuality) -> list[Point]:
 def half(found: ConfidenceQuality) -> str:
     """What accepting the surest half unseen would mean."""
     points = workload(found)
-    if not points:
+    if not points or few_compared(found):
         return ""
     point = min(points, key=lambda p: abs(p.share - 0.5))
     return (
@@ -262,11 +276,15 @@ def sway(report: Report, found: RaterAnchoring) -> list[str]:
     """Whether a rater agrees with the model more often when its suggestion is on the screen."""
     level = Names(report).level(found.level)
     arms = found.anchoring
-    if arms.difference.value is None:
-        said = [
-            f"Whether suggestions sway {found.rater} by {level} cannot be told: "
-            f"{arms.difference.note}."
-        ]
+    few = min(arms.assisted.n, arms.alone.n)
+    why = arms.difference.note if arms.difference.value is None else ""
+    if not why and few < FEWEST_SHARED:
+        why = (
+            f"{plural(arms.assisted.n, 'issue')} with the suggestion on the screen and "
+            f"{arms.alone.n:,} without it are too few ({FEWEST_SHARED} of each are needed)"
+        )
+    if why:
+        said = [f"Whether suggestions sway {found.rater} by {level} cannot be told: {why}."]
     else:
         said = [
             f"{found.rater} gave the model's {level} in {percent(arms.assisted)} of "
@@ -356,7 +374,7 @@ def in_short(report: Report) -> Iterator[tuple[str, str]]:
     for counted in report.corrected:
         if counted.level == "category" and counted.sampling != "all":
             yield "Corrected counts", " ".join(corrected(report, counted))
-    if report.trust is not None:
+    if report.trust is not None and not few_compared(report.trust):
         parts = (
             confidence(report)[0], certificate(report), certified_codes(report), half(report.trust),
         )  # fmt: skip

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from coder.report import grids
+from coder.report.conclusions import few_compared
 from coder.report.escaping import latex as text
 from coder.report.escaping import one_line
 from coder.report.grids import Grid
 from coder.report.latex_letters import DEFINED
 from coder.report.model import Pair, Report
-from coder.report.sentences import between_first_passes, enough, together
+from coder.report.sentences import between_first_passes, enough, together, too_few
 from coder.report.wording import Names, interval_note
 
 SIZES = (
@@ -27,12 +28,14 @@ than their longest word if that lies between the two. The last is for letters wi
 
 def latex(report: Report) -> str:
     """``tables.tex``: each table stands alone; every text is escaped."""
+    pairs = between_first_passes(report)
     head = (
         f"% Tables of run {one_line(report.run.name)}"
         + (f" of {one_line(report.study)}" if report.study else "")
         + ", made by coder report.",
         r"% In the preamble: \usepackage{booktabs}, and for pdfLaTeX \usepackage[T1]{fontenc}",
         f"% {one_line(interval_note(report))}",
+        *(f"% {one_line(line)}" for line in too_few(pairs) if not enough(pairs)),
         DEFINED,
     )
     return "\n".join(head) + "\n\n" + "\n".join(draw(grid) for grid in _grids(report))
@@ -51,7 +54,7 @@ def _grids(report: Report) -> Iterator[Grid]:
         found.append(grids.together(report))
     found += [_narrow(report, pair) for pair in shown]
     found += grids.corrected(report) or grids.prevalence(report)
-    if report.trust is not None:
+    if report.trust is not None and not few_compared(report.trust):
         found += [
             grids.reliability(report.trust),
             grids.certificates(report, report.trust),

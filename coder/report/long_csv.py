@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from coder.escaping import csv_cell
 from coder.records import Estimate
 from coder.report.model import Pair, Report
+from coder.report.sentences import enough, together, why_too_few
 from coder.report.wording import kind
 
 Cell = str | float | int | None
@@ -65,6 +66,9 @@ def _coverage(report: Report) -> Iterator[Row]:
 
 def _agreement(report: Report) -> Iterator[Row]:
     for pair in report.pairs:
+        if why := why_too_few(pair.n):
+            yield "too_few", *_sides(pair), None, None, None, pair.n, why
+            continue
         inner = pair.subcategory_given_category
         figures: dict[str, Estimate | None] = {
             "percent_agreement": pair.percent_agreement,
@@ -83,7 +87,7 @@ def _agreement(report: Report) -> Iterator[Row]:
         if pair.majority_agreement is not None:
             baseline = _count(pair.majority_agreement.value, pair.n)
             yield "majority_agreement", *_sides(pair), *baseline
-    for t in report.together:
+    for t in together(report):
         for name in ("percent_agreement", "fleiss_kappa", "krippendorff_alpha", "gwet_ac1"):
             sides = "blind", t.level, "; ".join(t.agreement.raters), "together"
             yield name, *sides, *_figure(getattr(t.agreement, name))
@@ -97,7 +101,7 @@ def _left_out(report: Report) -> Iterator[Row]:
 
 
 def _codes(report: Report) -> Iterator[Row]:
-    for pair in report.pairs:
+    for pair in enough(report.pairs):
         for c in pair.per_code:
             for name in ("precision", "recall", "f1", "cohen_kappa", "gwet_ac1"):
                 yield name, *_sides(pair), c.code, *_figure(getattr(c, name))
@@ -106,7 +110,7 @@ def _codes(report: Report) -> Iterator[Row]:
 
 
 def _confusion(report: Report) -> Iterator[Row]:
-    for pair in report.pairs:
+    for pair in enough(report.pairs):
         if pair.confusion is None:
             continue
         codes = pair.confusion.codes

@@ -248,7 +248,7 @@ def _prevalence(report: Report) -> Iterator[str]:
 
 def _trust(report: Report) -> Iterator[str]:
     yield text(" ".join(conclusions.confidence(report)))
-    if report.trust is None:
+    if report.trust is None or conclusions.few_compared(report.trust):
         return
     yield from _grid(grids.reliability(report.trust))
     yield from _grid(grids.bins(report.trust))

@@ -18,7 +18,14 @@ from coder.ratings.model import MODEL
 from coder.records import Cardinality, CodeChange, Consent
 from coder.report import conclusions
 from coder.report.model import Report
-from coder.report.sentences import baseline_notes, between_first_passes, sample, warnings
+from coder.report.sentences import (
+    baseline_notes,
+    between_first_passes,
+    enough,
+    sample,
+    too_few,
+    warnings,
+)
 from coder.report.wording import (
     STATUS,
     Names,
@@ -257,13 +264,15 @@ def _people(report: Report, log: Logged) -> Entries:
         yield f"How {found.rater}'s issues were chosen", how
     names = Names(report)
     pairs = [pair for pair in between_first_passes(report) if pair.level == "category"]
-    for pair in pairs:
+    for pair in enough(pairs):
         yield (
             f"Agreement of {title(pair)} by {names.level(pair.level)}",
             f"n = {pair.n:,}; {figure(pair.percent_agreement)} agree; kappa "
             f"{figure(pair.cohen_kappa)}; alpha {figure(pair.krippendorff_alpha)}; AC1 "
             f"{figure(pair.gwet_ac1)}; left out: {reasons(pair.excluded) or 'nothing'}",
         )
+    for line in too_few(pairs):
+        yield "Agreement not told", line
     if all(pair.left == MODEL or pair.intra_rater for pair in pairs):
         yield "Agreement between people", f"{BLANK}there are not two raters in this run"
     for tested in report.stand_in:
@@ -298,7 +307,8 @@ def _metrics(report: Report) -> Entries:
     for found in report.corrected:
         yield "Corrected counts", " ".join(conclusions.corrected(report, found))
     yield "Confidence", " ".join(conclusions.confidence(report))
-    if said := conclusions.certificate(report):
+    few = report.trust is not None and conclusions.few_compared(report.trust)
+    if not few and (said := conclusions.certificate(report)):
         yield "Accepting unseen", f"{said} {conclusions.certified_codes(report)}".rstrip()
 
 

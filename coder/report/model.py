@@ -152,7 +152,8 @@ class Pair(Record):
     is in rows. Only blind pairs are agreement. An assisted or revised pair shows what acceptance
     looks like when it is counted as if it were; a resolved one has resolved labels on its right.
     ``majority_agreement`` is ``None`` for assisted and revised pairs and for one without issues.
-    ``intra_rater`` pairs are one person twice, see :mod:`coder.storage.intra_rater`.
+    ``intra_rater`` pairs are one person twice, see :mod:`coder.storage.intra_rater`. ``too_few``
+    says why no other output shows the figures of a pair with a handful of issues.
     """
 
     id: str
@@ -162,6 +163,7 @@ class Pair(Record):
     level: Level
     intra_rater: bool = False
     n: int
+    too_few: str = ""
     percent_agreement: Estimate
     majority_agreement: Majority | None
     cohen_kappa: Estimate

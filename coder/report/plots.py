@@ -112,7 +112,7 @@ def _plots(report: Report) -> Iterator[Plot]:
     for found in report.corrected:
         if conclusions.shown(found):
             yield _prevalence(report, found)
-    if report.trust is not None:
+    if report.trust is not None and not conclusions.few_compared(report.trust):
         yield _reliability(report, report.trust)
         yield _workload(report, report.trust)
     for tested in report.stand_in:

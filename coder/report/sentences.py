@@ -14,17 +14,31 @@ FEWEST_SHARED = 10
 """With fewer issues in common a pair is named, and no figure of it is shown or taken home."""
 
 
+def why_too_few(n: int) -> str:
+    """Why no figure of ``n`` issues is shown; empty where they are enough."""
+    if n >= FEWEST_SHARED:
+        return ""
+    return f"too few issues in common for a figure ({FEWEST_SHARED} are needed)"
+
+
 def enough(pairs: Iterable[Pair]) -> list[Pair]:
     """The pairs with enough issues in common for a figure."""
     return [pair for pair in pairs if pair.n >= FEWEST_SHARED]
 
 
 def too_few(pairs: Iterable[Pair]) -> list[str]:
-    """One line that names all other pairs, with how many issues they have in common."""
-    few = {title(pair): pair.n for pair in pairs if pair.n < FEWEST_SHARED}
+    """One line that names all other pairs, with how many issues they have in common.
+
+    Who has too few by category has no more by subcategory, so that is told once.
+    """
+    few: dict[str, str] = {}
+    for pair in pairs:
+        if pair.n < FEWEST_SHARED:
+            by = " by subcategory" if pair.level == "code" else ""
+            few.setdefault(title(pair), f"{pair.n:,}{by}")
     if not few:
         return []
-    named = some([f"{who} ({n:,})" for who, n in few.items()])
+    named = some([f"{who} ({n})" for who, n in few.items()])
     return [f"Too few issues in common for a figure ({FEWEST_SHARED} are needed): {named}."]
 
 

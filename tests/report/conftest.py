@@ -16,5 +16,5 @@ def maker(tmp_path: Path) -> Maker:
 @pytest.fixture
 def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures of a handful of issues are shown, so that they can be followed by hand."""
-    for module in ("sentences", "status"):
+    for module in ("sentences", "status", "conclusions"):
         monkeypatch.setattr(f"coder.report.{module}.FEWEST_SHARED", 1)

@@ -126,6 +126,7 @@ def test_a_parameter_that_was_not_sent_is_told(maker: Maker) -> None:
     assert "| Of these not sent, as the model does not take them | temperature |" in text
 
 
+@pytest.mark.usefixtures("few_are_enough")
 def test_it_is_filled_from_the_run(maker: Maker) -> None:
     run = chat_run(maker)
     report = report_of(run)

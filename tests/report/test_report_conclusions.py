@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from run_maker import TREE, Maker, label
 from test_report_findings import decided, reviewed, study
 from test_report_outputs import run_cli
@@ -86,6 +87,7 @@ def test_without_a_certificate_the_reason_stands(maker: Maker) -> None:
     assert "1 of 36 above the most promising are wrong" in said and "at most 10% errors" in said
 
 
+@pytest.mark.usefixtures("few_are_enough")
 def test_confidence_says_what_it_was_compared_with_and_what_was_left_out(maker: Maker) -> None:
     run = maker.run({"1": "a", "2": "a", "3": Status.FAILED, "4": Status.ABSTAINED, "5": "b"})
     label(run, "ann", {"1": "a", "2": "b", "3": "a", "4": "a"})

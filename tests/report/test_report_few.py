@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import pytest
-from run_maker import FLAT, MULTIPLE, Maker, label
+from run_maker import FLAT, MULTIPLE, TREE, Maker, label
+from test_report_findings import decided, reviewed
 
 from coder.__main__ import run as command
+from coder.compare import compare, write_comparison
+from coder.records import Mode
 from coder.report import build_report
+from coder.report.appendix import appendix_markdown
+from coder.report.conclusions import confidence, in_short, sway
 from coder.report.html import html
 from coder.report.latex import latex
+from coder.report.long_csv import tables
 from coder.report.markdown import markdown
+from coder.report.methods import logged
 from coder.report.model import Report
 from coder.report.sentences import headline, headline_sentence, too_few
 from coder.report.write import to_json
@@ -46,7 +54,18 @@ def test_a_pair_with_nine_issues_is_one_line_in_every_output(maker: Maker, capsy
         assert text.count("Too few issues in common for a figure (10 are needed)") == 1, name
         assert "bea" not in headline_sentence(report)
     held = json.loads(to_json(report))
+    assert {p["n"]: p["too_few"] for p in held["pairs"]} == {
+        20: "", 9: "too few issues in common for a figure (10 are needed)"
+    }  # fmt: skip
     assert any(p["n"] == 9 and p["cohen_kappa"]["value"] is not None for p in held["pairs"])
+    for name in ("agreement.csv", "codes.csv", "confusion.csv"):
+        rows = list(csv.DictReader(tables(report)[name].splitlines()))
+        few_of = [row for row in rows if row["right"] == "bea"]
+        assert [row.get("figure") for row in few_of] == ["too_few"] * 2 * (name[0] == "a"), name
+    appendix = appendix_markdown(report, logged(run, ()))
+    assert "| Agreement of model and ann by code | n = 20;" in appendix
+    assert "Agreement of model and bea" not in appendix
+    assert appendix.count("Too few issues in common for a figure (10 are needed)") == 1
 
 
 def test_nothing_is_taken_home_from_nine_issues(maker: Maker):
@@ -57,6 +76,41 @@ def test_nothing_is_taken_home_from_nine_issues(maker: Maker):
     assert "Too few issues in common" in headline_sentence(report)
     for text in outputs(report).values():
         assert "Krippendorff's alpha is" not in text
+        assert "Too few issues in common" in text
+        assert "Brier score is" not in text and "Expected calibration" not in text
+    assert "are too few (10 are needed)" in " ".join(confidence(report))
+    assert list(in_short(report)) == []
+
+
+def test_who_has_too_few_by_subcategory_alone_is_told_so(tmp_path):
+    run = Maker(tmp_path / "tree", TREE).run({f"{n:02}": "call" for n in range(20)})
+    label(run, "ann", {f"{n:02}": "call" if n < 4 else "use" for n in range(20)})
+    (line,) = too_few(build_report(run, draws=0).pairs)
+    assert "model and ann (4 by subcategory)" in line
+
+
+def test_nobody_is_called_swayed_by_a_handful_of_issues(maker: Maker):
+    run = maker.run({f"{n:02}": "a" for n in range(30)})
+    reviewed(run, "ann", [(f"{n:02}", "b", {}) for n in range(9)])
+    decided(run, "ann", [(f"{n:02}", "a") for n in range(9, 30)], Mode.ASSISTED)
+    report = build_report(run, draws=100)
+    said = " ".join(sway(report, report.sway[0]))
+    assert "cannot be told: 21 issues with the suggestion on the screen and 9 without" in said
+    assert "pull towards" not in said
+
+
+def test_runs_are_not_compared_by_nine_labels(maker: Maker, tmp_path):
+    left = few(maker)
+    right = maker.run({f"{n:02}": "ab"[n % 2] for n in range(20)}, "right")
+    found = compare([left, right], draws=50)
+    assert {one.rater: bool(one.too_few) for one in found.pairs[0].against} == {
+        "ann": False, "bea": True
+    }  # fmt: skip
+    write_comparison(found, tmp_path)
+    text = (tmp_path / "compare.md").read_text()
+    assert text.count("Too few blind labels on issues both models answered") == 1
+    assert "(10 are needed): bea (9)." in text
+    assert "bea's" not in text and "| bea |" not in text and "ann's" in text
 
 
 def test_a_run_that_is_labelled_throughout_has_counts_and_no_interval(maker: Maker):

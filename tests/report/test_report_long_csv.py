@@ -65,6 +65,7 @@ def test_figures_are_those_of_the_json(rich) -> None:
     assert len(rows(rich, "workload.csv")) == len(rich.trust.workload)
 
 
+@pytest.mark.usefixtures("few_are_enough")
 def test_an_undefined_figure_has_no_value_and_its_reason(maker: Maker) -> None:
     run = maker.run({"1": "a", "2": "a"})
     label(run, "ann", {"1": "a", "2": "a"})
@@ -73,6 +74,7 @@ def test_an_undefined_figure_has_no_value_and_its_reason(maker: Maker) -> None:
     assert kappa["value"] == "" and "only one code" in kappa["note"]
 
 
+@pytest.mark.usefixtures("few_are_enough")
 def test_no_text_is_a_formula_and_a_negative_number_stays_one(maker: Maker) -> None:
     maker.book = TREE.replace("id: call", "id: call")
     run = maker.run(dict.fromkeys(("1", "2", "3", "4"), "call"))
