@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from coder.agreement import Certificate, Reliability
 from coder.agreement.reliability import Point
 from coder.ratings.model import MODEL
-from coder.records import Estimate
+from coder.records import Cardinality, Estimate
 from coder.report.model import (
     AltTestResult,
     CodeShare,
@@ -321,10 +321,23 @@ _COSTS = {0.2: "expert", 0.15: "skilled", 0.1: "crowd"}
 """What the test's authors propose for the price of a rater's answer, by who the raters are."""
 
 
-def _raters(epsilon: float) -> str:
-    """Whom the test's authors propose that price for."""
+def price(epsilon: float) -> str:
+    """``ε = .20 for expert raters``: the price, and whom the test's authors propose it for."""
     who = _COSTS.get(round(epsilon, 6))
-    return f" for {who} raters" if who else ", chosen for this study"
+    return f"ε = {number(epsilon)}" + (f" for {who} raters" if who else ", chosen for this study")
+
+
+def _meaning(epsilon: float) -> str:
+    """What the price means for the verdict, and what the others would be."""
+    others = ", ".join(
+        f"{number(cost)} for {who} raters"
+        for cost, who in _COSTS.items()
+        if cost != round(epsilon, 6)
+    )
+    return (
+        "ε is what a person's answer costs more: the model wins against a rater if it is behind in "
+        f"surely less than {epsilon:.0%} of issues (the test's authors propose {others})."
+    )
 
 
 def stand_in(report: Report, found: AltTestResult) -> list[str]:
@@ -338,9 +351,13 @@ def stand_in(report: Report, found: AltTestResult) -> list[str]:
         said = [
             f"By {level} the model {verdict} stand in for one of the raters: it wins against "
             f"{won} of {len(test.humans)} (winning rate {number(test.winning_rate)}, .50 is "
-            f"needed, at ε = {number(test.epsilon)}{_raters(test.epsilon)}); on average it is at "
-            f"least as near to the others as a rater is in {test.advantage or 0:.0%} of issues."
+            f"needed, at {price(test.epsilon)}); on average it is at least as near to the others "
+            f"as a rater is in {test.advantage or 0:.0%} of issues."
         ]
+    if test.humans:
+        said.append(_meaning(test.epsilon))
+    if report.codebook.cardinality is Cardinality.MULTIPLE:
+        said.append("How near two sets of codes are is their Jaccard similarity.")
     said.append(f"Tested on {plural(test.items, 'issue')} with labels of two raters or more.")
     if test.unanswered:
         said.append(f"{test.unanswered:,} more have no independent answer of the model.")

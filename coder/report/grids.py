@@ -304,7 +304,7 @@ def stand_in(report: Report, found: AltTestResult) -> Grid:
     return Grid(
         f"alt-test-{found.level}",
         f"Alternative annotator test by {Names(report).level(found.level)}: winning rate "
-        f"{number(test.winning_rate)}, ε = {number(test.epsilon)}, false discovery rate "
+        f"{number(test.winning_rate)}, {conclusions.price(test.epsilon)}; false discovery rate "
         f"{number(test.q)}",
         ("rater set aside", "n", "model at least as near", "rater less model", "p",
          "model wins"),

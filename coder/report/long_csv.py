@@ -182,6 +182,7 @@ def _stand_in(report: Report) -> Iterator[Row]:
         test = found.test
         for name, value in (("winning_rate", test.winning_rate), ("advantage", test.advantage)):
             yield name, found.level, "", value, None, None, test.items, test.note
+        yield "epsilon", found.level, "", *_count(test.epsilon, test.items)
         for h in test.humans:
             yield "advantage", found.level, h.rater, *_count(h.advantage, h.n)
             yield "difference", found.level, h.rater, *_count(h.difference, h.n)

@@ -14,7 +14,7 @@ from coder.compare import compare, write_comparison
 from coder.records import Mode
 from coder.report import build_report
 from coder.report.appendix import appendix_markdown
-from coder.report.conclusions import confidence, in_short, sway
+from coder.report.conclusions import confidence, in_short, stand_in, sway
 from coder.report.html import html
 from coder.report.latex import latex
 from coder.report.long_csv import tables
@@ -134,8 +134,15 @@ def test_the_price_of_a_rater_is_said_with_its_meaning(maker: Maker, epsilon, me
     report = build_report(run, draws=100, alt_test_epsilon=epsilon)
     assert report.stand_in[0].test.epsilon == epsilon
     for name, text in outputs(report).items():
-        if name != "latex":
-            assert meaning in " ".join(text.split()), name
+        assert meaning in " ".join(text.split()), name
+    said = " ".join(stand_in(report, report.stand_in[0]))
+    assert f"behind in surely less than {epsilon:.0%} of issues" in said
+    assert ".15 for skilled raters" in said and said.count(meaning) == 1
+    (row,) = [
+        row for row in csv.DictReader(tables(report)["alt_test.csv"].splitlines())
+        if row["figure"] == "epsilon"
+    ]  # fmt: skip
+    assert float(row["value"]) == epsilon
 
 
 def test_a_price_out_of_bounds_is_one_line(maker: Maker, monkeypatch, capsys):
