@@ -235,6 +235,8 @@ class _Builder:
             level=level,
             intra_rater=same_person(left.name, right.name),
             too_few=why_too_few(found.n),
+            # Of every code one could choose, used or not, there is a row.
+            ac1_categories=None if found.sets else len(found.per_code),
             majority_agreement=_majority(theirs.values()) if kind not in SHOWN else None,
             subcategory_given_category=self._nested(ours, theirs) if level == "code" else None,
             excluded={why: excluded[why] for why in ExclusionReason if excluded[why]},

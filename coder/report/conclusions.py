@@ -274,7 +274,8 @@ def half(found: ConfidenceQuality) -> str:
 
 def sway(report: Report, found: RaterAnchoring) -> list[str]:
     """Whether a rater agrees with the model more often when its suggestion is on the screen."""
-    level = Names(report).level(found.level)
+    names = Names(report)
+    level = names.level(found.level)
     arms = found.anchoring
     few = min(arms.assisted.n, arms.alone.n)
     why = arms.difference.note if arms.difference.value is None else ""
@@ -287,7 +288,8 @@ def sway(report: Report, found: RaterAnchoring) -> list[str]:
         said = [f"Whether suggestions sway {found.rater} by {level} cannot be told: {why}."]
     else:
         said = [
-            f"{found.rater} gave the model's {level} in {percent(arms.assisted)} of "
+            f"{found.rater} gave the model's {names.answer(found.level)} in "
+            f"{percent(arms.assisted)} of "
             f"{plural(arms.assisted.n, 'issue')} with the suggestion on the screen and in "
             f"{percent(arms.alone)} of {arms.alone.n:,} without it: a difference of "
             f"{figure(arms.difference)}, {_swayed(arms.difference)}."
@@ -375,7 +377,7 @@ def trend(report: Report, found: Trend) -> str:
     first, last = found.blocks[0].agrees, found.blocks[-1].agrees
     how = {"revised": "answers after a blind label"}.get(found.kind, f"{found.kind} answers")
     return (
-        f"{found.rater}'s {how} were the model's {Names(report).level(found.level)} in "
+        f"{found.rater}'s {how} were the model's {Names(report).answer(found.level)} in "
         f"{percent(first)} of the first {first.n:,} and in {percent(last)} of the last {last.n:,}."
     )
 

@@ -124,7 +124,7 @@ def _further_notes(report: Report, pairs: list[Pair]) -> list[str]:
             "tree α": pair.tree_alpha,
             "agree given category": inner and inner.percent_agreement,
             "κ given category": inner and inner.cohen_kappa,
-            "Jaccard": pair.mean_jaccard,
+            "mean Jaccard": pair.mean_jaccard,
         }
         who = f"{wording.title(pair)} by {names.level(pair.level)}"
         found += [(who, label, estimate) for label, estimate in shown.items() if estimate]

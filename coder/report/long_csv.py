@@ -84,6 +84,8 @@ def _agreement(report: Report) -> Iterator[Row]:
         for name, estimate in figures.items():
             if estimate is not None:
                 yield name, *_sides(pair), *_figure(estimate)
+        if pair.ac1_categories is not None:
+            yield "ac1_categories", *_sides(pair), *_count(pair.ac1_categories, pair.n)
         if pair.majority_agreement is not None:
             baseline = _count(pair.majority_agreement.value, pair.n)
             yield "majority_agreement", *_sides(pair), *baseline

@@ -211,7 +211,7 @@ def _further(pairs: Sequence[Pair], names: Names) -> Iterator[str]:
                 optional(nested.cohen_kappa if nested else None),
             ]
         body.append([*cells, optional(pair.mean_jaccard)])
-    yield _table([*head, "Jaccard"], body, numeric_from=2)
+    yield _table([*head, "mean Jaccard"], body, numeric_from=2)
 
 
 def _together(report: Report) -> Iterator[str]:

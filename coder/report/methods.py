@@ -29,6 +29,7 @@ from coder.report.sentences import (
 from coder.report.wording import (
     STATUS,
     Names,
+    coefficient_notes,
     decisions,
     describe_model,
     figure,
@@ -297,6 +298,9 @@ def _metrics(report: Report) -> Entries:
     )
     for line in baseline_notes(report):
         yield "Not above the baseline", line
+    blind = enough(pair for pair in report.pairs if pair.kind == "blind")
+    if blind:
+        yield "Coefficients", " ".join(coefficient_notes(report, blind))
     yield "Intervals", interval_note(report)
     if report.corrected:
         yield (

@@ -154,6 +154,7 @@ class Pair(Record):
     ``majority_agreement`` is ``None`` for assisted and revised pairs and for one without issues.
     ``intra_rater`` pairs are one person twice, see :mod:`coder.storage.intra_rater`. ``too_few``
     says why no other output shows the figures of a pair with a handful of issues.
+    ``ac1_categories`` is the q of AC1, how many codes it takes as possible; ``None`` for ``sets``.
     """
 
     id: str
@@ -169,6 +170,7 @@ class Pair(Record):
     cohen_kappa: Estimate
     krippendorff_alpha: Estimate
     gwet_ac1: Estimate
+    ac1_categories: int | None = None
     macro_f1: Estimate
     sets: bool
     mean_jaccard: Estimate | None

@@ -141,7 +141,7 @@ def _agreement(report: Report, pairs: list[Pair]) -> Plot:
     axes.axvline(0, color="black", lw=0.5)
     axes.set_xlabel("coefficient; shaded: tentative (.667), reliable (.8)")
     _legend(axes)
-    how = wording.interval_note(report)
+    how = " ".join((wording.interval_note(report), *wording.coefficient_notes(report, pairs)))
     return Plot("agreement", figure, "Agreement, blind labels only", how)
 
 

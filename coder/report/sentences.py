@@ -119,14 +119,16 @@ def headline_sentence(report: Report) -> str:
         sentences.append(_baseline(pair, names))
     between = between_people(report)
     if between is not None:
+        how = _agree(between, names) if between.sets else "agree with each other"
         sentences.append(
-            f"{between.left} and {between.right} agree with each other in {_percent(between)} of "
+            f"{between.left} and {between.right} {how} in {_percent(between)} of "
             f"{plural(between.n, 'issue')}; {_alpha(between)}."
         )
     again = intra_rater(report)
     if again is not None:
         sentences.append(
-            f"{again.left} and {again.right}, one person twice, agree in {_percent(again)} of "
+            f"{again.left} and {again.right}, one person twice, "
+            f"{_agree(again, names) if again.sets else 'agree'} in {_percent(again)} of "
             f"{plural(again.n, 'issue')} (intra-rater); {_alpha(again)}."
         )
     return " ".join(sentences)
@@ -187,8 +189,7 @@ def baseline_notes(report: Report) -> list[str]:
     """One line for each blind pair in which the model is not above the most frequent code."""
     names = Names(report)
     return [
-        f"{title(pair)} agree by {names.level(pair.level)} in {_percent(pair)}. "
-        f"{_baseline(pair, names)}"
+        f"{title(pair)} {_agree(pair, names)} in {_percent(pair)}. {_baseline(pair, names)}"
         for pair in enough(report.pairs)
         if pair.kind == "blind" and below_baseline(pair)
     ]

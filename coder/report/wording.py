@@ -10,7 +10,7 @@ from functools import cached_property
 from coder.proposers.budget import Spent, in_words
 from coder.proposers.prices import money
 from coder.ratings.model import ExclusionReason, Level
-from coder.records import NONE_CODE, Change, Estimate, Mode, Usage
+from coder.records import NONE_CODE, Cardinality, Change, Estimate, Mode, Usage
 from coder.report.model import Acceptance, Pair, RaterCoverage, Report, Spending, Together
 from coder.text.plural import plural as plural
 
@@ -232,6 +232,13 @@ class Names:
             return "code"
         return "category" if level == "category" else "subcategory"
 
+    def answer(self, level: Level) -> str:
+        """What one answer is at a level: a code, or a set of them where there may be several."""
+        word = self.level(level)
+        if self.report.codebook.cardinality is not Cardinality.MULTIPLE:
+            return word
+        return f"set of {word[:-1]}ies" if word.endswith("y") else f"set of {word}s"
+
     def name(self, code: str) -> str:
         return "No code fits" if code == NONE_CODE else self._codes.get(code, (code,))[0]
 
@@ -303,22 +310,28 @@ def confidence(report: Report) -> str:
 
 def coefficient_notes(report: Report, pairs: Iterable[Pair]) -> list[str]:
     """What coefficients take for granted: how many codes are possible, and what equal means."""
+    kinds = {pair.sets for pair in pairs}
+    found = [_possible(report)] if kinds != {True} else []
+    if True in kinds:
+        found.append(
+            "Issues may have several codes: raters agree where their sets are equal, alpha and "
+            "mean Jaccard are of the sets at the level named, and AC1 is given for each code, "
+            "which an issue has or has not (q = 2)."
+        )
+    return found
+
+
+def _possible(report: Report) -> str:
     codes = report.codebook.codes
     categories = sum(code.parent is None for code in codes)
     above = {code.parent for code in codes}
     leaves = sum(code.id not in above for code in codes)
     nested = f", {leaves} by subcategory" if categories < len(codes) else ""
     of = "categories" if nested else "codes"
-    found = [
+    return (
         f"AC1 takes every code of the codebook as possible, used or not (q = {categories} {of}"
         f"{nested}), and “no code fits” as one more where it occurs."
-    ]
-    if any(pair.sets for pair in pairs):
-        found.append(
-            "Issues may have several codes: raters agree where their sets are equal, and alpha and "
-            "mean Jaccard are of the sets at the level named."
-        )
-    return found
+    )
 
 
 def interval_note(report: Report) -> str:
@@ -411,20 +424,23 @@ def together_notes(report: Report, shown: Iterable[Together]) -> list[str]:
 def footnotes(figures: Iterable[tuple[str, str, Estimate]]) -> list[str]:
     """Every note of ``figures`` (whom it is of, which figure, the figure) once, with whom.
 
-    A note that all of them carry stands alone.
+    A note that all of them carry stands alone, one of all figures of a kind names the kind.
     """
     found: dict[str, dict[str, list[str]]] = {}
-    total = 0
+    every: dict[str, int] = {}
     for who, label, estimate in figures:
-        total += 1
+        every[label] = every.get(label, 0) + 1
         for note in filter(None, estimate.note.split("; ")):
             found.setdefault(note, {}).setdefault(who, []).append(label)
     lines = []
     counts: dict[str, list[str]] = {}
     for note, whom in found.items():
         of = [w + (f" ({', '.join(la)})" if any(la) else "") for w, la in whom.items()]
-        if sum(map(len, whom.values())) == total:
+        kinds = Counter(label for labels in whom.values() for label in labels)
+        if kinds == every:
             lines.append(f"{note}.")
+        elif len(whom) > 1 and all(count == every[label] for label, count in kinds.items()):
+            lines.append(f"{', '.join(kinds)}: {note}.")
         elif made := _UNDEFINED.fullmatch(note):
             counts.setdefault(made["of"], []).append(f"{made['n']} for {' and '.join(of)}")
         else:

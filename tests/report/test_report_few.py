@@ -11,7 +11,7 @@ from test_report_findings import decided, reviewed
 
 from coder.__main__ import run as command
 from coder.compare import compare, write_comparison
-from coder.records import Mode
+from coder.records import Estimate, Mode
 from coder.report import build_report
 from coder.report.appendix import appendix_markdown
 from coder.report.conclusions import confidence, in_short, stand_in, sway
@@ -22,6 +22,7 @@ from coder.report.markdown import markdown
 from coder.report.methods import logged
 from coder.report.model import Report
 from coder.report.sentences import headline, headline_sentence, too_few
+from coder.report.wording import footnotes
 from coder.report.write import to_json
 from coder.storage.run import Run
 
@@ -159,7 +160,52 @@ def test_ac1_says_how_many_codes_are_possible_and_sets_that_they_are_sets(tmp_pa
     label(run, "ann", {f"{n:02}": ["a", "b"] if n % 2 else ["a"] for n in range(12)})
     report = build_report(run, draws=100)
     assert "give equal sets of codes in 50%" in headline_sentence(report)
-    assert "raters agree where their sets are equal" in markdown(report)
+    for name, text in outputs(report).items():
+        assert "raters agree where their sets are equal" in " ".join(text.split()), name
+        assert "(q = 2)" in text and "q = 3" not in text, name
+    assert "mean Jaccard |" in markdown(report)
+    assert report.pairs[0].ac1_categories is None
+
+
+def test_the_categories_of_ac1_are_those_it_was_computed_with(maker: Maker):
+    run = maker.run({f"{n:02}": "ab"[n % 2] for n in range(20)})
+    label(run, "ann", {f"{n:02}": "a" if n % 3 else "b" for n in range(20)})
+    report = build_report(run, draws=50)
+    (pair,) = report.pairs
+    agreed = sum((n % 2 == 0) == (n % 3 != 0) for n in range(20)) / 20
+    uses = [(10 + 13) / 40, (10 + 7) / 40, 0.0]
+    chance = sum(p * (1 - p) for p in uses) / (pair.ac1_categories - 1)
+    assert pair.ac1_categories == 3
+    assert pair.gwet_ac1.value == pytest.approx((agreed - chance) / (1 - chance))
+    rows = csv.DictReader(tables(report)["agreement.csv"].splitlines())
+    assert [float(r["value"]) for r in rows if r["figure"] == "ac1_categories"] == [3]
+
+
+def test_of_sets_every_sentence_says_that_they_are_equal(tmp_path):
+    maker = Maker(tmp_path / "sets", MULTIPLE)
+    run = maker.run({f"{n:02}": ["a", "b"] for n in range(60)})
+    for rater, share in (("ann", 2), ("ann.2", 3), ("bea", 4)):
+        said = {f"{n:02}": ["a", "b"] if n % share else ["a"] for n in range(30)}
+        label(run, rater, said)
+    reviewed(run, "cy", [(f"{n:02}", "a", {}) for n in range(30)])
+    decided(run, "cy", [(f"{n:02}", "a") for n in range(30, 60)], Mode.ASSISTED)
+    report = build_report(run, draws=50)
+    said = headline_sentence(report)
+    assert said.count("give equal sets of codes in") == 3 and "with each other" not in said
+    assert "cy gave the model's set of codes in" in sway(report, report.sway[0])[0]
+    # One note of all pairs' kappa and AC1, not one for each pair.
+    assert markdown(report).count("several codes per issue: see the figures per code") == 2
+
+
+def test_a_note_of_all_figures_of_a_kind_names_the_kind_once():
+    whole, part = Estimate(value=0.5, n=20), Estimate(value=None, n=20, note="no kappa here")
+    pairs = [("x and y", part), ("x and z", part)]
+    found = footnotes(
+        [(who, label, e) for who, k in pairs for label, e in (("α", whole), ("κ", k))]
+    )
+    assert found == ["κ: no kappa here."]
+    one = [("x and y", "α", whole), ("x and y", "κ", part), ("x and z", "κ", whole)]
+    assert footnotes(one) == ["x and y (κ): no kappa here."]
 
 
 def test_of_very_many_pairs_the_first_are_named(maker: Maker):
