@@ -59,7 +59,7 @@ def command(name: str, width: float) -> None:
         )
     else:
         _show(found, run.codebook)
-    if found.certificates:
+    if found.certificates and not all(_complete(found, level) for level in found.told):
         _certificates(found, run.codebook, study.settings.report.certificate_epsilon)
     for line in _next(name, found):
         console.print(safe(line), soft_wrap=True)

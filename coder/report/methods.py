@@ -302,11 +302,12 @@ def _metrics(report: Report) -> Entries:
     if blind:
         yield "Coefficients", " ".join(coefficient_notes(report, blind))
     yield "Intervals", interval_note(report)
-    if report.corrected:
+    if any(found.sampling != "all" for found in report.corrected):
         yield (
             "Intervals of corrected counts",
-            "score intervals of the share of these very issues; the chance in them is which issues "
-            "were labelled, so repositories are not resampled",
+            "score intervals of the share of these very issues, exact (hypergeometric) where few "
+            "counts are left open; the chance in them is which issues were labelled, so "
+            "repositories are not resampled",
         )
     for found in report.corrected:
         yield "Corrected counts", " ".join(conclusions.corrected(report, found))

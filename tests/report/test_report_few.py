@@ -114,6 +114,29 @@ def test_runs_are_not_compared_by_nine_labels(maker: Maker, tmp_path):
     assert "bea's" not in text and "| bea |" not in text and "ann's" in text
 
 
+def test_near_full_coverage_the_report_says_that_exact_intervals_are_wide(maker: Maker):
+    run = maker.run({f"{n:03}": "abc"[n % 3] for n in range(100)})
+    label(run, "ann", {f"{n:03}": "ab"[n % 2] for n in range(95)})
+    report = build_report(run, draws=50)
+    for text in (*outputs(report).values(), appendix_markdown(report, logged(run, ()))):
+        if "\\begin{table}" not in text:
+            said = " ".join(text.split())
+            assert "hold more often than in 95% of studies, so they are wider than need be" in said
+    assert r"exact (hypergeometric) where few" in appendix_markdown(report, logged(run, ()))
+
+
+def test_where_all_is_labelled_no_certificate_is_planned(maker: Maker, monkeypatch, capsys):
+    run = maker.run({f"{n:02}": "abc"[n % 3] for n in range(30)})
+    label(run, "ann", {f"{n:02}": "ab"[n % 2] for n in range(30)})
+    monkeypatch.chdir(run.path.parents[1])
+    assert command(["plan", run.name]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "there is nothing to plan" in said and "certificate" not in said
+    assert "Intervals of corrected counts" not in appendix_markdown(
+        build_report(run, draws=50), logged(run, ())
+    )
+
+
 def test_a_run_that_is_labelled_throughout_has_counts_and_no_interval(maker: Maker):
     run = maker.run({f"{n:02}": "abc"[n % 3] for n in range(30)})
     label(run, "ann", {f"{n:02}": "ab"[n % 2] for n in range(30)})
