@@ -114,11 +114,8 @@ def show(report: Report) -> None:
         console.print(safe(line))
     if blind := sentences.enough(blind):
         console.print(_agreement(blind, names))
-        for pair in blind:
-            if pair.mean_jaccard is not None:
-                level = names.level(pair.level)
-                jaccard = f"Mean Jaccard of {wording.title(pair)} by {level}: "
-                console.print(safe(jaccard) + short(pair.mean_jaccard) + " (alpha is MASI)")
+        if any(pair.mean_jaccard for pair in blind):
+            console.print(_jaccard(blind, names))
         for line in sentences.baseline_notes(report):
             console.print(safe(line))
         _notes(wording.notes(report, blind))
@@ -214,6 +211,24 @@ def _agreement(
             "–" if pair.majority_agreement is None else f"{pair.majority_agreement.value:.0%}",
             *(short(e) for e in (pair.cohen_kappa, pair.krippendorff_alpha, pair.gwet_ac1)),
         )
+    return shown
+
+
+def _jaccard(pairs: Sequence[Pair], names: Names) -> Table:
+    from coder.cli.terminal import safe
+    from coder.report import wording
+
+    levels = list(dict.fromkeys(pair.level for pair in pairs))
+    shown = table(
+        "Mean Jaccard (alpha is MASI)",
+        "pair", *(f"by {names.level(level)}" for level in levels),
+    )  # fmt: skip
+    found: dict[str, dict[str, str]] = {}
+    for pair in pairs:
+        if pair.mean_jaccard is not None:
+            found.setdefault(wording.title(pair), {})[pair.level] = short(pair.mean_jaccard)
+    for who, cells in found.items():
+        shown.add_row(safe(who), *(cells.get(level, "–") for level in levels))
     return shown
 
 

@@ -390,7 +390,9 @@ def in_short(report: Report) -> Iterator[tuple[str, str]]:
     """
     for found in report.stand_in:
         if found.level == "category":
-            yield "Standing in for a rater", stand_in(report, found)[0]
+            said = stand_in(report, found)
+            # The verdict and what its price means; without people tested there is neither.
+            yield "Standing in for a rater", " ".join(said[: 2 if found.test.humans else 1])
     for counted in report.corrected:
         if counted.level == "category" and counted.sampling != "all":
             yield "Corrected counts", " ".join(corrected(report, counted))

@@ -160,6 +160,10 @@ def test_the_price_of_a_rater_is_said_with_its_meaning(maker: Maker, epsilon, me
     for name, text in outputs(report).items():
         assert meaning in " ".join(text.split()), name
     said = " ".join(stand_in(report, report.stand_in[0]))
+    assert (
+        "ε is what a person's answer costs more"
+        in dict(in_short(report))["Standing in for a rater"]
+    )
     assert f"behind in surely less than {epsilon:.0%} of issues" in said
     assert ".15 for skilled raters" in said and said.count(meaning) == 1
     (row,) = [
