@@ -229,8 +229,8 @@ def test_several_codes(encoder: MiniLM) -> None:
     ]
     asked = Issue(
         id="new",
-        title="CUDA out of memory on my card with batch size ten",
-        body="May I use this checkpoint under the licence terms in a product",
+        title="With batch size ten my card says CUDA out of memory",
+        body="Do the licence terms let me put this checkpoint in a product of ours? May I?",
     )
     two, one = ask([asked, MEMORY], encoder, EXAMPLES + both, codebook)
     assert {c.code for c in two.codes} == {"running.memory", "legal.licence"}
