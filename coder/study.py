@@ -53,6 +53,8 @@ class ModelSettings(_Section):
     sample_temperature: float = Field(default=0.7, gt=0, le=2)
     logprobs: bool = False
     redact: bool = False
+    project_labels: bool = True
+    """Whether a template that tells what is known of an issue tells the labels of its project."""
     requests_per_minute: int = Field(default=0, ge=0)
     tokens_per_minute: int = Field(default=0, ge=0)
     cache: bool = True
@@ -70,6 +72,12 @@ class RetrievalSettings(_Section):
     embedder: str = "minilm"
     neighbours: int = Field(default=4, ge=0, le=50)
     definitions: int = Field(default=8, ge=0)
+    """Of a codebook whose rules are not all sent, those of so many codes near to the issue; 0: the
+    rules are all sent, however long they are."""
+    rules_tokens: int = Field(default=4500, ge=0)
+    """Rules that are no longer than this are all sent, in the message that is the same for every
+    issue: nothing is looked up for them, and providers cache it. Of templates that use ``whole``.
+    """
     diversity: float = Field(default=0.05, ge=0, le=1)
     """How much a labelled issue counts for less when its code is already shown; 0: not at all."""
     per_repository: int = Field(default=0, ge=0)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from coder.audit.log import require_whole
 from coder.codebook.load import can_hold
 from coder.proposers.chat.condensed_issue import condense
-from coder.proposers.chat.prompt_composer import as_shown
+from coder.proposers.chat.prompt_composer import CONTRAST, as_shown
 from coder.ratings.training_labels import fitted
 from coder.records import Call, Codebook, Example, Issue, Proposal
 from coder.retrieval.duplicates import Duplicates
@@ -71,7 +71,8 @@ def check_leakage(run: Run) -> Leakage:
     reserved = {label.id: Example(issue=run.issues[label.id], codes=()) for label in run.reserved}
     taught = "it is reserved for evaluation, and yet among the examples"
     leaks = {Leak(i, i, taught): None for i in reserved if i in examples}
-    texts = _Texts({i: as_shown(example).text for i, example in reserved.items()})
+    how = run.manifest.model.get("examples") == CONTRAST
+    texts = _Texts({i: as_shown(e, None, how).text for i, e in reserved.items()})
     for proposal in run.proposals:
         proposed.add(proposal.issue_id)
         if proposal.excluded:
@@ -91,7 +92,7 @@ def check_leakage(run: Run) -> Leakage:
         kept_away = [examples[i] for i in sorted(away.get(issue.id, ()))]
         kept_away += [reserved[i] for i in texts.likely_in(_asked(call))]
         others = [examples[i] for i in shown.get(issue.id, set()) - away.get(issue.id, set())]
-        leaks |= dict.fromkeys(_in_request(call, issue, kept_away, others, redacted))
+        leaks |= dict.fromkeys(_in_request(call, issue, kept_away, others, redacted, how))
     return Leakage(
         issues=len(run.issues),
         proposed=len(proposed),
@@ -146,7 +147,12 @@ def _taught_with(codebook: Codebook, examples: Iterable[Example], said: Answers)
 
 
 def _in_request(
-    call: Call, issue: Issue, away: Sequence[Example], shown: Sequence[Example], redacted: bool
+    call: Call,
+    issue: Issue,
+    away: Sequence[Example],
+    shown: Sequence[Example],
+    redacted: bool,
+    by_sentences: bool,
 ) -> Iterator[Leak]:
     """The examples in ``away`` whose text the request holds more often than the issue itself and
     the examples it rightly shows do."""
@@ -157,12 +163,12 @@ def _in_request(
     masked = redactor.mask(issue.text, authors(issue)) if redactor else None
     condensed = condense(issue, lambda _: 0, 1, masked=masked)
     rightly = [passage.text for passage in condensed.passages]
-    rightly += [as_shown(example, redactor).text for example in shown]
+    rightly += [as_shown(example, redactor, by_sentences).text for example in shown]
     if redacted:
         # Which placeholder a name got depends on what else was shown.
         asked, rightly = unnumbered(asked), [unnumbered(text) for text in rightly]
     for example in away:
-        text = as_shown(example, redactor).text
+        text = as_shown(example, redactor, by_sentences).text
         text = unnumbered(text) if redacted else text
         if text and _count(text, asked) > _count(text, "\n".join(rightly)):
             yield Leak(issue.id, example.issue.id, f"its text is in the request of call {call.id}")

@@ -18,6 +18,11 @@ Source = Literal["agreement", "likelihood", "stated", "model"]
 """Where a confidence comes from."""
 
 
+Expression = Literal["", "explicit", "interpretive"]
+"""Whether a text states what a code stands for, or the code is read between the lines; empty where
+nobody was asked."""
+
+
 class ScoredCode(Record):
     """A code with how sure the model is of it; all figures in [0, 1], ``None`` when not known.
 
@@ -153,6 +158,8 @@ class Proposal(Record):
     codes: tuple[ScoredCode, ...] = ()
     runners_up: tuple[ScoredCode, ...] = ()
     rationale: str = ""
+    expression: Expression = ""
+    """As the model says; of several answers about an issue, interpretive if one of them is."""
     evidence: tuple[Evidence, ...] = ()
     retrieved: tuple[Neighbour, ...] = ()
     definitions: tuple[NearCode, ...] = ()

@@ -9,6 +9,7 @@ from functools import cached_property
 from coder.files.resources import PACKAGE
 from coder.records import Codebook, Example, Issue, NearCode, Neighbour
 from coder.retrieval.base import Found, Ranked, Search
+from coder.retrieval.contrast import contrast, thread
 from coder.retrieval.duplicates import Duplicates
 from coder.retrieval.embedders import is_code, open_embedder
 from coder.retrieval.fusion import choose, fuse
@@ -39,12 +40,19 @@ class Retriever:
         self._codes = len(codebook.leaves)
         self._examples = {example.issue.id: example for example in examples}
         self._repos = {issue_id: e.issue.repo for issue_id, e in self._examples.items()}
+        self._threads = {issue_id: thread(e.issue) for issue_id, e in self._examples.items()}
         self._searches = searches
         self._settings = settings
         self._masked = masked
 
-    def look_up(self, issue: Issue, neighbours: int, definitions: int) -> Found:
-        """At most so many labelled issues and codes, never the issue itself or a near-duplicate."""
+    def look_up(
+        self, issue: Issue, neighbours: int, definitions: int, contrasting: bool = False
+    ) -> Found:
+        """At most so many labelled issues and codes, never the issue itself or a near-duplicate.
+
+        ``contrasting``: one labelled issue of each code in doubt and of each thread, so fewer where
+        those near agree.
+        """
         if not self._examples:
             neighbours = 0
         if not neighbours and not definitions:
@@ -58,6 +66,10 @@ class Retriever:
                 for name, search in self._searches.items()
             }
             near = self._neighbours({n: issues for n, (issues, _) in found.items()}, set(excluded))
+            if contrasting:
+                most = self._settings.per_repository
+                chosen = contrast(near, self._threads, self._repos, neighbours, most)
+                break
             chosen = choose(
                 near, self._repos, neighbours, self._settings.diversity,
                 self._settings.per_repository,

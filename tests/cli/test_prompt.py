@@ -83,8 +83,11 @@ def test_show_lists_the_variables_and_those_left_unused(study, capsys):
     assert (
         "variables: codebook, definitions, detailed, examples, nonce, passages, quotes\n" in output
     )
-    assert "not used: problem\n" in output
-    assert "not used" not in printed(capsys, "prompt", "show", "propose.v1")
+    assert "not used: about, expressions, judgements, problem, whole\n" in output
+    of_the_first = printed(capsys, "prompt", "show", "propose.v1")
+    assert "not used: about, expressions, judgements, whole\n" in of_the_first
+    of_the_second = printed(capsys, "prompt", "show", "propose.v2")
+    assert "not used: detailed, examples\n" in of_the_second
 
 
 def test_show_of_a_template_that_cannot_be_used_says_why(study, capsys):

@@ -16,6 +16,7 @@ from coder.errors import RunError, UsageError
 from coder.proposers.chat import prompts
 from coder.proposers.chat.code_subset import CodeSubset, everything
 from coder.proposers.chat.condensed_issue import Condensed, condense, fits
+from coder.proposers.chat.issue_facts import about, cut_at_sentence, without_repeated_title
 from coder.proposers.chat.question import Question
 from coder.proposers.preview import Parts
 from coder.proposers.token_count import TokenCounter, open_counter
@@ -34,12 +35,14 @@ from coder.records import (
 )
 from coder.retrieval.base import Found
 from coder.retrieval.retriever import Retriever, open_retriever
-from coder.study import ModelSettings, Study
+from coder.study import ModelSettings, Settings, Study
 from coder.text.redact import Masked, Redactor, masked_codebook
 from coder.text.sensitive import authors
 
 EXAMPLE_CHARACTERS = 600
 """How much of a similar labelled issue is shown."""
+CONTRAST = "contrast"
+"""How runs say that their examples were chosen, and cut, as single judgements."""
 MIN_ISSUE_TOKENS = 200
 """With less room than this for the issue itself, coding it would be a pretence."""
 LIMITS = ("max_tokens", "max_completion_tokens")
@@ -135,24 +138,23 @@ class Composer:
         into ``model.context_tokens``.
         """
         settings = study.settings
-        detailed = _detailed(codebook, settings.retrieval.definitions)
         quotes = settings.model.evidence == "quotes"
         redactor = Redactor([codebook.to_json()]) if settings.model.redact else None
         shown = masked_codebook(codebook, redactor) if redactor else codebook
-        prompt = prompts.load(settings.model.template, study.root, shown, detailed, quotes)
+        brief = prompts.load(settings.model.template, study.root, shown, False, quotes)
         counter = open_counter(settings.model.name, study.cache)
+        prompt = _with_rules(brief, settings, counter)
         retriever = open_retriever(study, codebook, examples)
         return cls(study, everything(codebook), prompt, retriever, counter, schema, redactor)
 
     def at(self, scheme: CodeSubset, schema: Mapping[str, Any]) -> Composer:
         """A composer that asks about ``scheme`` only, with the same template and retrieval."""
-        detailed = _detailed(scheme.codebook, self.settings.retrieval.definitions)
         book, redactor = scheme.codebook, self._redactor
         shown = masked_codebook(book, redactor) if redactor else book
         return Composer(
             self._study,
             scheme,
-            replace(self.prompt, codebook=shown, detailed=detailed),
+            _with_rules(replace(self.prompt, codebook=shown), self.settings, self.counter),
             self._retriever,
             self.counter,
             canonical_json(schema),
@@ -191,13 +193,26 @@ class Composer:
             "definitions": self.settings.retrieval.definitions,
             "diversity": self.settings.retrieval.diversity,
             "per_repository": self.settings.retrieval.per_repository,
+            # Not of templates that know nothing of it: their older runs can still go on.
+            **({"rules_tokens": self.settings.retrieval.rules_tokens} if self._budgeted else {}),
+            **({"examples": CONTRAST} if self._contrasts else {}),
         }
+
+    @property
+    def _budgeted(self) -> bool:
+        return "whole" in self.prompt.variables
+
+    @property
+    def _contrasts(self) -> bool:
+        return "judgements" in self.prompt.variables
 
     def look_up(self, issue: Issue) -> Found:
         """What is near to ``issue`` among labelled issues and codes."""
         settings = self.settings.retrieval
         wanted = 0 if self.prompt.detailed else settings.definitions
-        return self._retriever.look_up(issue, settings.neighbours, wanted)
+        if not settings.neighbours and not wanted:
+            return Found()
+        return self._retriever.look_up(issue, settings.neighbours, wanted, self._contrasts)
 
     def compose(self, issue: Issue, found: Found | None = None) -> Composed:
         """The messages about ``issue``: the system message, then the user's.
@@ -208,14 +223,18 @@ class Composer:
         known = self._scheme.codebook.by_id
         near = [n for n in found.definitions if n.code in known and _has_rules(known[n.code])]
         definitions = [known[n.code] for n in near]
-        redactor = self._redactor_for(issue, found)
+        told = ""
+        if "about" in self.prompt.variables:
+            told = about(issue, self._scheme.whole, self.settings.model.project_labels)
+        redactor = self._redactor_for(issue, found, told)
+        told = redactor.redact(told, authors(issue)) if redactor else told
         masked = redactor.mask(issue.text, authors(issue)) if redactor else None
         shown, neighbours = self._shown(found, redactor)
-        texts = [issue.text, *(example.text + example.memo for example in shown)]
+        texts = [issue.text, told, *(example.text + example.memo for example in shown)]
         word = prompts.nonce(self.settings.seed, issue.hash, texts)
 
         def frame() -> str:
-            return self.prompt.user((), word, definitions, shown)
+            return self.prompt.user((), word, definitions, shown, told)
 
         around, count = frame(), self.counter.count
         # The issue comes first: what was retrieved gives way, the last first.
@@ -228,7 +247,7 @@ class Composer:
             order.shuffle(definitions)
             around = frame()
         condensed = condense(issue, count, self._room, around, masked)
-        user = self.prompt.user(condensed.passages, word, definitions, shown)
+        user = self.prompt.user(condensed.passages, word, definitions, shown, told)
         messages = (("system", self.prompt.system), ("user", user))
         return Composed(
             issue=issue,
@@ -245,10 +264,10 @@ class Composer:
             masked=masked,
         )
 
-    def _redactor_for(self, issue: Issue, found: Found) -> Redactor | None:
+    def _redactor_for(self, issue: Issue, found: Found, told: str) -> Redactor | None:
         if self._redactor is None:
             return None
-        texts = [issue.text, *(e.issue.text + e.memo for e in found.examples)]
+        texts = [issue.text, told, *(e.issue.text + e.memo for e in found.examples)]
         return Redactor(texts, after=self._redactor)
 
     def _shown(
@@ -259,7 +278,8 @@ class Composer:
         for example, neighbour in zip(found.examples, found.neighbours, strict=True):
             codes = self._scheme.within(example.codes)
             if codes is not None:
-                shown.append(as_shown(example.model_copy(update={"codes": codes}), redactor))
+                coded = example.model_copy(update={"codes": codes})
+                shown.append(as_shown(coded, redactor, self._contrasts))
                 neighbours.append(neighbour)
         return shown, neighbours
 
@@ -297,19 +317,38 @@ class Composer:
         return min((n for n in limits if n), default=self.settings.model.max_output_tokens)
 
 
-def _detailed(codebook: Codebook, definitions: int) -> bool:
-    """Whether a codebook stands in the prompt in full, as a small one does; of a large one, the
-    rules of those codes that are near to the issue. 0 definitions: all of it, always."""
-    return definitions == 0 or len(codebook.leaves) <= definitions
+def _with_rules(
+    prompt: prompts.Prompt, settings: Settings, counter: TokenCounter
+) -> prompts.Prompt:
+    """``prompt`` with the rules of all codes, where they are few or short or always asked for; else
+    with definitions alone: the rules of those codes that are near to an issue come with it."""
+    brief, whole = replace(prompt, detailed=False), replace(prompt, detailed=True)
+    model, retrieval, count = settings.model, settings.retrieval, counter.count
+    if retrieval.definitions == 0 or len(prompt.codebook.leaves) <= retrieval.definitions:
+        return whole
+    if "whole" not in prompt.variables:
+        return brief
+    rules = count(whole.system) - count(brief.system)
+    # Half of the window is left to the issue and those like it, whatever is set.
+    most = (model.context_tokens - model.max_output_tokens) // 2
+    is_short = rules <= retrieval.rules_tokens and count(whole.system) <= most
+    return whole if is_short else brief
 
 
-def as_shown(example: Example, redactor: Redactor | None = None) -> prompts.Shown:
-    """A labelled issue as the prompt holds it."""
+def as_shown(
+    example: Example, redactor: Redactor | None = None, by_sentences: bool = False
+) -> prompts.Shown:
+    """A labelled issue as the prompt holds it: its beginning, or what of it is in whole sentences
+    and does not say the title twice."""
     text, memo = example.issue.text, example.memo
+    if by_sentences:
+        text = without_repeated_title(example.issue)
     if redactor is not None:
         known = authors(example.issue)
         text, memo = redactor.redact(text, known), redactor.redact(memo, known)
-    text = " ".join(text.split())[:EXAMPLE_CHARACTERS]
+    text = " ".join(text.split())
+    longest = EXAMPLE_CHARACTERS
+    text = cut_at_sentence(text, longest) if by_sentences else text[:longest]
     return prompts.Shown(text, example.codes or (NONE_CODE,), " ".join(memo.split()))
 
 
@@ -325,7 +364,7 @@ def hash_of(message: str) -> str:
 
 HOW = (
     "strategy", "evidence", "decode", "batch", "samples", "sample_temperature", "logprobs",
-    "redact",
+    "redact", "project_labels",
 )  # fmt: skip
 """The settings of a model that decide what is asked of it beside the messages' words."""
 
@@ -354,6 +393,8 @@ def as_made(study: Study, manifest: Manifest) -> Study:
         model |= {name: made.get(name, getattr(ModelSettings(), name)) for name in HOW}
         keys = ("neighbours", "definitions", "diversity", "per_repository")
         retrieval = {key: made[key] for key in keys if key in made}
+        # Runs that do not say it know nothing of it.
+        retrieval["rules_tokens"] = made.get("rules_tokens", 0)
         if made.get("embedder") == "lexical":
             retrieval["embedder"] = "none"
     changed = {

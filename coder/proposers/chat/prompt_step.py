@@ -43,7 +43,11 @@ class PromptStep:
     ) -> None:
         """``bounded``: see :func:`coder.proposers.chat.response_schema.answer_schema`."""
         self.scheme = scheme
-        self.schema = answer_schema(scheme.codebook, bounded, settings.evidence == "quotes")
+        quotes, expression = (
+            settings.evidence == "quotes",
+            "expressions" in composer.prompt.variables,
+        )
+        self.schema = answer_schema(scheme.codebook, bounded, quotes, expression)
         self.composer = composer.at(scheme, self.schema)
         self._reader = Reader(scheme.codebook)
         self._settings = settings

@@ -27,7 +27,11 @@ DEFAULT = "propose.v1"
 MESSAGES = ("system", "user", "repair")
 VARIABLES = {
     "codebook", "detailed", "quotes", "definitions", "examples", "passages", "nonce", "problem",
+    "whole", "about", "judgements", "expressions",
 }  # fmt: skip
+"""Those of the last line change how a prompt is made: a template that names one is given it."""
+EXPRESSIONS = ("explicit", "interpretive")
+"""Whether a text states what a code stands for, or it is read between the lines."""
 
 
 class Passage(NamedTuple):
@@ -89,6 +93,8 @@ class Prompt:
     """Whether the system message holds the rules of every code, or their definitions only."""
     quotes: bool = False
     """Whether the model quotes its evidence, or points to it by the numbers of sentences."""
+    variables: frozenset[str] = frozenset()
+    """Those of ``VARIABLES`` that the template uses."""
 
     @cached_property
     def system(self) -> str:
@@ -101,6 +107,7 @@ class Prompt:
         nonce: str,
         definitions: Sequence[Code] = (),
         examples: Sequence[Shown] = (),
+        about: str = "",
     ) -> str:
         """The message that holds one issue. ``nonce`` must occur in no text it delimits."""
         return self._render(
@@ -109,6 +116,8 @@ class Prompt:
             nonce=nonce,
             definitions=tuple(self._shown.by_id[code.id] for code in definitions),
             examples=tuple(examples),
+            judgements=tuple(examples),
+            about=about,
         )
 
     def repair(self, problem: str) -> str:
@@ -120,7 +129,13 @@ class Prompt:
         return as_shown(self.codebook)
 
     def _render(self, message: str, **values: object) -> str:
-        bound = {"codebook": self._shown, "detailed": self.detailed, "quotes": self.quotes}
+        bound = {
+            "codebook": self._shown,
+            "detailed": self.detailed,
+            "whole": self.detailed,
+            "quotes": self.quotes,
+            "expressions": EXPRESSIONS,
+        }
         try:
             return templates.render(self.template, message, {**bound, **values}).strip()
         except TemplateError as error:
@@ -177,7 +192,8 @@ class Source:
 def load(name: str, root: Path, codebook: Codebook, detailed: bool, quotes: bool = False) -> Prompt:
     """The template called ``name``, bound to a codebook. Raises what :func:`read` does."""
     source = read(name, root)
-    return Prompt(name, source.hash, source.template, codebook, detailed, quotes)
+    found = source.variables
+    return Prompt(name, source.hash, source.template, codebook, detailed, quotes, found)
 
 
 def read(name: str, root: Path) -> Source:

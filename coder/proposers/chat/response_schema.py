@@ -13,9 +13,10 @@ from typing import Any
 
 from coder.codebook.load import UnknownCode, resolver
 from coder.proposers.chat.json_text import Damaged, Found, objects, parse
+from coder.proposers.chat.prompts import EXPRESSIONS
 from coder.proposers.chat.reasoning import after_reasoning
 from coder.proposers.chat.refusal import refuses
-from coder.records import NONE_CODE, Cardinality, Codebook, ScoredCode, Status
+from coder.records import NONE_CODE, Cardinality, Codebook, Expression, ScoredCode, Status
 
 MAX_SENTENCES = 5
 """Or quotes."""
@@ -43,6 +44,8 @@ class Answer:
     sentences: tuple[int, ...]
     quotes: tuple[str, ...]
     runners_up: tuple[ScoredCode, ...]
+    expression: Expression = ""
+    """Empty where it was not asked for or not usable, or no code fits."""
     written: str = ""
     """The JSON it was read from, as the model wrote it."""
 
@@ -71,10 +74,13 @@ class Stated:
     last_is_final: bool
 
 
-def answer_schema(codebook: Codebook, bounded: bool, quotes: bool = False) -> dict[str, Any]:
+def answer_schema(
+    codebook: Codebook, bounded: bool, quotes: bool = False, expression: bool = False
+) -> dict[str, Any]:
     """The JSON schema of an answer; every property required and none other allowed.
 
     ``quotes``: whether evidence is quoted, or pointed to by the numbers of sentences.
+    ``expression``: whether it is asked if the text states the code or it is read between the lines.
     ``bounded`` adds lengths. A local server turns them into a grammar that keeps a small model from
     going on for ever; some hosted services reject them.
     """
@@ -100,6 +106,7 @@ def answer_schema(codebook: Codebook, bounded: bool, quotes: bool = False) -> di
         **looked_at,
         rationale=text(MAX_RATIONALE),
         codes=array(scored, minItems=1, maxItems=most),
+        **({"expression": {"type": "string", "enum": [*EXPRESSIONS]}} if expression else {}),
         runners_up=array(scored, maxItems=MAX_RUNNERS_UP),
     )
 
@@ -172,8 +179,10 @@ class Reader:
             return _unparsed(f"it gives {len(scored)} codes where exactly one is asked for")
         rationale = found.get("rationale")
         codes = sorted(scored.values(), key=_sureness, reverse=True)
+        chosen = tuple(code for code in codes if code.code != NONE_CODE)
         return Answer(
-            codes=tuple(code for code in codes if code.code != NONE_CODE),
+            codes=chosen,
+            expression=_expression(found.get("expression")) if chosen else "",
             rationale=rationale.strip() if isinstance(rationale, str) else "",
             sentences=_integers(_unwrapped(found.get("sentences")))[:MAX_SENTENCES],
             quotes=_words(_unwrapped(found.get("quotes")))[:MAX_SENTENCES],
@@ -259,6 +268,12 @@ def _integers(values: object) -> tuple[int, ...]:
     listed: Sequence[object] = values if isinstance(values, list) else []
     kept = [v for v in listed if isinstance(v, int) and not isinstance(v, bool)]
     return tuple(dict.fromkeys(kept))
+
+
+def _expression(value: object) -> Expression:
+    """An aside: no answer is lost for a bad one."""
+    said = value.strip().casefold() if isinstance(value, str) else ""
+    return "explicit" if said == "explicit" else "interpretive" if said == "interpretive" else ""
 
 
 def _words(values: object) -> tuple[str, ...]:

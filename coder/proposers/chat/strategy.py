@@ -9,8 +9,8 @@ from coder.proposers.chat.code_subset import CodeSubset
 from coder.proposers.chat.prompt_composer import Composed, Composer
 from coder.proposers.chat.prompt_step import Reading
 from coder.proposers.chat.question import Conversation
-from coder.proposers.chat.response_schema import MAX_RUNNERS_UP
-from coder.records import Evidence, Issue, Proposal, ScoredCode, Status, content_hash
+from coder.proposers.chat.response_schema import MAX_RUNNERS_UP, Answer
+from coder.records import Evidence, Expression, Issue, Proposal, ScoredCode, Status, content_hash
 
 T = TypeVar("T")
 
@@ -89,8 +89,15 @@ def proposal(
             "runners_up": others[:MAX_RUNNERS_UP],
             "rationale": "\n".join(r.answer.rationale for r in telling if r.answer),
             "evidence": tuple(dict.fromkeys(found)),
+            "expression": _expression(r.answer for r in telling if r.answer) if chosen else "",
         }
     )
+
+
+def _expression(answers: Iterable[Answer]) -> Expression:
+    """That of all of them: interpretive if one is, as a chain is as strong as its weakest part."""
+    said = {answer.expression for answer in answers}
+    return "interpretive" if "interpretive" in said else "explicit" if "explicit" in said else ""
 
 
 def systems(strategy: Strategy) -> Mapping[str, str]:
