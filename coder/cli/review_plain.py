@@ -14,6 +14,7 @@ from coder.cli.review_words import (
     ALONE,
     CHANGES,
     DIFFER,
+    HOW_EXPRESSED,
     NOT_YET,
     addressed,
     answered_before,
@@ -294,6 +295,8 @@ class _Lines:
                 click.echo(f"  exclude: {plain(rule)}")
         if proposal.rationale:
             click.echo(f"why: {clean(proposal.rationale)}")
+        if proposal.expression:
+            click.echo(f"in the text: {HOW_EXPRESSED[proposal.expression]}")
         if unread(item):
             click.echo(unread(item))
         self._evidence()

@@ -8,12 +8,28 @@ from functools import lru_cache
 
 from coder.cli.terminal import plain, plain_line
 from coder.codebook.changes import Stale
-from coder.records import NONE_CODE, Action, Change, Codebook, Decision, Issue, Label, Mode, Status
+from coder.records import (
+    NONE_CODE,
+    Action,
+    Change,
+    Codebook,
+    Decision,
+    Expression,
+    Issue,
+    Label,
+    Mode,
+    Status,
+)
 from coder.review.keymap import letters
 from coder.review.session import Item, Progress, ReviewSession
 from coder.storage.history import Step
 from coder.text.injection import suspicious
 
+HOW_EXPRESSED: Mapping[Expression, str] = {
+    "explicit": "stated, says the model",
+    "interpretive": "read between the lines, says the model",
+}
+"""How a code stands in the text, by what the model answered."""
 QUOTED = 80
 """Characters of suspicious text that are shown."""
 

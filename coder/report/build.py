@@ -392,6 +392,7 @@ class _Builder:
             status=status_of(proposal),
             codes=tuple(map(self._told, proposal.codes)) if proposal else (),
             rationale=proposal.rationale if proposal else "",
+            expression=proposal.expression if proposal else "",
             evidence=proposal.evidence if proposal else (),
             judgements=(
                 *(j for rater in self.raters for j in _judgements(rater, issue.id)),

@@ -104,6 +104,7 @@ def _case(case: Case, names: wording.Names) -> dict[str, object]:
         "status": wording.STATUS[case.status],
         "codes": [[inert(names.path(s.code)), wording.number(s.confidence)] for s in case.codes],
         "why": inert(case.rationale),
+        "how": case.expression,
         "quotes": [[inert(e.quote), int(e.verified)] for e in case.evidence],
         "said": [
             [

@@ -12,7 +12,7 @@ from coder.report.wording import Names, kind
 
 COLUMNS = (
     "kind", "left", "right", "issue_id", "repo", "url", "title", "left_codes", "right_codes",
-    "category_differs", "model_confidence", "rationale", "evidence", "memos",
+    "category_differs", "model_confidence", "rationale", "expression", "evidence", "memos",
 )  # fmt: skip
 
 
@@ -29,7 +29,8 @@ def disagreements_csv(report: Report) -> str:
             cells = (
                 kind(pair), pair.left, pair.right, case.issue_id, case.repo, case.url, case.title,
                 names.codes(row.left), names.codes(row.right), "yes" if row.category else "no",
-                confidence, case.rationale, "\n".join(e.quote for e in case.evidence),
+                confidence, case.rationale, case.expression,
+                "\n".join(e.quote for e in case.evidence),
                 "\n".join(f"{j.rater}: {j.memo}" for j in case.judgements if j.memo),
             )  # fmt: skip
             table.writerow([csv_cell(cell) for cell in cells])

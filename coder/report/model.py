@@ -24,6 +24,7 @@ from coder.records import (
     Change,
     Estimate,
     Evidence,
+    Expression,
     Manifest,
     Mode,
     Record,
@@ -378,6 +379,7 @@ class Case(Record):
     status: str
     codes: tuple[ScoredCode, ...]
     rationale: str
+    expression: Expression = ""
     evidence: tuple[Evidence, ...]
     judgements: tuple[Judgement, ...]
 

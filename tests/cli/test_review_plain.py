@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support.runs import done, make_issue, make_proposal, make_run
 
-from coder.records import Action, Decision, Status
+from coder.records import Action, Decision, Expression, Status
 from coder.storage.run import Run
 
 
@@ -181,6 +181,18 @@ def test_what_is_no_command_changes_nothing(tmp_path: Path, command: str) -> Non
     make_run(tmp_path / "runs")
     assert review(tmp_path, f"{command}\n").returncode == 0
     assert told(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [("explicit", "in the text: stated"), ("interpretive", "in the text: read between the lines")],
+)
+def test_how_a_code_stands_in_the_text_is_said(
+    tmp_path: Path, expression: Expression, words: str
+) -> None:
+    proposals = [make_proposal(make_issue(1), expression=expression)]
+    make_run(tmp_path / "runs", [make_issue(1)], proposals)
+    assert words in review(tmp_path, "").stdout
 
 
 def test_hostile_text_reaches_the_terminal_as_dots(tmp_path: Path) -> None:

@@ -250,6 +250,16 @@ def test_evidence_far_down_is_one_key_away(tmp_path: Path) -> None:
     play(run, scene)
 
 
+def test_how_a_code_stands_in_the_text_is_said(tmp_path: Path) -> None:
+    issue = make_issue(1)
+    run = make_run(tmp_path, [issue], [make_proposal(issue, expression="interpretive")])
+
+    async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
+        assert "In the text  read between the lines" in text(app, "suggestion")
+
+    play(run, scene)
+
+
 def test_hostile_text_shows_as_text(tmp_path: Path) -> None:
     evil = "\x1b]52;c;aGk=\x07[red]x[/red] [@click=app.quit]y[/] [link=http://e]z[/link]\u202e" * 3
     issue = make_issue(1, evil + "w" * 60_000, title=evil, repo=evil, labels=(evil,))

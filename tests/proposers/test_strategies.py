@@ -56,6 +56,25 @@ def test_cascade_asks_for_the_category_and_then_for_one_of_its_codes(tmp_path):
     assert "* dog.small" in second and "* cat" not in second
 
 
+@pytest.mark.parametrize(
+    ("said", "expression"),
+    [
+        (("explicit", "explicit"), "explicit"),
+        (("interpretive", "explicit"), "interpretive"),
+        (("explicit", "perhaps"), "explicit"),
+        ((None, None), ""),
+    ],
+)
+def test_of_several_answers_one_read_between_the_lines_makes_all_so(tmp_path, said, expression):
+    def script(body, _):
+        first = "dog" in choices(body)
+        return says("dog" if first else "dog.small", expression=said[0] if first else said[1])
+
+    (proposal,), _ = ask(tmp_path, FaultServer(script), strategy="cascade", prompt="propose.v2")
+    assert proposal.status is Status.OK
+    assert proposal.expression == expression
+
+
 def test_cascade_ends_at_a_category_without_codes_and_where_none_fits(tmp_path):
     for code, status in (("cat", Status.OK), ("none", Status.ABSTAINED)):
         (proposal,), calls = ask(tmp_path, prefers(code), strategy="cascade")

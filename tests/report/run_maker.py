@@ -13,6 +13,7 @@ from coder.records import (
     Decision,
     Evidence,
     Example,
+    Expression,
     Issue,
     Label,
     Manifest,
@@ -104,6 +105,7 @@ def proposal(
     shown: Sequence[str] = (),
     excluded: Sequence[str] = (),
     rationale: str = "Because of the words.",
+    expression: Expression = "",
     quotes: Sequence[str] = (),
     number: int = 1,
 ) -> Proposal:
@@ -116,6 +118,7 @@ def proposal(
         status=status,
         codes=tuple(ScoredCode(code=c, confidence=confidence) for c in codes),
         rationale=rationale,
+        expression=expression,
         evidence=tuple(Evidence(quote=q) for q in quotes),
         retrieved=tuple(Neighbour(issue_id=i, codes=("a",), score=0.5) for i in shown),
         excluded=tuple(excluded),

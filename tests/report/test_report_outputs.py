@@ -139,6 +139,18 @@ def test_hostile_text_is_shown_as_text(maker: Maker) -> None:
     assert not re.search("[\x1b\x07\u202e\u2028]", text)
 
 
+def test_how_a_code_stands_in_the_text_goes_with_each_disagreement(maker: Maker) -> None:
+    said = {"1": {"expression": "interpretive"}, "2": {"expression": "explicit"}}
+    run = maker.run(dict.fromkeys("123", "a"), **said)
+    label(run, "anna", dict.fromkeys("123", "b"))
+    report = report_of(run)
+    expected = {"1": "interpretive", "2": "explicit", "3": ""}
+    assert {case.issue_id: case.expression for case in report.cases} == expected
+    assert {c["id"]: c["how"] for c in Page(html(report)).data["cases"]} == expected
+    rows = csv.DictReader(io.StringIO(disagreements_csv(report)))
+    assert {row["issue_id"]: row["expression"] for row in rows} == expected
+
+
 def test_markdown_shows_hostile_text_as_text(maker: Maker) -> None:
     text = markdown(report_of(hostile_run(maker)))
     assert "<script" not in text and "<img" not in text

@@ -10,6 +10,7 @@ from coder.cli.issue_view import Piece, clean
 from coder.cli.review_words import (
     AGREE,
     ALONE,
+    HOW_EXPRESSED,
     PICK,
     Key,
     addressed,
@@ -177,6 +178,8 @@ def answer(session: ReviewSession, narrow: bool) -> Content:
             parts += definition(session.codebook.by_id[code])
     if item.proposal.rationale:
         parts += [("\nWhy  ", HEAD), clean(item.proposal.rationale), "\n"]
+    if item.proposal.expression:
+        parts += [("In the text  ", HEAD), HOW_EXPRESSED[item.proposal.expression], "\n"]
     unfound = [quote for quote in item.evidence if not quote.verified]
     for quote in unfound:
         parts += [("\nQuoted, but not in the text: ", "bold $text-error"), clean(quote.quote), "\n"]

@@ -93,6 +93,7 @@
       make("h4", "", "model ", make("span", "tag", c.status)),
       ...c.codes.map(([name, sure]) => make("p", "answer", `${name} `, make("small", "", sure))));
     if (c.why) model.append(make("p", "text", c.why));
+    if (c.how) model.append(make("p", "", `In the text, by the model: ${c.how}.`));
     for (const [quote, verified] of c.quotes) {
       model.append(make("blockquote", verified ? "" : "unverified", `${quote} `,
         make("small", "", verified ? "found in the issue" : "not found in the issue")));
