@@ -27,7 +27,7 @@ from nlbse import read
 
 from coder.codebook import load as codebooks
 from coder.records import Codebook, Example, Issue
-from coder.retrieval.base import Ranked, Search
+from coder.retrieval.base import Ranked, Search, Text
 from coder.retrieval.encoder import MiniLM, Vectors
 from coder.retrieval.index import LabelIndex
 from coder.retrieval.lexical import LexicalIndex
@@ -61,13 +61,14 @@ class Cached:
 
     def __init__(self, search: Search) -> None:
         self._search = search
-        self._known: dict[tuple[str, int, int], tuple[Ranked, Ranked]] = {}
+        self._known: dict[tuple[Text, int, int], tuple[Ranked, Ranked]] = {}
 
-    def search(self, text: str, issues: int, codes: int) -> tuple[Ranked, Ranked]:
-        key = (text, issues, codes)
-        if key not in self._known:
-            self._known[key] = self._search.search(*key)
-        return self._known[key]
+    def search(self, texts: Sequence[Text], issues: int, codes: int) -> list[tuple[Ranked, Ranked]]:
+        for text in texts:
+            key = (text, issues, codes)
+            if key not in self._known:
+                self._known[key] = self._search.search([text], issues, codes)[0]
+        return [self._known[text, issues, codes] for text in texts]
 
 
 class Data:
@@ -89,7 +90,7 @@ class Data:
         retriever = Retriever(self._book, self._known, used, changed, "")
         rows = []
         for example in self._asked:
-            found = retriever.look_up(example.issue, SHOWN, 0)
+            found = retriever.look_up([example.issue], SHOWN, 0)[0]
             right = [near.codes == example.codes for near in found.neighbours]
             votes = Counter(near.codes for near in found.neighbours)
             most = [codes for codes, count in votes.items() if count == max(votes.values())]
@@ -102,7 +103,7 @@ class Data:
         retriever = Retriever(self._book, (), self._searches, DEFAULT, "")
         ranks = []
         for example in self._asked:
-            near = retriever.look_up(example.issue, 0, len(self._book.leaves)).definitions
+            near = retriever.look_up([example.issue], 0, len(self._book.leaves))[0].definitions
             codes = [code.code for code in near]
             ranks.append(codes.index(example.codes[0]) if example.codes[0] in codes else len(codes))
         shares = (f"{shown}: {np.mean(np.array(ranks) < shown):.3f}" for shown in RULES)
@@ -136,14 +137,14 @@ def speed(book: Codebook, known: Sequence[Example], asked: Sequence[Example]) ->
                 "lexical": LexicalIndex(book, known),
             }
             retriever = Retriever(book, known, searches, DEFAULT, encoder.id)
-            retriever.look_up(asked[0].issue, SHOWN, 8)
+            retriever.look_up([asked[0].issue], SHOWN, 8)[0]
             print(
                 f"{len(known)} labels, {cache} cache: ready in {time.perf_counter() - began:.1f} s"
             )
         taken = []
         for example in asked[:200]:
             began = time.perf_counter()
-            retriever.look_up(example.issue, SHOWN, 8)
+            retriever.look_up([example.issue], SHOWN, 8)[0]
             taken.append(time.perf_counter() - began)
     began = time.perf_counter()
     for example in asked[:200]:

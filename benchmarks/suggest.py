@@ -28,8 +28,9 @@ from sklearn.base import ClusterMixin
 from sklearn.cluster import HDBSCAN, AgglomerativeClustering
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, v_measure_score
 
-from coder.retrieval.encoder import MiniLM, normalised
-from coder.retrieval.groups import FAR, SMALLEST, Text, group, vectors
+from coder.retrieval.base import Text
+from coder.retrieval.encoder import MiniLM, encode_texts, normalised
+from coder.retrieval.groups import FAR, SMALLEST, group
 from coder.revision.code_suggestions import suggest
 from coder.storage.run import Run
 from coder.text.structure import prose
@@ -138,7 +139,8 @@ def compare(run: Run, reference: dict[str, str], encoder: MiniLM) -> None:
     titles = encoder.encode([issue.title for issue in issues])
     bodies = encoder.encode([prose(issue) for issue in issues])
     texts = [Text(issue.title, prose(issue)) for issue in issues]
-    ours = {m: n for n, g in enumerate(group(texts, vectors(texts, encoder))) for m in g.members}
+    found = group(texts, encode_texts(encoder, texts))
+    ours = {m: n for n, g in enumerate(found) for m in g.members}
     print("  as shipped", " " * 26, scores(list(ours.values()), [truth[m] for m in ours]))
     spaces = {"title": titles, "text": bodies, "both": normalised(titles + bodies)}
     for name, made in spaces.items():

@@ -32,8 +32,8 @@ from coder.study import Study
 
 WAYS: Sequence[tuple[str, str, dict[str, int]]] = (
     ("flat", "flat", {}),
-    ("flat, every rule in the prefix", "flat", {"definitions": 0}),
-    ("flat, rules of 3 codes", "flat", {"definitions": 3}),
+    ("flat, rules of 8 codes", "flat", {"rules_tokens": 0}),
+    ("flat, rules of 3 codes", "flat", {"rules_tokens": 0, "definitions": 3}),
     ("cascade", "cascade", {}),
 )
 """Row, strategy and settings of retrieval."""
@@ -68,7 +68,7 @@ def measure(name: str, book: Codebook, issues: list[Issue]) -> None:
         sent, fresh = [], []
         for issue in issues:
             made = asking.expected(issue)
-            assert {one.messages[0][1] for one in made} <= beginnings
+            assert {one.composed.messages[0][1] for one in made} <= beginnings
             parts = [one.parts for one in made]
             sent.append(sum(part.total for part in parts))
             fresh.append(sum(part.total - part.system for part in parts))

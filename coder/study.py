@@ -40,7 +40,7 @@ class ModelSettings(_Section):
     base_url: str = ""
     temperature: float = Field(default=0.0, ge=0, le=2)
     max_output_tokens: int = Field(default=800, ge=16)
-    context_tokens: int = Field(default=8000, ge=512)
+    context_tokens: int = Field(default=16000, ge=512)
     timeout: float = Field(default=120.0, gt=0)
     concurrency: int = Field(default=4, ge=1, le=512)
     retries: int = Field(default=5, ge=0)

@@ -94,9 +94,9 @@ def _show_composed(study: Study, run: Run, issue_id: str) -> None:
     proposal = run.latest_proposals().get(issue_id)
     codes = [code.code for code in proposal.codes] if proposal else []
     strategy = of_run(study, run.manifest, run.first_codebook, run.examples)
-    for composed in strategy.expected(run.issues[issue_id], codes):
-        for role, text in composed.messages:
-            _message(role, text, composed.composer.counter)
+    for asked in strategy.expected(run.issues[issue_id], codes):
+        for role, text in asked.composed.messages:
+            _message(role, text, asked.composer.counter)
 
 
 def _show_sent(study: Study, run: Run, issue_id: str) -> None:

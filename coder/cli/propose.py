@@ -189,6 +189,8 @@ def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
+        Task,
         TextColumn,
         TimeRemainingColumn,
     )
@@ -198,6 +200,12 @@ def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
     from coder.proposers import run_loop as driver
     from coder.records import Proposal, Status
     from coder.text.plural import plural
+
+    class HeldUpColumn(ProgressColumn):
+        """Looked at each time the bar is drawn: nothing may have been proposed for a while."""
+
+        def render(self, task: Task) -> str:
+            return proposer.held_up_by()
 
     reasons: dict[Status, list[str]] = {status: [] for status in Status}
     warned = False
@@ -211,6 +219,7 @@ def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
+        HeldUpColumn(),
     )
     with Progress(*columns, console=err_console, disable=not left) as progress:
         task = progress.add_task("Proposing", total=total, completed=total - left, rate="")

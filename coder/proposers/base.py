@@ -39,6 +39,10 @@ class Proposer(Protocol):
         """What people should know while proposing goes on, as soon as it is known; else empty."""
         return ""
 
+    def held_up_by(self) -> str:
+        """What proposing waits for most of the time, if that is on this machine; else empty."""
+        return ""
+
     def is_final(self, proposal: Proposal) -> bool:
         """Whether a failed proposal would fail in the same way if it were asked for again now."""
         return False

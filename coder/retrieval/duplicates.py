@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
+import numpy as np
+from numpy.typing import NDArray
 from rensa import RMinHash, RMinHashLSH
 
 from coder.records import Issue
@@ -29,8 +31,6 @@ _LONGEST = 12_000
 _HASHES, _BANDS = 400, 80
 """Five hashes a band: of pairs that overlap by just ``ALIKE`` 1.5 in a thousand are not compared
 (``(1 - 0.6 ** 5) ** 80``), of pairs at 0.7 one in four million."""
-_SURELY_LESS = ALIKE - 0.15
-"""An estimate below this: six standard errors of 400 hashes away."""
 _BETWEEN = re.compile(r"[\W_]+")
 
 
@@ -58,13 +58,13 @@ class Duplicates:
         self._issues = issues
         self._same: dict[str, list[int]] = {}
         self._likely = RMinHashLSH(ALIKE, _HASHES, _BANDS)
-        self._sketches: dict[int, RMinHash] = {}
+        self._hashed: dict[int, NDArray[np.uint32]] = {}
         for place, issue in enumerate(issues):
             for key in {issue.id, issue.hash}:
                 self._same.setdefault(key, []).append(place)
             if shingles := _shingles(issue):
-                self._sketches[place] = sketch = _minhash(shingles)
-                self._likely.insert(place, sketch)
+                self._likely.insert(place, _minhash(shingles))
+                self._hashed[place] = _hashes(shingles)
 
     def of(self, issue: Issue) -> list[Issue]:
         """The issues that are ``issue`` itself or a near-duplicate of it, in order."""
@@ -74,11 +74,11 @@ class Duplicates:
         """Where those of :meth:`of` stand among the issues."""
         near = {*self._same.get(issue.id, ()), *self._same.get(issue.hash, ())}
         if shingles := _shingles(issue):
-            sketch = _minhash(shingles)
+            hashed = _hashes(shingles)
             near.update(
                 place
-                for place in self._likely.query(sketch)
-                if sketch.jaccard(self._sketches[place]) >= _SURELY_LESS
+                for place in self._likely.query(_minhash(shingles))
+                if _overlap(hashed, self._hashed[place]) >= ALIKE
             )
         return [place for place in sorted(near) if same_issue(issue, self._issues[place])]
 
@@ -91,6 +91,22 @@ def _minhash(shingles: frozenset[str]) -> RMinHash:
     sketch = RMinHash(_HASHES, 1)
     sketch.update([shingle.encode("utf-8", "surrogatepass") for shingle in shingles])
     return sketch
+
+
+def _hashes(shingles: frozenset[str]) -> NDArray[np.uint32]:
+    """The shingles in four bytes each, sorted: two by chance alike change no overlap by much."""
+    hashed = (hash(shingle) & 0xFFFFFFFF for shingle in shingles)
+    return np.sort(np.fromiter(hashed, dtype=np.uint32, count=len(shingles)))
+
+
+def _overlap(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> float:
+    smaller, larger = sorted((one, other), key=len)
+    if len(smaller) < ALIKE * len(larger):
+        return 0.0
+    at = np.searchsorted(larger, smaller).clip(max=len(larger) - 1)
+    shared = int((larger[at] == smaller).sum())
+    # A little more than it is, so that a chance hit or miss is left to the exact comparison.
+    return (shared + 2) / max(len(one) + len(other) - shared - 2, 1)
 
 
 def _shingles(issue: Issue) -> frozenset[str]:

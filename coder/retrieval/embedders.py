@@ -16,7 +16,7 @@ import numpy as np
 
 from coder.errors import ModelError
 from coder.files.permissions import permitted
-from coder.retrieval.encoder import Encoder, MiniLM, Vectors, normalised
+from coder.retrieval.encoder import THREADS, Encoder, MiniLM, Vectors, normalised
 
 VARIABLE = "CODER_RETRIEVAL__EMBEDDER"
 """Whoever names an embedder in the environment has allowed it."""
@@ -51,10 +51,10 @@ def is_allowed(setting: str, root: Path, *, masked: bool = False) -> bool:
 
 
 def open_embedder(
-    setting: str, root: Path | None = None, *, masked: bool = False
+    setting: str, root: Path | None = None, *, masked: bool = False, threads: int = THREADS
 ) -> Encoder | None:
     """The embedder that ``retrieval.embedder`` of the study in ``root`` asks for; on ``masked``
-    texts only, where it is to be given no others.
+    texts only, where it is to be given no others. ``threads`` are those of the package's own.
 
     ``None`` for "none", and for "minilm" where its files are not installed: retrieval is by words
     then. Raises ``ModelError`` when another one was asked for and is not there, or is code that
@@ -71,7 +71,7 @@ def open_embedder(
         return None
     if setting == "minilm":
         try:
-            return MiniLM()
+            return MiniLM(threads)
         except ModelError:
             return None
     if is_code(setting):

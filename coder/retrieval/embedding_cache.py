@@ -17,6 +17,8 @@ from coder.files.sqlite_cache import SqliteCache
 from coder.retrieval.encoder import Encoder, TokenEncoder, TokenVectors, Vectors
 
 FILE = "vectors.sqlite"
+MOST_VARIABLES = 900
+"""In one query; older versions of SQLite take no more than 999."""
 
 LOG = logging.getLogger(__name__)
 
@@ -38,21 +40,17 @@ class _Remembered:
         return self._encoder.id
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """See :class:`coder.retrieval.encoder.Encoder`. Texts are encoded one by one: in a batch
-        the last digits of a vector depend on the texts beside it."""
+        """See :class:`coder.retrieval.encoder.Encoder`."""
         keys = [self._key(text) for text in texts]
         found = self._cache.use(lambda db: _kept(db, keys)) or {}
-        new = {
-            key: self._encoder.encode([text])[0]
-            for key, text in zip(keys, texts, strict=True)
-            if key not in found
-        }
+        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
         if new:
             LOG.info("encoded %d texts, %d were kept", len(new), len(found))
-        rows = [(key, vector.tobytes()) for key, vector in new.items()]
-        query = "INSERT OR IGNORE INTO vectors VALUES (?, ?)"
-        self._cache.use(lambda db: db.executemany(query, rows))
-        found |= new
+            made = dict(zip(new, self._encoder.encode(list(new.values())), strict=True))
+            rows = [(key, vector.tobytes()) for key, vector in made.items()]
+            query = "INSERT OR IGNORE INTO vectors VALUES (?, ?)"
+            self._cache.use(lambda db: db.executemany(query, rows))
+            found |= made
         return np.array([found[key] for key in keys], dtype=np.float32)
 
     def _key(self, text: str) -> bytes:
@@ -61,9 +59,13 @@ class _Remembered:
 
 
 def _kept(db: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
-    query = "SELECT vector FROM vectors WHERE key = ?"
-    rows = ((key, db.execute(query, (key,)).fetchone()) for key in keys)
-    return {key: np.frombuffer(row[0], dtype=np.float32) for key, row in rows if row}
+    found: dict[bytes, Vectors] = {}
+    for start in range(0, len(keys), MOST_VARIABLES):
+        some = keys[start : start + MOST_VARIABLES]
+        marks = ", ".join("?" * len(some))
+        query = f"SELECT key, vector FROM vectors WHERE key IN ({marks})"
+        found |= {key: np.frombuffer(row, dtype=np.float32) for key, row in db.execute(query, some)}
+    return found
 
 
 class _RememberedTokens(_Remembered):

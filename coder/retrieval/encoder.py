@@ -10,6 +10,7 @@ import hashlib
 import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coder.errors import ModelError
+from coder.retrieval.base import Text
 
 Vectors = NDArray[np.float32]
 
@@ -104,29 +106,50 @@ def normalised(vectors: Vectors) -> Vectors:
     return np.asarray(vectors / np.where(length > 0, length, 1), dtype=np.float32)
 
 
+def encode_texts(encoder: Encoder, texts: Sequence[Text]) -> Vectors:
+    """A unit vector for each text, half of it from the title: what is said elsewhere wanders."""
+    both = encoder.encode([*(text.title for text in texts), *(text.body for text in texts)])
+    return normalised(both[: len(texts)] + both[len(texts) :])
+
+
 class MiniLM:
     """all-MiniLM-L6-v2: English above all; about 1,000 characters of a text are read."""
 
     id = f"all-MiniLM-L6-v2-int8:{_MODEL[2][:12]}:{MAX_WINDOWS}x{WINDOW}"
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int = THREADS) -> None:
         """Raises ``ModelError`` when a package is missing or its file is not the expected one."""
-        import onnxruntime
+        self._threads = threads
+        self._files = _checked(*_TOKENIZER), _checked(*_MODEL)
+
+    @cached_property
+    def _tokenizer(self) -> Any:
         from tokenizers import Tokenizer
 
-        tokenizer_path, model_path = _checked(*_TOKENIZER), _checked(*_MODEL)
-        self._tokenizer = Tokenizer.from_file(str(tokenizer_path))
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
-        self._first, *_, self._last = self._tokenizer.encode("a").ids
+        tokenizer = Tokenizer.from_file(str(self._files[0]))
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return tokenizer
+
+    @cached_property
+    def _marks(self) -> tuple[int, int]:
+        """What the model reads before and after every text."""
+        first, *_, last = self._tokenizer.encode("a").ids
+        return first, last
+
+    @cached_property
+    def _session(self) -> Any:
+        """Opened when first asked: it takes a second and 200 MB, and vectors may all be kept."""
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = THREADS
+        options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
         # The arena never gives memory back: one long batch would set the peak for the whole run.
         options.enable_cpu_mem_arena = False
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            str(model_path), options, providers=["CPUExecutionProvider"]
+        return onnxruntime.InferenceSession(
+            str(self._files[1]), options, providers=["CPUExecutionProvider"]
         )
 
     def encode(self, texts: Sequence[str]) -> Vectors:
@@ -156,11 +179,12 @@ class MiniLM:
         # A lone surrogate is legal in JSON and in str, but not in the tokenizer's UTF-8.
         clean = text[:MAX_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
         tokens = self._tokenizer.encode(clean, add_special_tokens=False)
+        first, last = self._marks
         for start in range(0, min(len(tokens.ids), WINDOW * MAX_WINDOWS), WINDOW):
             piece = slice(start, min(start + WINDOW, WINDOW * MAX_WINDOWS))
             yield _Window(
                 number,
-                [self._first, *tokens.ids[piece], self._last],
+                [first, *tokens.ids[piece], last],
                 [(-1, -1), *tokens.offsets[piece], (-1, -1)],
             )
 

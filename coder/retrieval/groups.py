@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from coder.retrieval.encoder import Encoder, Vectors, normalised
+from coder.retrieval.base import Text
+from coder.retrieval.encoder import Vectors, normalised
 from coder.retrieval.lexical import WORD
 
 FAR = 0.8
@@ -26,14 +27,6 @@ _SHORTEST = 3
 
 
 @dataclass(frozen=True)
-class Text:
-    """Something to group: how it is headed, and all it says."""
-
-    title: str
-    body: str
-
-
-@dataclass(frozen=True)
 class Group:
     """``members`` are places in the list that was grouped, the most typical first.
 
@@ -45,12 +38,6 @@ class Group:
     cohesion: float
     words: tuple[str, ...]
     middle: Vectors
-
-
-def vectors(texts: Sequence[Text], encoder: Encoder) -> Vectors:
-    """A unit vector for each text, half of it from the title: what is said elsewhere wanders."""
-    titles = encoder.encode([text.title for text in texts])
-    return normalised(titles + encoder.encode([text.body for text in texts]))
 
 
 def group(texts: Sequence[Text], found: Vectors, far: float = FAR) -> list[Group]:

@@ -26,8 +26,8 @@ from filelock import FileLock
 
 from coder.errors import StorageError
 from coder.records import Codebook, Example, content_hash
-from coder.retrieval.base import Ranked, code_text
-from coder.retrieval.encoder import Encoder, Vectors
+from coder.retrieval.base import Ranked, Text, code_text, searched_text
+from coder.retrieval.encoder import Encoder, Vectors, encode_texts
 from coder.retrieval.seal import is_sealed, seal
 
 T = TypeVar("T")
@@ -64,18 +64,19 @@ class LabelIndex:
     ) -> None:
         self._folder = folder
         self._encoder = encoder
-        labels = {example.issue.id: example.issue.text for example in examples}
-        codes = {code.id: code_text(code) for code in codebook.leaves}
+        labels = {example.issue.id: searched_text(example.issue) for example in examples}
+        codes = {code.id: Text(code_text(code), "") for code in codebook.leaves}
         self._labels = _Collection("labels", encoder, labels)
         self._codes = _Collection("codes", encoder, codes)
         self._made_again_if_damaged(self._open)
 
-    def search(self, text: str, issues: int, codes: int) -> tuple[Ranked, Ranked]:
+    def search(self, texts: Sequence[Text], issues: int, codes: int) -> list[tuple[Ranked, Ranked]]:
         """See :class:`coder.retrieval.base.Search`; similarities are cosines of the vectors."""
-        vector = self._encoder.encode([text])[0]
-        return self._made_again_if_damaged(
-            lambda: (self._labels.nearest(vector, issues), self._codes.nearest(vector, codes))
+        vectors = encode_texts(self._encoder, texts)
+        near, fitting = self._made_again_if_damaged(
+            lambda: (self._labels.nearest(vectors, issues), self._codes.nearest(vectors, codes))
         )
+        return list(zip(near, fitting, strict=True))
 
     def _open(self) -> None:
         with _alone_with(self._folder):
@@ -107,12 +108,13 @@ class LabelIndex:
 class _Collection:
     """Texts by id in one chromadb collection, made once and then opened."""
 
-    def __init__(self, kind: str, encoder: Encoder, texts: dict[str, str]) -> None:
+    def __init__(self, kind: str, encoder: Encoder, texts: dict[str, Text]) -> None:
         # Rows are numbered: ids of issues may hold anything, chromadb's may not. They are sorted,
         # so that the same texts in another order are the same collection. A blank text has no
         # direction, so it is near to nothing.
-        kept = {key: text for key, text in sorted(texts.items()) if text.strip()}
-        self._name = f"{kind}-{content_hash('index.v3', [encoder.id, HNSW, kept])[:40]}"
+        kept = {key: text for key, text in sorted(texts.items()) if text.whole.strip()}
+        written = {key: [text.title, text.body] for key, text in kept.items()}
+        self._name = f"{kind}-{content_hash('index.v4', [encoder.id, HNSW, written])[:40]}"
         self._ids = list(kept)
         self._texts = list(kept.values())
         self._encoder = encoder
@@ -137,21 +139,27 @@ class _Collection:
             for start in range(0, len(self._texts), BATCH):
                 batch = self._texts[start : start + BATCH]
                 ids = [str(row) for row in range(start, start + len(batch))]
-                made.add(ids=ids, embeddings=self._encoder.encode(batch))
+                made.add(ids=ids, embeddings=encode_texts(self._encoder, batch))
         self._collection = made
 
-    def nearest(self, vector: Vectors, k: int) -> Ranked:
-        """The ids nearest to a vector (d,) and their cosines, nearest first; ties by id."""
+    def nearest(self, vectors: Vectors, k: int) -> list[Ranked]:
+        """For each vector (n, d) the nearest ids and their cosines, nearest first; ties by id."""
         k = min(k, len(self._ids))
-        if self._collection is None or k == 0 or not vector.any():
-            return []
-        found = self._collection.query(
-            query_embeddings=vector[None], n_results=k, include=["distances"]
+        found: list[Ranked] = [[] for _ in vectors]
+        # A blank text has no direction.
+        asked = [row for row, vector in enumerate(vectors) if vector.any()]
+        if self._collection is None or k == 0 or not asked:
+            return found
+        answer = self._collection.query(
+            query_embeddings=vectors[asked], n_results=k, include=["distances"]
         )
-        (rows,), (distances,) = found["ids"], found["distances"] or [[]]
-        scored = [(int(row), 1.0 - float(d)) for row, d in zip(rows, distances, strict=True)]
-        scored.sort(key=lambda pair: (-pair[1], pair[0]))
-        return [(self._ids[row], round(cosine, 6)) for row, cosine in scored]
+        for row, ids, distances in zip(
+            asked, answer["ids"], answer["distances"] or [], strict=True
+        ):
+            scored = [(int(i), 1.0 - float(d)) for i, d in zip(ids, distances, strict=True)]
+            scored.sort(key=lambda pair: (-pair[1], pair[0]))
+            found[row] = [(self._ids[i], round(cosine, 6)) for i, cosine in scored]
+        return found
 
 
 def _settings() -> Settings:

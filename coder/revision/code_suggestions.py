@@ -12,9 +12,9 @@ from typing import Any
 from coder.codebook.changes import Codes, Stale
 from coder.errors import ModelError, RunError
 from coder.records import NONE_CODE, Action, Codebook, Issue, Proposal, Status
-from coder.retrieval.base import code_text
-from coder.retrieval.encoder import Encoder
-from coder.retrieval.groups import Group, Text, group, vectors
+from coder.retrieval.base import Text, code_text
+from coder.retrieval.encoder import Encoder, encode_texts
+from coder.retrieval.groups import Group, group
 from coder.revision.migration import Versions
 from coder.storage.run import Run
 from coder.text.structure import prose
@@ -104,7 +104,7 @@ def suggest(run: Run, encoder: Encoder | None) -> Suggestions:
     codes = encoder.encode([code_text(code) for code in book.leaves])
     taken = set(book.by_id)
     candidates = []
-    for one in group(texts, vectors(texts, encoder)):
+    for one in group(texts, encode_texts(encoder, texts)):
         near = [round(float(cosine), 6) for cosine in codes @ one.middle]
         place = max(range(len(near)), key=lambda i: (near[i], -i))
         members = [issues_of[i] for i in one.members]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from coder.records import Issue
@@ -137,7 +138,8 @@ def parts(issue: Issue) -> list[tuple[Part, int, int]]:
     return found
 
 
-def segments(issue: Issue) -> list[Segment]:
+@lru_cache(maxsize=64)
+def segments(issue: Issue) -> tuple[Segment, ...]:
     """``issue.text`` cut into segments, in order, without overlap; only blanks fall between.
 
     The title is one segment of prose. Blocks do not reach from one part into the next, so a code
@@ -154,12 +156,21 @@ def segments(issue: Issue) -> list[Segment]:
                     found.append(Segment(s, e, kind, part))
             else:
                 found.append(_trimmed(issue.text, block_start, block_end, kind, part))
-    return found
+    return tuple(found)
 
 
 def prose(issue: Issue) -> str:
     """What people say in the issue: its title, prose, lists and quotes, one segment a line."""
     return "\n".join(issue.text[s.start : s.end] for s in segments(issue) if s.kind.is_quotable)
+
+
+def below_title(issue: Issue) -> list[Segment]:
+    """What people say below the title: prose, lists and quotes; of an issue that holds none, its
+    code and logs. Never a template's own words."""
+    below = [s for s in segments(issue) if s.part is not Part.TITLE]
+    return [s for s in below if s.kind.is_quotable] or [
+        s for s in below if s.kind is not Kind.TEMPLATE
+    ]
 
 
 def is_template_heading(line: str) -> bool:

@@ -47,7 +47,7 @@ def test_a_window_that_is_too_small_is_said_once_and_marked(folder, capsys):
     assert propose(FaultServer(reports(lambda _: WINDOW))) == 0
     out, err = capsys.readouterr()
     assert err.count("warning:") == 1 and "it counts 2,050" in err
-    assert "OLLAMA_CONTEXT_LENGTH" in err and "num_ctx" in err and "at least 8,000" in err
+    assert "OLLAMA_CONTEXT_LENGTH" in err and "num_ctx" in err and "at least 16,000" in err
     told = "the server did not read the whole prompt of 3 calls"
     assert told in out and marked(folder) == [True] * 3
     assert coder(["report", "r"]) == 0

@@ -15,6 +15,7 @@ from coder.errors import ModelError, StorageError
 from coder.files.permissions import permit
 from coder.records import Example, Issue
 from coder.retrieval import embedders
+from coder.retrieval.base import Text
 from coder.retrieval.duplicates import same_issue
 from coder.retrieval.encoder import normalised
 from coder.retrieval.index import LabelIndex
@@ -94,7 +95,7 @@ def test_the_nearest_are_those_of_exact_search(tmp_path):
     exact = encoder.encode(texts) @ encoder.encode([e.issue.text for e in examples]).T
     searched = index(tmp_path, examples)
     for text, scores in zip(texts, exact, strict=True):
-        found, codes = searched.search(text, 10, 0)
+        found, codes = searched.search([Text(text, "")], 10, 0)[0]
         best = np.sort(scores)[::-1][:10]
         assert [score for _, score in found] == pytest.approx(best.tolist(), abs=1e-4)
         assert codes == []
@@ -104,18 +105,18 @@ def test_words_find_what_shares_them_and_nothing_else():
     issues = {"one": "模型无法加载", "two": "the model loads slowly", "three": "???"}
     examples = [Example(issue=Issue(id=i, title=t), codes=("cat",)) for i, t in issues.items()]
     found = LexicalIndex(BOOK, examples)
-    assert [i for i, _ in found.search("加载模型", 5, 0)[0]] == ["one"]
-    assert [i for i, _ in found.search("It loads", 5, 0)[0]] == ["two"]
-    assert found.search("\ud83d ???", 5, 5) == ([], [])
+    assert [i for i, _ in found.search([Text("加载模型", "")], 5, 0)[0][0]] == ["one"]
+    assert [i for i, _ in found.search([Text("It loads", "")], 5, 0)[0][0]] == ["two"]
+    assert found.search([Text("\ud83d ???", "")], 5, 5)[0] == ([], [])
     signs, _ = codebooks.parse('id: x\nname: X\ncodes: [{id: "1", name: "!", definition: "?"}]')
-    assert LexicalIndex(signs, []).search("1", 5, 5)[1][0][0] == "1"
+    assert LexicalIndex(signs, []).search([Text("1", "")], 5, 5)[0][1][0][0] == "1"
 
 
 @pytest.mark.parametrize("lexical", [False, True])
 def test_the_nearest_definitions(lexical, tmp_path):
     cold = retriever(tmp_path, [], lexical)
-    barks = cold.look_up(Issue(id="1", title="something barks loudly"), 4, 5)
-    purrs = cold.look_up(Issue(id="2", title="it purrs"), 4, 1)
+    barks = cold.look_up([Issue(id="1", title="something barks loudly")], 4, 5)[0]
+    purrs = cold.look_up([Issue(id="2", title="it purrs")], 4, 1)[0]
     assert barks.definitions[0].code == "dog.big"
     assert [near.code for near in purrs.definitions] == ["cat"]
     assert purrs.definitions[0].score == 1 and purrs.definitions[0].lexical > 0
@@ -129,7 +130,7 @@ def test_an_issue_never_sees_its_own_label_nor_a_near_duplicates(lexical, tmp_pa
     own = examples[0].issue
     copy = Issue(id="copied", title=own.title + " please")
     examples.append(Example(issue=copy, codes=("dog.big",)))
-    found = retriever(tmp_path, examples, lexical, diversity=0).look_up(own, 4, 2)
+    found = retriever(tmp_path, examples, lexical, diversity=0).look_up([own], 4, 2)[0]
     assert set(found.excluded) == {own.id, copy.id}
     assert len(found.neighbours) == 4
     assert not {n.issue_id for n in found.neighbours} & {own.id, copy.id}
@@ -140,7 +141,9 @@ def test_an_issue_never_sees_its_own_label_nor_a_near_duplicates(lexical, tmp_pa
 def test_many_near_duplicates_do_not_crowd_out_the_others(tmp_path):
     text = TOPICS["cat"].format(" ".join(extra("cat", 0)))
     copies = [Example(issue=Issue(id=f"copy{i}", title=text), codes=("cat",)) for i in range(30)]
-    found = retriever(tmp_path, copies + labelled(5)).look_up(Issue(id="new", title=text), 3, 0)
+    found = retriever(tmp_path, copies + labelled(5)).look_up([Issue(id="new", title=text)], 3, 0)[
+        0
+    ]
     assert len(found.neighbours) == 3 and len(found.excluded) == 31
     assert not any(n.issue_id.startswith("copy") for n in found.neighbours)
 
@@ -148,10 +151,10 @@ def test_many_near_duplicates_do_not_crowd_out_the_others(tmp_path):
 def test_no_labels_no_text_and_nothing_wanted(tmp_path):
     blank = Example(issue=Issue(id="blank"), codes=("cat",))
     purrs = Issue(id="1", title="purrs")
-    assert retriever(tmp_path, []).look_up(purrs, 4, 1).neighbours == ()
-    assert retriever(tmp_path, [blank]).look_up(purrs, 4, 1).neighbours == ()
-    assert retriever(tmp_path).look_up(Issue(id="1"), 4, 4).definitions == ()
-    nothing = retriever(tmp_path).look_up(purrs, 0, 0)
+    assert retriever(tmp_path, []).look_up([purrs], 4, 1)[0].neighbours == ()
+    assert retriever(tmp_path, [blank]).look_up([purrs], 4, 1)[0].neighbours == ()
+    assert retriever(tmp_path).look_up([Issue(id="1")], 4, 4)[0].definitions == ()
+    nothing = retriever(tmp_path).look_up([purrs], 0, 0)[0]
     assert (nothing.neighbours, nothing.excluded, nothing.definitions) == ((), (), ())
 
 
@@ -165,7 +168,7 @@ def test_a_second_start_embeds_nothing_again(tmp_path):
 def test_other_codes_for_the_same_issues_are_seen_at_once(tmp_path):
     index(tmp_path)
     recoded = [e.model_copy(update={"codes": ("dog.big",)}) for e in labelled()]
-    found = retriever(tmp_path, recoded).look_up(Issue(id="x", title="cat purrs"), 3, 0)
+    found = retriever(tmp_path, recoded).look_up([Issue(id="x", title="cat purrs")], 3, 0)[0]
     assert {n.codes for n in found.neighbours} == {("dog.big",)}
 
 
@@ -175,14 +178,14 @@ def test_the_same_labels_in_another_order_are_the_same_index(tmp_path):
     other = index(tmp_path, labelled()[::-1], encoder)
     assert encoder.encoded == 0
     for example in labelled()[::5]:
-        assert other.search(example.issue.text, 1, 0)[0][0][0] == example.issue.id
+        assert other.search([Text(example.issue.text, "")], 1, 0)[0][0][0][0] == example.issue.id
 
 
 def test_other_texts_or_another_embedder_make_another_index(tmp_path):
     index(tmp_path)
     edited = labelled()
     edited[0] = Example(issue=Issue(id=edited[0].issue.id, title="zebra"), codes=("cat",))
-    found = retriever(tmp_path, edited).look_up(Issue(id="x", title="zebra crossing"), 1, 0)
+    found = retriever(tmp_path, edited).look_up([Issue(id="x", title="zebra crossing")], 1, 0)[0]
     assert found.neighbours[0].issue_id == edited[0].issue.id
     other = Hashing()
     other.id = "hashing:2"
@@ -191,7 +194,7 @@ def test_other_texts_or_another_embedder_make_another_index(tmp_path):
 
 
 def near(found: LabelIndex) -> object:
-    return found.search("the cat meows", 3, 2)
+    return found.search([Text("the cat meows", "")], 3, 2)[0]
 
 
 def database(folder):
@@ -308,7 +311,7 @@ def test_an_index_that_was_cut_short_is_made_again(tmp_path):
         if collection.name.startswith("labels-"):
             client.get_collection(collection.name).delete(ids=["0", "1"])
     own = labelled()[0].issue
-    assert index(tmp_path).search(own.text, 1, 0)[0][0][0] == own.id
+    assert index(tmp_path).search([Text(own.text, "")], 1, 0)[0][0][0][0] == own.id
 
 
 def test_a_studys_env_file_neither_runs_code_nor_names_a_server(tmp_path, monkeypatch):
@@ -321,7 +324,7 @@ def test_a_studys_env_file_neither_runs_code_nor_names_a_server(tmp_path, monkey
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("CHROMA_API_IMPL", "stranger.Class")
     own = labelled()[0].issue
-    assert index(tmp_path / "cache").search(own.text, 1, 0)[0][0][0] == own.id
+    assert index(tmp_path / "cache").search([Text(own.text, "")], 1, 0)[0][0][0][0] == own.id
 
 
 MAKE = """
@@ -330,7 +333,7 @@ sys.path[:0] = [{here!r}]
 import test_index as t
 from pathlib import Path
 found = t.index(Path({folder!r}), t.labelled(40))
-print(len(found.search("the dog barks", 80, 0)[0]))
+print(len(found.search([t.Text("the dog barks", "")], 80, 0)[0][0]))
 """
 
 
@@ -342,7 +345,7 @@ def test_three_processes_at_once_make_one_whole_index_that_can_be_deleted(tmp_pa
     ]
     assert [maker.communicate(timeout=120)[0].strip() for maker in makers] == ["80"] * 3
     shutil.rmtree(tmp_path)
-    assert len(index(tmp_path).search("the dog barks", 80, 0)[0]) == 40
+    assert len(index(tmp_path).search([Text("the dog barks", "")], 80, 0)[0][0]) == 40
 
 
 # --- which embedder -----------------------------------------------------------------------------
@@ -355,7 +358,7 @@ def study(folder, embedder) -> Study:
 def test_without_an_embedder_retrieval_is_by_words(tmp_path, monkeypatch):
     assert open_retriever(study(tmp_path, "none"), BOOK, labelled()).embedder == "lexical"
 
-    def missing():
+    def missing(*_):
         raise ModelError("not installed", "pip install it")
 
     monkeypatch.setattr(embedders, "MiniLM", missing)
@@ -393,7 +396,7 @@ def test_any_langchain_embeddings(tmp_path, allowed):
     assert rows.shape == (2, 8) and np.linalg.norm(rows, axis=1) == pytest.approx([1, 1])
     assert embedder.id == "langchain:my_embeddings:Mine"
     found = LabelIndex(tmp_path / "i", embedder, BOOK, labelled(3))
-    assert len(found.search("a", 9, 9)[0]) == 6
+    assert len(found.search([Text("a", "")], 9, 9)[0][0]) == 6
 
 
 @pytest.mark.parametrize(

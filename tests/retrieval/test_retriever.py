@@ -112,7 +112,7 @@ def test_nothing_excluded_is_shown_the_cap_holds_and_order_does_not_matter(
 
     def look_up(given: list[Example]):
         searches = {"dense": LexicalIndex(BOOK, given[:9]), "lexical": LexicalIndex(BOOK, given)}
-        return Retriever(BOOK, given, searches, settings, "").look_up(asked, wanted, 2)
+        return Retriever(BOOK, given, searches, settings, "").look_up([asked], wanted, 2)[0]
 
     asked = Issue(id="0", title=" ".join(words))
     found = look_up(examples)
@@ -141,5 +141,5 @@ def test_a_cap_looks_further_when_one_repository_has_used_up_all_that_is_near():
     settings = RetrievalSettings(per_repository=1)
     found = Retriever(BOOK, examples, {"lexical": LexicalIndex(BOOK, examples)}, settings, "")
     assert {
-        n.issue_id for n in found.look_up(Issue(id="x", title="cat purrs"), 2, 0).neighbours
+        n.issue_id for n in found.look_up([Issue(id="x", title="cat purrs")], 2, 0)[0].neighbours
     } > {"q"}

@@ -13,9 +13,9 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from operator import length_hint
 from time import perf_counter
 from typing import Any, Generic, Self, TypeVar
 
@@ -26,13 +26,14 @@ from coder.proposers.chat.client import Chat, stop_message
 from coder.proposers.chat.cut_prompts import CutPrompts
 from coder.proposers.chat.failures import Failure, Fatal, Filtered, Rejected
 from coder.proposers.chat.network_thread import NetworkThread
-from coder.proposers.chat.prompt_composer import Composed, Composer, asked_how, hash_of
+from coder.proposers.chat.prompt_composer import Composer, asked_how, hash_of
 from coder.proposers.chat.providers import Endpoint, check_settings, endpoint
 from coder.proposers.chat.question import Conversation, Question
+from coder.proposers.chat.read_ahead import LEAST, AtOnce, HeldUp, ReadAhead, Setup, Source
 from coder.proposers.chat.reply import Reply
 from coder.proposers.chat.response_cache import ResponseCache
 from coder.proposers.chat.strategies import open_strategy
-from coder.proposers.chat.strategy import Strategy, systems
+from coder.proposers.chat.strategy import Expected, Prepared, Strategy, systems
 from coder.proposers.preview import Parts, Preview, draw, total_parts
 from coder.proposers.prices import Price, find_price
 from coder.records import Call, Codebook, Example, Issue, Proposal, Usage, content_hash, now
@@ -40,6 +41,8 @@ from coder.study import Study
 from coder.text.plural import plural
 
 T = TypeVar("T")
+
+READING_AHEAD = "reading ahead is the bottleneck: texts are encoded, once in a study"
 
 GROUP = 64
 """So many proposals at most wait for each other to be written."""
@@ -71,8 +74,12 @@ class LLMProposer(Proposer):
         price: Price | None,
         meter: Meter,
         answers: ResponseCache | None = None,
+        setup: Setup | None = None,
     ) -> None:
+        """``setup`` lets a process of its own prepare what is asked about many issues."""
         self._settings = study.settings
+        self._setup = setup
+        self._held_up = HeldUp()
         self._chat = Chat(to, study.settings.model)
         self._asked = dict(self._chat.parameters)
         self._composer = composer
@@ -111,7 +118,8 @@ class LLMProposer(Proposer):
         composer = Composer.open(study, codebook, examples)
         check_settings(to, settings.model)
         strategy = open_strategy(settings.model, codebook, composer, to.compatible, issues)
-        return cls(study, to, strategy, composer, price, meter, answers)
+        setup = Setup(study, codebook, examples, to.compatible)
+        return cls(study, to, strategy, composer, price, meter, answers, setup)
 
     def texts(self) -> Mapping[str, str]:
         """The messages that requests begin with; calls name them by their hash."""
@@ -161,6 +169,9 @@ class LLMProposer(Proposer):
     def warning(self) -> str:
         return self._warning
 
+    def held_up_by(self) -> str:
+        return READING_AHEAD if self._held_up.is_long else ""
+
     def is_final(self, proposal: Proposal) -> bool:
         return proposal.issue_id in self._rejected
 
@@ -177,7 +188,7 @@ class LLMProposer(Proposer):
         opening = {issue.id: talk for issue, talk in self._strategy.opening()}
         longest = self._settings.model.max_output_tokens
         for issue in drawn:
-            talk = opening.get(issue.id) or self._strategy.talk(issue)
+            talk = opening.get(issue.id) or self._talk(issue, *self._strategy.prepare([issue]))
             question = next(talk)
             longest = self._composer.longest(question)
             if left := self._left(issue, talk, question):
@@ -197,7 +208,7 @@ class LLMProposer(Proposer):
 
     def _left(
         self, issue: Issue, talk: Conversation[Any], question: Question
-    ) -> Sequence[Composed]:
+    ) -> Sequence[Expected]:
         """What is still to be asked about ``issue``, by the answers there are."""
         answered = 0
         try:
@@ -225,10 +236,8 @@ class LLMProposer(Proposer):
         self, issues: Iterable[Issue], save_calls: SaveCalls
     ) -> Iterator[Sequence[Proposal]]:
         """See :meth:`propose`; a group is what was answered while the last one was looked after."""
+        wire: NetworkThread[Step[Any], Call]
         wire = NetworkThread(self._connected, self._settings.model.concurrency)
-        pending = iter(issues)
-        first = list(islice(pending, 1))
-        talks = ((issue, self._strategy.talk(issue)) for issue in chain(first, pending))
 
         def save_and_remember(calls: Iterable[Call]) -> None:
             calls = list(calls)
@@ -237,10 +246,10 @@ class LLMProposer(Proposer):
             self._remember(calls)
 
         try:
-            with wire:
-                opening = self._strategy.opening() if first else iter(())
-                deque(self._drive(opening, wire, save_and_remember), maxlen=0)
-                yield from self._drive(talks, wire, save_calls)
+            with wire, self._prepared(issues, wire.wake) as prepared:
+                opening = iter(()) if prepared.has_ended else self._strategy.opening()
+                deque(self._drive(AtOnce(opening), wire, save_and_remember), maxlen=0)
+                yield from self._drive(prepared, wire, save_calls)
         except Fatal as error:
             raise stop_message(self._chat.endpoint, error) from None
         finally:
@@ -249,9 +258,24 @@ class LLMProposer(Proposer):
             if self._answers is not None:
                 self._answers.close()
 
+    @contextmanager
+    def _prepared(
+        self, issues: Iterable[Issue], wake: Callable[[], None]
+    ) -> Iterator[Source[tuple[Issue, Conversation[Proposal]]]]:
+        """Talks about ``issues``, with what they begin with looked up and composed."""
+        if self._setup is None or length_hint(issues) < LEAST:
+            yield AtOnce((i, self._talk(i, *self._strategy.prepare([i]))) for i in issues)
+            return
+        most = 2 * self._settings.model.concurrency
+        with ReadAhead(self._setup, issues, most, wake, self._talk) as ahead:
+            yield ahead
+
+    def _talk(self, issue: Issue, prepared: Prepared) -> Conversation[Proposal]:
+        return self._strategy.talk(issue, prepared)
+
     def _drive(
         self,
-        talks: Iterator[tuple[Issue, Conversation[T]]],
+        talks: Source[tuple[Issue, Conversation[T]]],
         wire: NetworkThread[Step[T], Call],
         save_calls: SaveCalls,
     ) -> Iterator[Sequence[T]]:
@@ -273,10 +297,15 @@ class LLMProposer(Proposer):
             if ended:
                 yield ended
                 ended = []
-            if not wire.busy:
+            if not wire.busy and (limit is not None or talks.has_ended):
                 break
+            wants_more = limit is None and wire.has_idle and not talks.has_ended
             try:
-                received = wire.receive()
+                with self._held_up.counting(wants_more):
+                    if not wire.busy:
+                        talks.wait()
+                        continue
+                    received = wire.receive()
             except LimitReached as error:
                 # Nothing more is sent; what is under way is waited for.
                 limit = error
@@ -292,13 +321,14 @@ class LLMProposer(Proposer):
             raise limit
 
     def _next(
-        self, waiting: deque[Step[T]], talks: Iterator[tuple[Issue, Conversation[T]]]
+        self, waiting: deque[Step[T]], talks: Source[tuple[Issue, Conversation[T]]]
     ) -> Step[T] | None:
         if waiting:
             return waiting.popleft()
-        issue, talk = next(talks, (None, None))
-        if issue is None or talk is None:
+        taken = talks.take()
+        if taken is None:
             return None
+        issue, talk = taken
         question = next(talk)
         return Step(issue, talk, question, self._key(question))
 

@@ -39,7 +39,7 @@ class NetworkThread(Generic[Q, A]):
     ) -> None:
         self._connect = connect
         self._limit = limit
-        self._done: queue.SimpleQueue[tuple[Q, A | BaseException]] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[Q, A | BaseException] | None] = queue.SimpleQueue()
         self._held: list[tuple[Q, A]] = []
         self._ready: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
         self._loop = asyncio.new_event_loop()
@@ -72,20 +72,33 @@ class NetworkThread(Generic[Q, A]):
         """Whether another request may be made ready."""
         return self.busy < self._limit + min(self._limit - 1, LOOKAHEAD)
 
+    @property
+    def has_idle(self) -> bool:
+        """Whether fewer requests are under way than may be."""
+        return self.busy < self._limit
+
     def send(self, request: Q) -> None:
         self.busy += 1
         self._loop.call_soon_threadsafe(self._start, request)
 
+    def wake(self) -> None:
+        """Have :meth:`receive` return, though nothing may have been answered. From any thread."""
+        self._done.put(None)
+
     def receive(self) -> list[tuple[Q, A]]:
-        """All requests that have been answered, at least one. Blocks, but not against Ctrl-C.
+        """All requests that have been answered, at least one unless it was woken. Blocks, but not
+        against Ctrl-C.
 
         Until :meth:`acknowledge` they count as not received: a Ctrl-C may come in between.
         """
         while not (self._held and self._done.empty()):
             try:
-                request, answer = self._done.get(timeout=_POLL_SECONDS)
+                done = self._done.get(timeout=_POLL_SECONDS)
             except queue.Empty:
                 continue
+            if done is None:
+                break
+            request, answer = done
             if isinstance(answer, BaseException) and self._held:
                 # First what was answered before it; it comes out the next time.
                 self._done.put((request, answer))
@@ -104,9 +117,9 @@ class NetworkThread(Generic[Q, A]):
         """What was answered and not acknowledged, to be saved once the wire is closed."""
         found, self._held = self._held, []
         while not self._done.empty():
-            request, answer = self._done.get_nowait()
-            if not isinstance(answer, BaseException):
-                found.append((request, answer))
+            done = self._done.get_nowait()
+            if done is not None and not isinstance(done[1], BaseException):
+                found.append((done[0], done[1]))
         return found
 
     def _start(self, request: Q) -> None:

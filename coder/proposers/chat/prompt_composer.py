@@ -34,6 +34,7 @@ from coder.records import (
     content_hash,
 )
 from coder.retrieval.base import Found
+from coder.retrieval.encoder import THREADS
 from coder.retrieval.retriever import Retriever, open_retriever
 from coder.study import ModelSettings, Settings, Study
 from coder.text.redact import Masked, Redactor, masked_codebook
@@ -55,7 +56,8 @@ _FRAMING_TOKENS = 64
 class Composed:
     """The messages about one issue, as (role, text), and what went into them.
 
-    ``word`` delimits texts in them. ``near_codes`` go with ``definitions``.
+    ``word`` delimits texts in them. ``near_codes`` go with ``definitions``. Plain
+    data: messages are made in one process and sent from another.
     """
 
     issue: Issue
@@ -67,7 +69,8 @@ class Composed:
     retrieved: tuple[Neighbour, ...]
     near_codes: tuple[NearCode, ...]
     excluded: tuple[str, ...]
-    composer: Composer
+    at_most: int
+    """Tokens that the messages after the system's have at most, for any vocabulary."""
     redactor: Redactor | None = None
     """What masked the texts, if anything did."""
     masked: Masked | None = None
@@ -80,11 +83,6 @@ class Composed:
     def hide(self, text: str) -> str:
         """``text`` as it may be sent along with these messages."""
         return self.redactor.redact(text) if self.redactor else text
-
-    @property
-    def parts(self) -> Parts:
-        """How many tokens each part of the messages has."""
-        return self.composer.parts(self)
 
 
 class Composer:
@@ -111,6 +109,7 @@ class Composer:
         self.counter = counter
         self.system_hash = hash_of(prompt.system)
         self._prefix = (prompt.system, schema)
+        self._codes_to_find = 0 if prompt.detailed else study.settings.retrieval.definitions
         # What begins many requests is counted once.
         self._at_most = lru_cache(maxsize=256)(counter.at_most)
         self._last_schema: Mapping[str, Any] | None = None
@@ -130,9 +129,14 @@ class Composer:
 
     @classmethod
     def open(
-        cls, study: Study, codebook: Codebook, examples: Sequence[Example], schema: str = ""
+        cls,
+        study: Study,
+        codebook: Codebook,
+        examples: Sequence[Example],
+        schema: str = "",
+        threads: int = THREADS,
     ) -> Self:
-        """The composer a study is set to.
+        """The composer a study is set to; ``threads`` are those it may encode texts with.
 
         Raises ``InputError`` for a bad template and ``UsageError`` when the codebook does not fit
         into ``model.context_tokens``.
@@ -141,10 +145,10 @@ class Composer:
         quotes = settings.model.evidence == "quotes"
         redactor = Redactor([codebook.to_json()]) if settings.model.redact else None
         shown = masked_codebook(codebook, redactor) if redactor else codebook
-        brief = prompts.load(settings.model.template, study.root, shown, False, quotes)
         counter = open_counter(settings.model.name, study.cache)
+        brief = prompts.load(settings.model.template, study.root, shown, False, quotes)
         prompt = _with_rules(brief, settings, counter)
-        retriever = open_retriever(study, codebook, examples)
+        retriever = open_retriever(study, codebook, examples, threads)
         return cls(study, everything(codebook), prompt, retriever, counter, schema, redactor)
 
     def at(self, scheme: CodeSubset, schema: Mapping[str, Any]) -> Composer:
@@ -206,20 +210,23 @@ class Composer:
     def _contrasts(self) -> bool:
         return "judgements" in self.prompt.variables
 
-    def look_up(self, issue: Issue) -> Found:
-        """What is near to ``issue`` among labelled issues and codes."""
-        settings = self.settings.retrieval
-        wanted = 0 if self.prompt.detailed else settings.definitions
-        if not settings.neighbours and not wanted:
-            return Found()
-        return self._retriever.look_up(issue, settings.neighbours, wanted, self._contrasts)
+    def look_up(self, issues: Sequence[Issue]) -> list[Found]:
+        """For each of ``issues`` what is near to it among labelled issues and codes."""
+        neighbours = self.settings.retrieval.neighbours
+        if not neighbours and not self._codes_to_find:
+            return [Found()] * len(issues)
+        return self._retriever.look_up(
+            issues, neighbours, self._codes_to_find, contrasting=self._contrasts
+        )
 
-    def compose(self, issue: Issue, found: Found | None = None) -> Composed:
-        """The messages about ``issue``: the system message, then the user's.
+    def encode_labelled(self, part: int, parts: int) -> None:
+        """Encode one of so many parts of the labelled issues, if any are looked up."""
+        if self.settings.retrieval.neighbours:
+            self._retriever.encode_labelled(part, parts)
 
-        ``found`` is what was looked up for it, when it has been already.
-        """
-        found = found or self.look_up(issue)
+    def compose(self, issue: Issue, found: Found) -> Composed:
+        """The messages about ``issue``: the system message, then the user's; ``found`` is what was
+        looked up for it."""
         known = self._scheme.codebook.by_id
         near = [n for n in found.definitions if n.code in known and _has_rules(known[n.code])]
         definitions = [known[n.code] for n in near]
@@ -259,7 +266,7 @@ class Composer:
             retrieved=tuple(neighbours[: len(shown)]),
             near_codes=tuple(near[: len(definitions)]),
             excluded=found.excluded,
-            composer=self,
+            at_most=self.counter.at_most(user),
             redactor=redactor,
             masked=masked,
         )
@@ -305,7 +312,10 @@ class Composer:
             self._last_schema = question.schema
             self._schema_at_most = self._at_most(canonical_json(question.schema))
         prefix = self._at_most(system) + self._schema_at_most + _FRAMING_TOKENS
-        turns = sum(self.counter.at_most(text) + _FRAMING_TOKENS for _, text in rest)
+        turns = question.asked_tokens
+        if turns is None:
+            turns = sum(self.counter.at_most(text) for _, text in rest)
+        turns += _FRAMING_TOKENS * len(rest)
         return Usage(
             input_tokens=prefix + turns,
             output_tokens=self.longest(question),

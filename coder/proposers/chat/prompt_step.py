@@ -14,8 +14,7 @@ from coder.proposers.chat.question import Conversation, Question
 from coder.proposers.chat.reasoning import after_reasoning
 from coder.proposers.chat.reply import read_raw
 from coder.proposers.chat.response_schema import Answer, Reader, answer_schema
-from coder.records import Call, Evidence, Issue, ScoredCode, Status
-from coder.retrieval.base import Found
+from coder.records import Call, Evidence, ScoredCode, Status
 from coder.study import ModelSettings
 from coder.text import evidence
 
@@ -57,10 +56,9 @@ class PromptStep:
         if settings.samples > 1 and not settings.temperature:
             self._changes["temperature"] = settings.sample_temperature
 
-    def ask(self, issue: Issue, found: Found, sample: int = 0) -> Conversation[Reading]:
-        """Ask about ``issue``, with what was ``found`` near to it; once more if need be."""
-        composed = self.composer.compose(issue, found)
-        question = Question(composed.messages, self.schema, self._changes, sample)
+    def ask(self, composed: Composed, sample: int = 0) -> Conversation[Reading]:
+        """Ask about the issue that the messages are about; once more if need be."""
+        question = Question(composed.messages, self.schema, self._changes, sample, composed.at_most)
         first = yield question
         reading, repair = self._read(composed, (first,))
         if repair is None:
@@ -68,7 +66,8 @@ class PromptStep:
         # A tool that cannot be called rightly may be no better called the second time.
         by_text = first.finish_reason == "malformed_tool_call"
         schema = None if by_text else question.schema
-        second = yield replace(question, messages=(*question.messages, *repair), schema=schema)
+        messages = (*question.messages, *repair)
+        second = yield replace(question, messages=messages, schema=schema, asked_tokens=None)
         return self._read(composed, (first, second))[0]
 
     def _read(

@@ -25,6 +25,8 @@ class Question:
     """Parameters that are not those the study is set to."""
     sample: int = 0
     """Which of several answers to the same question this is."""
+    asked_tokens: int | None = field(default=None, compare=False)
+    """The most tokens that the messages after the system's have, where that has been counted."""
 
     @property
     def has_system(self) -> bool:

@@ -32,8 +32,20 @@ class ResponseCache:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """``read_only`` leaves no trace, not even an empty file where there is none."""
         self._cache = SqliteCache(path, "answers", _COLUMNS, read_only=read_only)
+        self._keys: set[str] | None = None
 
     def find(self, key: str) -> CachedResponse | None:
+        """The answer under ``key``, if there was one when the first was looked for.
+
+        Most keys are new. Asking SQLite for each lets go of python's lock, which the network then
+        holds for longer than the search takes.
+        """
+        if self._keys is None:
+            rows = self._cache.use(lambda db: db.execute("SELECT key FROM answers").fetchall())
+            self._keys = {key for (key,) in rows or ()}
+        if key not in self._keys:
+            return None
+
         def find(db: sqlite3.Connection) -> CachedResponse | None:
             query = "SELECT raw, finish FROM answers WHERE key = ?"
             found = db.execute(query, (key,)).fetchone()

@@ -21,7 +21,14 @@ from coder.proposers.chat.prompt_step import Reading, unanswered
 from coder.proposers.chat.question import Conversation, Messages, Question
 from coder.proposers.chat.response_schema import MAX_RUNNERS_UP, Answer
 from coder.proposers.chat.server_dialect import HOSTED_LOGPROBS
-from coder.proposers.chat.strategy import Strategy, proposal
+from coder.proposers.chat.strategy import (
+    Expected,
+    Prepared,
+    Strategy,
+    expected,
+    prepared,
+    proposal,
+)
 from coder.records import (
     NONE_CODE,
     Call,
@@ -95,9 +102,9 @@ class ScoreStep:
             self._going_on = {"continue_final_message": True, "add_generation_prompt": False}
         self._measured: dict[str, Shares] = {}
 
-    def ask(self, issue: Issue, found: Found) -> Conversation[Scores]:
-        """How likely each code of the scheme is for ``issue``, as the model tells it."""
-        composed = self.composer.compose(issue, found)
+    def ask(self, composed: Composed) -> Conversation[Scores]:
+        """How likely each code of the scheme is for the issue that the messages are about, as the
+        model tells it."""
         calls: list[Call] = []
         try:
             shares = yield from self._split(composed.messages, tuple(self._names), "", 1, calls)
@@ -107,7 +114,7 @@ class ScoreStep:
 
     def measure(self, issue: Issue, found: Found) -> Conversation[None]:
         """Ask about an issue of the batch, and keep what it tells about the names."""
-        scores = yield from self.ask(issue, found)
+        scores = yield from self.ask(self.composer.compose(issue, found))
         if scores.status is Status.OK:
             self._measured[issue.id] = scores.shares
 
@@ -200,19 +207,21 @@ class Score(Strategy):
         return ((issue, self._measure(issue)) for issue in self._batch)
 
     def _measure(self, issue: Issue) -> Conversation[None]:
-        found = self._first.composer.look_up(issue)
+        (found,) = self._first.composer.look_up([issue])
         for stage in self.stages():
             yield from stage.measure(issue, found)
 
-    def talk(self, issue: Issue, sample: int = 0) -> Conversation[Proposal]:
-        found = self._first.composer.look_up(issue)
-        scores = yield from self._first.ask(issue, found)
+    def prepare(self, issues: Sequence[Issue]) -> list[Prepared]:
+        return prepared([self._first], issues, is_all=not self._below)
+
+    def talk(self, issue: Issue, prepared: Prepared, sample: int = 0) -> Conversation[Proposal]:
+        scores = yield from self._first.ask(prepared.composed[0])
         readings = [_reading(scores)]
         shares = self._first.calibrated(scores.shares)
         likeliest = max(shares, key=lambda code: shares[code], default="")
         if likeliest in self._below:
             stage = self._below[likeliest]
-            scores = yield from stage.ask(issue, found)
+            scores = yield from stage.ask(stage.composer.compose(issue, prepared.found))
             readings.append(_reading(scores))
             inner = stage.calibrated(scores.shares)
             shares = {code: share * shares[likeliest] for code, share in inner.items()}
@@ -222,15 +231,14 @@ class Score(Strategy):
         made = proposal(readings, best, others[:MAX_RUNNERS_UP])
         return made.model_copy(update={"rationale": RATIONALE}) if made.status.answered else made
 
-    def expected(self, issue: Issue, codes: Sequence[str] = ()) -> list[Composed]:
-        found = self._first.composer.look_up(issue)
+    def expected(self, issue: Issue, codes: Sequence[str] = ()) -> list[Expected]:
         tops = {self._codebook.category(code) for code in codes}
         chosen = [stage for top, stage in self._below.items() if top in tops]
         if not codes and issue.id in self._batched:
             chosen = list(self._below.values())
         elif self._below and not codes:
             chosen = [max(self._below.values(), key=lambda s: len(s.composer.prompt.system))]
-        return [stage.composer.compose(issue, found) for stage in (self._first, *chosen)]
+        return expected([self._first, *chosen], issue)
 
 
 def open_score(

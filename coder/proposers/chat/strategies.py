@@ -7,12 +7,20 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from coder.proposers.chat.code_subset import CodeSubset, alone, below, categories, everything
-from coder.proposers.chat.prompt_composer import Composed, Composer
+from coder.proposers.chat.prompt_composer import Composer
 from coder.proposers.chat.prompt_step import PromptStep
 from coder.proposers.chat.question import Conversation
 from coder.proposers.chat.response_schema import MAX_RUNNERS_UP
 from coder.proposers.chat.score import open_score
-from coder.proposers.chat.strategy import Asked, Strategy, proposal
+from coder.proposers.chat.strategy import (
+    Asked,
+    Expected,
+    Prepared,
+    Strategy,
+    expected,
+    prepared,
+    proposal,
+)
 from coder.records import (
     Cardinality,
     Codebook,
@@ -74,13 +82,15 @@ class Flat(Strategy):
     def stages(self) -> Iterable[PromptStep]:
         return [self._stage]
 
-    def talk(self, issue: Issue, sample: int = 0) -> Conversation[Proposal]:
-        found = self._stage.composer.look_up(issue)
-        reading = yield from self._stage.ask(issue, found, sample)
+    def prepare(self, issues: Sequence[Issue]) -> list[Prepared]:
+        return prepared([self._stage], issues)
+
+    def talk(self, issue: Issue, prepared: Prepared, sample: int = 0) -> Conversation[Proposal]:
+        reading = yield from self._stage.ask(prepared.composed[0], sample)
         return proposal([reading])
 
-    def expected(self, issue: Issue, codes: Sequence[str] = ()) -> list[Composed]:
-        return [self._stage.composer.compose(issue)]
+    def expected(self, issue: Issue, codes: Sequence[str] = ()) -> list[Expected]:
+        return expected([self._stage], issue)
 
 
 class Cascade(Strategy):
@@ -98,9 +108,11 @@ class Cascade(Strategy):
     def stages(self) -> Iterable[PromptStep]:
         return [self._first, *self._below.values()]
 
-    def talk(self, issue: Issue, sample: int = 0) -> Conversation[Proposal]:
-        found = self._first.composer.look_up(issue)
-        first = yield from self._first.ask(issue, found, sample)
+    def prepare(self, issues: Sequence[Issue]) -> list[Prepared]:
+        return prepared([self._first], issues, is_all=not self._below)
+
+    def talk(self, issue: Issue, prepared: Prepared, sample: int = 0) -> Conversation[Proposal]:
+        first = yield from self._first.ask(prepared.composed[0], sample)
         if first.answer is None or not first.answer.codes:
             return proposal([first])
         readings, codes, runners_up = [first], [], []
@@ -108,21 +120,22 @@ class Cascade(Strategy):
             if category.code not in self._below:
                 codes.append(category)
                 continue
-            second = yield from self._below[category.code].ask(issue, found, sample)
+            stage = self._below[category.code]
+            composed = stage.composer.compose(issue, prepared.found)
+            second = yield from stage.ask(composed, sample)
             readings.append(second)
             if second.answer is not None:
                 codes += [_times(code, category) for code in second.answer.codes]
                 runners_up += [_times(code, category) for code in second.answer.runners_up]
         return proposal(readings, codes, runners_up)
 
-    def expected(self, issue: Issue, codes: Sequence[str] = ()) -> list[Composed]:
-        found = self._first.composer.look_up(issue)
+    def expected(self, issue: Issue, codes: Sequence[str] = ()) -> list[Expected]:
         tops = {self._codebook.category(code) for code in codes}
         chosen = [self._below[top] for top in tops if top in self._below]
         if not codes:
             longest = max(self._below.values(), key=_prefix_length, default=None)
             chosen = [longest] if longest else []
-        return [stage.composer.compose(issue, found) for stage in (self._first, *chosen)]
+        return expected([self._first, *chosen], issue)
 
 
 class Each(Strategy):
@@ -135,11 +148,13 @@ class Each(Strategy):
     def stages(self) -> Iterable[PromptStep]:
         return self._stages
 
-    def talk(self, issue: Issue, sample: int = 0) -> Conversation[Proposal]:
-        found = self._stages[0].composer.look_up(issue)
+    def prepare(self, issues: Sequence[Issue]) -> list[Prepared]:
+        return prepared(self._stages, issues)
+
+    def talk(self, issue: Issue, prepared: Prepared, sample: int = 0) -> Conversation[Proposal]:
         readings = []
-        for stage in self._stages:
-            reading = yield from stage.ask(issue, found, sample)
+        for stage, composed in zip(self._stages, prepared.composed, strict=True):
+            reading = yield from stage.ask(composed, sample)
             readings.append(reading)
             if not reading.status.answered:
                 # Without every answer there is no set of codes.
@@ -150,9 +165,8 @@ class Each(Strategy):
             return proposal(readings, codes[:1], codes[1:])
         return proposal(readings, codes)
 
-    def expected(self, issue: Issue, codes: Sequence[str] = ()) -> list[Composed]:
-        found = self._stages[0].composer.look_up(issue)
-        return [stage.composer.compose(issue, found) for stage in self._stages]
+    def expected(self, issue: Issue, codes: Sequence[str] = ()) -> list[Expected]:
+        return expected(self._stages, issue)
 
 
 class Samples(Strategy):
@@ -172,17 +186,20 @@ class Samples(Strategy):
     def stages(self) -> Iterable[Asked]:
         return self._strategy.stages()
 
-    def talk(self, issue: Issue, sample: int = 0) -> Conversation[Proposal]:
+    def prepare(self, issues: Sequence[Issue]) -> list[Prepared]:
+        return self._strategy.prepare(issues)
+
+    def talk(self, issue: Issue, prepared: Prepared, sample: int = 0) -> Conversation[Proposal]:
         drawn = []
         for number in range(self._count):
-            one = yield from self._strategy.talk(issue, number)
+            one = yield from self._strategy.talk(issue, prepared, number)
             drawn.append(one)
             if one.status is Status.FAILED:
                 # Asked again with the rest of the issue; counting it out would flatter the others.
                 break
         return self._counted(drawn)
 
-    def expected(self, issue: Issue, codes: Sequence[str] = ()) -> list[Composed]:
+    def expected(self, issue: Issue, codes: Sequence[str] = ()) -> list[Expected]:
         return self._strategy.expected(issue, codes) * self._count
 
     def _counted(self, drawn: Sequence[Proposal]) -> Proposal:

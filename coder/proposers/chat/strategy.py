@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from coder.proposers.chat.code_subset import CodeSubset
 from coder.proposers.chat.prompt_composer import Composed, Composer
 from coder.proposers.chat.prompt_step import Reading
 from coder.proposers.chat.question import Conversation
 from coder.proposers.chat.response_schema import MAX_RUNNERS_UP, Answer
+from coder.proposers.preview import Parts
 from coder.records import Evidence, Expression, Issue, Proposal, ScoredCode, Status, content_hash
+from coder.retrieval.base import Found
 
 T = TypeVar("T")
 
@@ -26,6 +28,26 @@ class Asked(Protocol):
     def composer(self) -> Composer: ...
 
 
+class Prepared(NamedTuple):
+    """What is looked up and composed about an issue before anything is asked: ``composed`` are the
+    first messages of the questions that are asked whatever the answers."""
+
+    found: Found
+    composed: tuple[Composed, ...]
+
+
+class Expected(NamedTuple):
+    """The first messages of a question, and what composed them."""
+
+    composer: Composer
+    composed: Composed
+
+    @property
+    def parts(self) -> Parts:
+        """How many tokens each part of the messages has."""
+        return self.composer.parts(self.composed)
+
+
 class Strategy(Protocol):
     """Talks with a model about an issue until it has a proposal."""
 
@@ -37,12 +59,38 @@ class Strategy(Protocol):
         """Talks that must have come to their end before any proposal is asked for."""
         return iter(())
 
-    def talk(self, issue: Issue, sample: int = 0) -> Conversation[Proposal]: ...
+    def prepare(self, issues: Sequence[Issue]) -> list[Prepared]:
+        """What can be done for each of ``issues`` before it is asked about. Contacts nobody; may be
+        done in another process."""
+        ...
 
-    def expected(self, issue: Issue, codes: Sequence[str] = ()) -> list[Composed]:
+    def talk(self, issue: Issue, prepared: Prepared, sample: int = 0) -> Conversation[Proposal]: ...
+
+    def expected(self, issue: Issue, codes: Sequence[str] = ()) -> list[Expected]:
         """The first message of each question that will be asked if ``codes`` are the answer; where
         they decide what is asked and none are given, the longest there may be."""
         ...
+
+
+def prepared(
+    stages: Sequence[Asked], issues: Sequence[Issue], *, is_all: bool = True
+) -> list[Prepared]:
+    """What ``stages`` are first asked with about each of ``issues``, looked up together. What was
+    found is kept unless that ``is_all`` that will be asked: it may be long."""
+    return [
+        Prepared(
+            Found() if is_all else found,
+            tuple(stage.composer.compose(issue, found) for stage in stages),
+        )
+        for issue, found in zip(issues, stages[0].composer.look_up(issues), strict=True)
+    ]
+
+
+def expected(stages: Sequence[Asked], issue: Issue) -> list[Expected]:
+    """What ``stages`` are first asked with about ``issue``."""
+    (ready,) = prepared(stages, [issue])
+    composers = (stage.composer for stage in stages)
+    return [Expected(*pair) for pair in zip(composers, ready.composed, strict=True)]
 
 
 def proposal(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from coder.records import Issue
-from coder.text.structure import Kind, Part, Segment, plain_heading, segments
+from coder.text.structure import Kind, Part, Segment, below_title, plain_heading, segments
 
 _WORD = re.compile(
     r"[a-z_][a-z0-9_]+|\d+(?:\.\d+)*|[?!]"
@@ -43,10 +44,7 @@ class View:
 
 def view(issue: Issue) -> View:
     found = segments(issue)
-    below = [s for s in found if s.part is not Part.TITLE]
-    quotable = [s for s in below if s.kind.is_quotable] or [
-        s for s in below if s.kind is not Kind.TEMPLATE
-    ]
+    quotable = below_title(issue)
     pieces = [issue.text[s.start : s.end] for s in quotable]
     starts, at = [], 0
     for piece in pieces:
@@ -73,7 +71,7 @@ def grams(text: str) -> list[str]:
     return single + [f"{a} {b}" for a, b in pairwise(single)]
 
 
-def _structure(issue: Issue, found: list[Segment]) -> tuple[str, ...]:
+def _structure(issue: Issue, found: Sequence[Segment]) -> tuple[str, ...]:
     """Features of form rather than content, as words: what is there, how much, which headings."""
     title = issue.title.strip().casefold()
     features = []
