@@ -143,6 +143,9 @@ def show(report: Report) -> None:
         _notes(wording.acceptance_notes(report)[1:])
         figures = ((wording.accepter(a), "", a.acceptance) for a in report.acceptance)
         _notes(wording.footnotes(figures))
+    if report.expressed:
+        console.print(_expressed(report))
+        _notes([wording.EXPRESSED])
     if changes := wording.changes(report):
         console.print(safe(changes))
     show_findings(report)
@@ -258,6 +261,19 @@ def _acceptance(report: Report) -> Table:
         counts = (a.accept, a.correct, a.reject, a.skip, a.flag)
         who = safe(wording.accepter(a))
         shown.add_row(who, *(f"{n:,}" for n in counts), _marked(a.acceptance))
+    return shown
+
+
+def _expressed(report: Report) -> Table:
+    from coder.cli.terminal import safe
+
+    shown = table(
+        "Codes the model found stated, and codes it read between the lines",
+        "rater", "answers", "in the text", "n", "same code, or accepted",
+    )  # fmt: skip
+    for e in report.expressed:
+        who = safe(e.rater)
+        shown.add_row(who, e.kind, e.expression, f"{e.share.n:,}", _marked(e.share))
     return shown
 
 

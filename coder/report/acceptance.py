@@ -78,20 +78,20 @@ def acceptance(
         flag=actions[Action.FLAG],
         memos=len(rater.memos),
         set_aside={why: reasons[why] for why in ExclusionReason if reasons[why]},
-        acceptance=_share(answered, groups or None, draws=draws, seed=seed),
+        acceptance=share(answered, groups or None, draws=draws, seed=seed),
     )
 
 
-def _share(
+def share(
     accepted: Mapping[str, bool], groups: Mapping[str, str] | None, *, draws: int, seed: int
 ) -> Estimate:
     """The share of ``accepted`` that is true, resampled like every other figure."""
     values, cell = np.unique(
         np.array(list(accepted.values()), dtype=np.float64), return_inverse=True
     )
-    share = Statistic(lambda weights: ratio(weights @ values, weights.sum(-1)), "")
+    found_share = Statistic(lambda weights: ratio(weights @ values, weights.sum(-1)), "")
     found = bootstrap(
-        {"share": share},
+        {"share": found_share},
         cell.astype(np.int64),
         group_numbers(list(accepted), groups),
         draws=draws,

@@ -39,6 +39,7 @@ from coder.records import (
     Status,
 )
 from coder.report.acceptance import acceptances
+from coder.report.expressed import expressed
 from coder.report.findings import Findings
 from coder.report.model import (
     Case,
@@ -113,7 +114,8 @@ class _Builder:
         self.versions = Versions(run)
         self.taught = taught(run)
         self.confidence = calibrated(run)
-        by_id: dict[str, Proposal] = {}
+        self.by_id: dict[str, Proposal] = {}
+        by_id = self.by_id
         latest: dict[str, Proposal] = {}
         self.lines: dict[str, tuple[str, int]] = {}
         """Where each proposal and suggestion stands, by its id: its file and line."""
@@ -176,6 +178,19 @@ class _Builder:
                 for rater in self.raters
                 for row in acceptances(
                     rater, self.learnt, self.groups, draws=self.draws, seed=self.seed
+                )
+            ),
+            expressed=tuple(
+                row
+                for rater in self.raters
+                for row in expressed(
+                    rater,
+                    self.model,
+                    self.proposals,
+                    self.by_id,
+                    self.groups,
+                    draws=self.draws,
+                    seed=self.seed,
                 )
             ),
             codebook_changes=tuple(_changes(self.raters)),

@@ -356,6 +356,21 @@ def acceptance(report: Report) -> Grid:
     )  # fmt: skip
 
 
+def expressed(report: Report) -> Grid:
+    """Raters with the model, by how it found its code in the text."""
+    return Grid(
+        "expressed",
+        "Codes the model found stated, and codes it read between the lines",
+        ("rater", "answers", "in the text", "n", "same code, or accepted"),
+        tuple(
+            (e.rater, e.kind, e.expression, f"{e.share.n:,}", figure(e.share))
+            for e in report.expressed
+        ),
+        3,
+        tuple(footnotes((f"{e.rater}, {e.kind}", e.expression, e.share) for e in report.expressed)),
+    )
+
+
 def together(report: Report) -> Grid:
     """All people at once."""
     names = Names(report)

@@ -62,6 +62,8 @@ def _grids(report: Report) -> Iterator[Grid]:
         ]
     if report.acceptance:
         found.append(grids.acceptance(report))
+    if report.expressed:
+        found.append(grids.expressed(report))
     if report.sway:
         found.append(grids.sway(report))
     found += [grids.stand_in(report, one) for one in report.stand_in]

@@ -163,6 +163,11 @@ def _workload(report: Report) -> Iterator[Row]:
         yield "error", point.threshold, point.share, *_figure(point.error)
 
 
+def _expressed(report: Report) -> Iterator[Row]:
+    for e in report.expressed:
+        yield "share", e.rater, e.kind, e.expression, *_figure(e.share)
+
+
 def _acceptance(report: Report) -> Iterator[Row]:
     for a in report.acceptance:
         who = a.rater, a.mode.value, "yes" if a.learnt else "no"
@@ -230,6 +235,7 @@ _TABLES: dict[str, tuple[tuple[str, ...], Callable[[Report], Iterator[Row]]]] = 
     ),
     "workload.csv": (("figure", "threshold", "share", *FIGURE), _workload),
     "acceptance.csv": (("figure", "rater", "mode", "learnt", *FIGURE), _acceptance),
+    "expressed.csv": (("figure", "rater", "kind", "expression", *FIGURE), _expressed),
     "sway.csv": (("figure", "level", "rater", *FIGURE), _sway),
     "alt_test.csv": (("figure", "level", "rater", *FIGURE), _stand_in),
     "trend.csv": (("figure", "kind", "level", "rater", "since", "until", *FIGURE), _trend),

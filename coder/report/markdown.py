@@ -23,6 +23,7 @@ from coder.report.wording import (
     BASELINE,
     CHANGES,
     DISAGREEMENTS,
+    EXPRESSED,
     NOT_INDEPENDENT,
     READING_GUIDE,
     STATUS,
@@ -71,6 +72,7 @@ def markdown(report: Report) -> str:
         "## Did suggestions sway the raters?",
         *_sway(report),
         *_acceptance(report),
+        *_expressed(report),
         "## Over the time of the review",
         *_trends(report),
         *_changes(report, names),
@@ -279,6 +281,13 @@ def _acceptance(report: Report) -> Iterator[str]:
         yield "### Acceptance (decisions after a suggestion)"
         yield from acceptance_notes(report)
         yield from _grid(grids.acceptance(report))
+
+
+def _expressed(report: Report) -> Iterator[str]:
+    if report.expressed:
+        yield "### Stated, or read between the lines"
+        yield EXPRESSED
+        yield from _grid(grids.expressed(report))
 
 
 def _changes(report: Report, names: Names) -> Iterator[str]:

@@ -213,6 +213,17 @@ class Acceptance(Record):
     acceptance: Estimate
 
 
+class Expressed(Record):
+    """How often one rater said what the model did, of codes it found ``explicit`` in the text or
+    ``interpretive``: with their own blind label, or by accepting what they were shown."""
+
+    rater: str
+    kind: Literal["blind", "assisted"]
+    expression: Expression
+    share: Estimate
+    issue_ids: tuple[str, ...]
+
+
 class ProposedChange(Record):
     """What a rater would change in the codebook, noted while coding an issue."""
 
@@ -434,6 +445,7 @@ class TracedFigure(Record):
 class Trace(Record):
     """Where each figure comes from. A pair's name is its ``id``; the others are
     ``prevalence.<model or rater>``, ``together.<level>``, ``acceptance.<rater>.<mode>``,
+    ``expressed.<rater>.<blind or assisted>.<expression>``,
     ``corrected.<level>``, ``trust``, ``sway.<rater>.<level>``, ``stand_in.<level>`` and
     ``trend.<rater>.<kind>.<level>``."""
 
@@ -459,6 +471,7 @@ class Report(Record):
     pairs: tuple[Pair, ...]
     together: tuple[Together, ...]
     acceptance: tuple[Acceptance, ...]
+    expressed: tuple[Expressed, ...] = ()
     codebook_changes: tuple[ProposedChange, ...] = ()
     prevalence: tuple[Prevalence, ...]
     corrected: tuple[Corrected, ...] = ()

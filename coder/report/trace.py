@@ -12,7 +12,7 @@ from coder.errors import UsageError
 from coder.ratings.comparable import Rater, Ratings
 from coder.ratings.model import MODEL, ExclusionReason, Level
 from coder.records import NONE_CODE, Estimate, Mode, Proposal
-from coder.report.model import Acceptance, Pair, Report, Trace, TracedFigure, TracedFile
+from coder.report.model import Acceptance, Expressed, Pair, Report, Trace, TracedFigure, TracedFile
 from coder.storage.intra_rater import people
 from coder.storage.run import Run
 
@@ -118,6 +118,12 @@ class _Tracer:
             ids = tuple(i for i, d in decisions.items() if d.mode is a.mode)
             ids = tuple(i for i in ids if self._learnt(a.rater, i) is a.learnt)
             yield _figure(_acceptance(a), *self._decisions(a.rater, ids))
+        for e in self.report.expressed:
+            if e.kind == "blind":
+                labels = self._labels(e.rater, e.issue_ids)
+                yield _figure(_expressed(e), self._model(e.issue_ids), labels)
+            else:
+                yield _figure(_expressed(e), *self._decisions(e.rater, e.issue_ids))
         for c in self.report.corrected:
             labels = self._labels(c.rater, c.issue_ids)
             yield _figure(f"corrected.{c.level}", self._model(answered), labels)
@@ -186,6 +192,10 @@ class _Tracer:
             *((file, [line]) for file, line in (about[i] for i in seen)),
             (f"decisions/{rater}.jsonl", [known[i] for i in ids if i in known]),
         ]
+
+
+def _expressed(e: Expressed) -> str:
+    return f"expressed.{e.rater}.{e.kind}.{e.expression}"
 
 
 def _acceptance(a: Acceptance) -> str:
@@ -299,6 +309,8 @@ def _figures(report: Report) -> Iterator[Figure]:
         yield Figure(source, source, f"alpha {_value(together.agreement.krippendorff_alpha)}")
     for a in report.acceptance:
         yield Figure(_acceptance(a), _acceptance(a), _value(a.acceptance))
+    for e in report.expressed:
+        yield Figure(_expressed(e), _expressed(e), _value(e.share))
     if trust := report.trust:
         yield Figure("trust", "trust", f"calibration error {_value(trust.stated.ece)}")
     for s in report.sway:

@@ -113,6 +113,13 @@ def decisions(rater: RaterCoverage) -> str:
     return ", ".join([*said, *(f"{count:,} {how}" for how, count in aside.items() if count)])
 
 
+EXPRESSED = (
+    "For each code the model said whether the text states it or it is read between the lines. Of "
+    "blind labels the share that is the model's code, of assisted decisions the share that "
+    "accepted it: the first is agreement, the second is not."
+)
+
+
 def accepter(row: Acceptance) -> str:
     """Whose acceptance a row tells, after what, and of which suggestions."""
     about = [MODES[row.mode]] if row.mode is not Mode.ASSISTED else []

@@ -63,6 +63,10 @@ def opened(page: Browser, file: Path, width: int = 1280) -> None:
     page.open(file)
 
 
+def how(confidence: float) -> str:
+    return "explicit" if confidence > 0.5 else "interpretive"
+
+
 def rich_run(maker: Maker) -> Run:
     """Everything the page has a figure for: three raters, a review in all modes, a calibration."""
     draw = random.Random(7)
@@ -75,7 +79,7 @@ def rich_run(maker: Maker) -> Run:
         return truth[i] if draw.random() < right else draw.choice(LEAVES)
 
     said = {i: noisy(i, sure[i] ** 3) for i in ids}
-    run = maker.run(said, **{i: {"confidence": sure[i]} for i in ids})
+    run = maker.run(said, **{i: {"confidence": sure[i], "expression": how(sure[i])} for i in ids})
     modes = (Mode.HOLDOUT, Mode.BLIND_FIRST, Mode.ASSISTED)
     labels, decisions = [], []
     for n, i in enumerate(ids):
