@@ -137,6 +137,7 @@ def test_every_figure_is_drawn_and_the_page_is_silent(
     sections = page.run("[...document.querySelectorAll('section')].map(s => s.id)")
     assert sections == [
         "coverage", "agreement", "codes", "standing-in", "prevalence", "confidence", "acceptance",
+        "expressed",
         "sway", "time", "disagreements", "codebook", "reading",
     ]  # fmt: skip
     targets = page.run("[...document.querySelectorAll('nav a')].map(a => a.hash.slice(1))")
