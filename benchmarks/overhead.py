@@ -219,6 +219,8 @@ def propose(row: str, study: Path, url: str, slots: int) -> list[str]:
     settings = {
         "CODER_MODEL__NAME": "openai:m", "CODER_MODEL__BASE_URL": url, "OPENAI_API_KEY": "none",
         "CODER_MODEL__CONCURRENCY": str(slots), "CODER_MODEL__CACHE": "false",
+        # All rules are sent, as by propose.v2: nothing is looked up for them.
+        "CODER_RETRIEVAL__DEFINITIONS": "0",
     }  # fmt: skip
     if row == "words":
         settings["CODER_RETRIEVAL__EMBEDDER"] = "none"

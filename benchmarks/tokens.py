@@ -26,17 +26,21 @@ from coder.codebook import load as codebooks
 from coder.files.resources import find
 from coder.proposers.chat.prompt_composer import Composer
 from coder.proposers.chat.strategies import open_strategy
+from coder.proposers.preview import Parts, total_parts
 from coder.records import Codebook, Issue
 from coder.sources.issues import load_issues
 from coder.study import Study
 
-WAYS: Sequence[tuple[str, str, dict[str, int]]] = (
-    ("flat", "flat", {}),
-    ("flat, rules of 8 codes", "flat", {"rules_tokens": 0}),
-    ("flat, rules of 3 codes", "flat", {"rules_tokens": 0, "definitions": 3}),
-    ("cascade", "cascade", {}),
+WAYS: Sequence[tuple[str, str, str, dict[str, int]]] = (
+    ("v1", "propose.v1", "flat", {}),
+    ("v1, rules of 3 codes", "propose.v1", "flat", {"definitions": 3}),
+    ("v1, all rules", "propose.v1", "flat", {"definitions": 0}),
+    ("v1, cascade", "propose.v1", "cascade", {}),
+    ("v2", "propose.v2", "flat", {}),
+    ("v2, rules of 8 codes", "propose.v2", "flat", {"rules_tokens": 0}),
+    ("v2, cascade", "propose.v2", "cascade", {}),
 )
-"""Row, strategy and settings of retrieval."""
+"""Row, prompt, strategy and settings of retrieval."""
 
 
 def naive(composer: Composer, book: Codebook, issue: Issue) -> int:
@@ -51,29 +55,38 @@ def naive(composer: Composer, book: Codebook, issue: Issue) -> int:
 
 def measure(name: str, book: Codebook, issues: list[Issue]) -> None:
     print(f"\n{name}: {len(issues)} issues, {len(book.leaves)} codes")
-    print("| prompt | tokens an issue | of naive | of naive, prefix cached |\n|---|---|---|---|")
+    print("| prompt | system and schema | rules | issue | in all | of naive | of naive, cached |")
+    print("|---|---|---|---|---|---|---|")
     whole = 0.0
-    for row, strategy, retrieval in WAYS:
+    for row, prompt, strategy, retrieval in WAYS:
         study = Study.open(
-            model={"name": "openai:any", "base_url": "http://localhost", "strategy": strategy},
+            model={
+                "name": "openai:any",
+                "base_url": "http://localhost",
+                "strategy": strategy,
+                "prompt": prompt,
+            },
             retrieval=retrieval,
         )
         composer = Composer.open(study, book, [])
         if not whole:
             whole = fmean(naive(composer, book, issue) for issue in issues)
             alone = fmean(composer.counter.count(issue.text) for issue in issues)
-            print(f"| naive | {whole:,.0f} | 1 | {alone / whole:.2f} |")
+            print(f"| naive | | | {alone:,.0f} | {whole:,.0f} | 1 | {alone / whole:.2f} |")
         asking = open_strategy(study.settings.model, book, composer, bounded=False)
         beginnings = {stage.composer.prompt.system for stage in asking.stages()}
-        sent, fresh = [], []
+        found: list[Parts] = []
         for issue in issues:
             made = asking.expected(issue)
             assert {one.composed.messages[0][1] for one in made} <= beginnings
-            parts = [one.parts for one in made]
-            sent.append(sum(part.total for part in parts))
-            fresh.append(sum(part.total - part.system for part in parts))
-        print(f"| {row} | {fmean(sent):,.0f} | {fmean(sent) / whole:.2f} "
-              f"| {fmean(fresh) / whole:.2f} |")  # fmt: skip
+            found.append(total_parts([one.parts for one in made]))
+        system, rules, text = (
+            fmean(getattr(parts, name) for parts in found)
+            for name in ("system", "definitions", "issue")
+        )
+        sent = system + rules + text
+        print(f"| {row} | {system:,.0f} | {rules:,.0f} | {text:,.0f} | {sent:,.0f} "
+              f"| {sent / whole:.2f} | {(sent - system) / whole:.2f} |", flush=True)  # fmt: skip
 
 
 def main(data: Path, how_many: int) -> None:

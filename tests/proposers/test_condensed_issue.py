@@ -47,6 +47,23 @@ def test_template_words_are_not_shown():
     assert found.left_out == 2
 
 
+def test_the_middle_of_logs_goes_before_what_people_say():
+    log = "\n".join(f"2024-01-01 10:00:{n:02d} INFO row {n}" for n in range(40))
+    said = [f"What we tried in step {n} changed nothing." for n in range(8)]
+    body = "\n\n".join(f"{sentence}\n\n```\n{log}\n```" for sentence in said)
+    issue = Issue(id="1", title="Log", body=body)
+    text = shown(condense(issue, estimate, 600, words_first=True))
+    assert all(sentence in text for sentence in said)
+    assert text.count("row 39") == 8 and "row 0\n" not in text
+    assert estimate(text) <= 600
+    assert not all(sentence in shown(condense(issue, estimate, 600)) for sentence in said)
+
+
+def test_logs_are_whole_where_there_is_room_for_them():
+    issue = Issue(id="1", title="Log", body="It fails.\n\n```\none error\nand two\n```")
+    assert condense(issue, estimate, 1000, words_first=True) == condense(issue, estimate, 1000)
+
+
 def test_what_is_too_long_loses_its_middle():
     body = " ".join(f"Sentence number {n} is here." for n in range(2000))
     issue = Issue(id="1", title="Long", body=body, comments=(Comment(body="The cause was X."),))

@@ -20,6 +20,8 @@ MAX_LINE = 400
 ROOMY_FOLD = (6, 10)
 TIGHT_FOLD = (2, 4)
 """Lines kept at the beginning and at the end of a block of code or log."""
+BARE_FOLD = (0, 2)
+"""The same before what people say is cut: how a log ends is what it says."""
 TAIL_SHARE = 1 / 3
 """Of the room, for the end of the issue: the last comments often say what the cause was."""
 
@@ -62,15 +64,19 @@ def condense(
     budget: int,
     frame: str = "",
     masked: Masked | None = None,
+    words_first: bool = False,
 ) -> Condensed:
     """``issue`` in at most ``budget`` tokens as ``count`` counts them, together with the words that
     ``frame`` it; its first line always shows. ``masked`` is its text with what is not to be shown.
+    ``words_first``: before the middle of what people say goes, all but the end of each code and log
+    does.
 
     Linear in the length of the text. Numbers are those of the whole issue, whatever is left out.
     """
     found = segments(issue)
     text = masked or Masked(issue.text, ())
-    for fold in (ROOMY_FOLD, TIGHT_FOLD):
+    folds = (ROOMY_FOLD, TIGHT_FOLD, BARE_FOLD) if words_first else (ROOMY_FOLD, TIGHT_FOLD)
+    for fold in folds:
         lines = list(_lines(text, found, fold))
         texts = [f"[{line.number}] {_shown(line)}\n" for line in lines]
         if fits([frame, *texts], count, budget):

@@ -253,7 +253,7 @@ class Composer:
             order.shuffle(shown)
             order.shuffle(definitions)
             around = frame()
-        condensed = condense(issue, count, self._room, around, masked)
+        condensed = condense(issue, count, self._room, around, masked, self._contrasts)
         user = self.prompt.user(condensed.passages, word, definitions, shown, told)
         messages = (("system", self.prompt.system), ("user", user))
         return Composed(
