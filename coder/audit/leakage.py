@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from coder.audit.log import require_whole
+from coder.audit.look_alikes import LookAlike, look_alikes
 from coder.codebook.load import can_hold
 from coder.proposers.chat.condensed_issue import condense
 from coder.proposers.chat.prompt_composer import CONTRAST, as_shown
 from coder.ratings.training_labels import fitted
 from coder.records import Call, Codebook, Example, Issue, Proposal
 from coder.retrieval.duplicates import Duplicates
+from coder.retrieval.embedding_cache import KeptVectors
 from coder.review.learning import Answers, Teaching
 from coder.review.learning import examples as carried
 from coder.revision.migration import book_at
@@ -51,12 +53,15 @@ class Leakage:
     requests: int
     suggestions: int
     leaks: tuple[Leak, ...]
+    doubtful: tuple[LookAlike, ...] = ()
+    """What a second test finds among the examples that a model did see."""
 
 
-def check_leakage(run: Run) -> Leakage:
+def check_leakage(run: Run, vectors: KeptVectors | None = None) -> Leakage:
     """Every proposal and every saved request of the run, held against the run's own examples.
 
-    Near-duplicates are looked for anew. Raises ``RunError`` when the log is not whole: it could
+    Near-duplicates are looked for anew, and by a second test, for which kept ``vectors`` of the
+    texts are used where there are any. Raises ``RunError`` when the log is not whole: it could
     prove nothing.
     """
     require_whole(run)
@@ -93,6 +98,10 @@ def check_leakage(run: Run) -> Leakage:
         kept_away += [reserved[i] for i in texts.likely_in(_asked(call))]
         others = [examples[i] for i in shown.get(issue.id, set()) - away.get(issue.id, set())]
         leaks |= dict.fromkeys(_in_request(call, issue, kept_away, others, redacted, how))
+    seen = {
+        issue_id: (shown.get(issue_id, set()) | must) & examples.keys() - away.get(issue_id, set())
+        for issue_id in proposed
+    }
     return Leakage(
         issues=len(run.issues),
         proposed=len(proposed),
@@ -104,6 +113,7 @@ def check_leakage(run: Run) -> Leakage:
         requests=requests,
         suggestions=suggestions,
         leaks=tuple(leaks),
+        doubtful=tuple(look_alikes(list(run.issues.values()), examples, seen, vectors)),
     )
 
 

@@ -67,9 +67,13 @@ def leakage(name: str) -> None:
     from coder.audit.leakage import check_leakage
     from coder.cli.terminal import console
     from coder.errors import RunError
+    from coder.retrieval.embedding_cache import FILE, KeptVectors
+    from coder.study import Study
 
     run = _open(name)
-    found = check_leakage(run)
+    study = Study.open()
+    encoder = str(run.manifest.model.get("embedder") or run.manifest.model.get("encoder") or "")
+    found = check_leakage(run, KeptVectors(encoder, study.cache / FILE))
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column()
     table.add_column(justify="right")
@@ -85,6 +89,7 @@ def leakage(name: str) -> None:
         ("saved requests searched", found.requests),
         ("suggestions learnt from answers", found.suggestions),
         ("leaked", leaked),
+        ("pairs to look at", len(found.doubtful)),
     ):
         table.add_row(what, f"{count:,}")
     console.print(table)
@@ -96,6 +101,13 @@ def leakage(name: str) -> None:
             "leave these issues out of what you report, or propose again in a new run",
         )
     console.print("No label reached the model that judged its issue or a near-duplicate of it.")
+    if found.doubtful:
+        console.print(
+            "A second test, letter by letter, finds these alike; if they are one text, leave them "
+            "out of what you report:",
+            soft_wrap=True,
+        )
+        _named([f"{pair.issue_id} ~ {pair.example_id}: {pair.how}" for pair in found.doubtful])
 
 
 def _open(name: str) -> Run:

@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from coder.files.sqlite_cache import SqliteCache
-from coder.retrieval.encoder import Encoder, TokenEncoder, TokenVectors, Vectors
+from coder.retrieval.base import Text
+from coder.retrieval.encoder import Encoder, TokenEncoder, TokenVectors, Vectors, normalised
 
 FILE = "vectors.sqlite"
+_COLUMNS = "key BLOB PRIMARY KEY, vector BLOB NOT NULL"
 MOST_VARIABLES = 900
 """In one query; older versions of SQLite take no more than 999."""
 
@@ -30,10 +32,30 @@ def remembered(encoder: Encoder, path: Path) -> Encoder:
     return _Remembered(encoder, path)
 
 
+class KeptVectors:
+    """Vectors that an encoder made earlier; encodes nothing and leaves no trace."""
+
+    def __init__(self, encoder_id: str, path: Path) -> None:
+        self._id = encoder_id
+        self._cache = SqliteCache(path, "vectors", _COLUMNS, read_only=True)
+
+    def cosine(self, one: Text, other: Text) -> float | None:
+        """Of two texts, each encoded as :func:`coder.retrieval.encoder.encode_texts` does it;
+        ``None`` where one of them has not been."""
+        said = [one.title, one.body, other.title, other.body]
+        keys = [_key(self._id, text) for text in said]
+        found = self._cache.use(lambda db: _kept(db, keys)) or {}
+        if not all(key in found or not text.strip() for key, text in zip(keys, said, strict=True)):
+            return None
+        nothing = np.zeros(1, dtype=np.float32)
+        a, b, c, d = (found.get(key, nothing) for key in keys)
+        return float(normalised(a + b) @ normalised(c + d))
+
+
 class _Remembered:
     def __init__(self, encoder: Encoder, path: Path) -> None:
         self._encoder = encoder
-        self._cache = SqliteCache(path, "vectors", "key BLOB PRIMARY KEY, vector BLOB NOT NULL")
+        self._cache = SqliteCache(path, "vectors", _COLUMNS)
 
     @property
     def id(self) -> str:
@@ -41,7 +63,7 @@ class _Remembered:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """See :class:`coder.retrieval.encoder.Encoder`."""
-        keys = [self._key(text) for text in texts]
+        keys = [_key(self.id, text) for text in texts]
         found = self._cache.use(lambda db: _kept(db, keys)) or {}
         new = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
         if new:
@@ -53,9 +75,10 @@ class _Remembered:
             found |= made
         return np.array([found[key] for key in keys], dtype=np.float32)
 
-    def _key(self, text: str) -> bytes:
-        named = f"{self.id}\0{text}".encode("utf-8", "surrogatepass")
-        return hashlib.sha256(named).digest()
+
+def _key(encoder_id: str, text: str) -> bytes:
+    named = f"{encoder_id}\0{text}".encode("utf-8", "surrogatepass")
+    return hashlib.sha256(named).digest()
 
 
 def _kept(db: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, Vectors]:

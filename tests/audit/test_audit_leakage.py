@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
+import numpy as np
 import pytest
 
+from coder.audit.look_alikes import look_alikes
 from coder.records import Example, Issue, Neighbour
 from coder.report import build_report
+from coder.retrieval.base import searched_text
+from coder.retrieval.embedding_cache import KeptVectors, remembered
+from coder.retrieval.encoder import encode_texts
 from coder.storage.run import Run, labels_hash
 
 
@@ -103,3 +110,46 @@ def test_the_hash_of_examples_survives_the_file(tmp_path):
     path.write_text(example.to_json() + "\n", encoding="utf-8", newline="\n")
     assert labels_hash(Run(tmp_path).examples) == labels_hash([example])
     assert labels_hash([]) == ""
+
+
+LONG = "The old cat purrs all night and wakes the whole house long before five in the morning. " * 3
+
+
+def slipped(text: str) -> str:
+    """Every twelfth letter another one: too many for shingles of five, few for a reader."""
+    return "".join("x" if place % 12 == 11 else letter for place, letter in enumerate(text))
+
+
+def test_what_the_first_test_is_blind_to_the_second_names(study, printed):
+    rows = [{"id": "slips", "title": "", "body": slipped(LONG)}]
+    rows += [{"id": "far", "title": "A dog", "body": "It barks at the postman and his bicycle."}]
+    (study / "issues.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    label = {"id": "own", "title": "", "body": LONG}
+    (study / "examples.jsonl").write_text(json.dumps(label) + "\n")
+    (study / "labels.csv").write_text("id,code\nown,cat\n")
+    arguments = ["--labels", "labels.csv", "--labelled-issues", "examples.jsonl", "--run", "first"]
+    assert printed("propose", "issues.jsonl", *arguments)[0] == 0
+    code, output = printed("audit", "leakage", "first")
+    assert (code, count(output, "leaked"), count(output, "pairs to look at")) == (0, 0, 1)
+    assert "slips ~ own: 9" in output and "of their characters are the same" in output
+    assert "far ~" not in output
+
+
+def test_vectors_that_were_kept_tell_texts_in_other_words(tmp_path):
+    class Hashing:
+        id = "hashing"
+
+        def encode(self, texts):
+            return np.array([[float("cat" in t), float("dog" in t)] for t in texts], np.float32)
+
+    path = tmp_path / "vectors.sqlite"
+    issues = {i: Issue(id=i, title=i, body=b) for i, b in (("cat", "purrs"), ("my cat", "meows"))}
+    unknown = Issue(id="cats", title="cats", body="sleep")
+    encode_texts(remembered(Hashing(), path), [searched_text(i) for i in issues.values()])
+    examples = {"cat": Example(issue=issues["cat"], codes=("cat",))}
+    asked = [issues["my cat"], unknown]
+    seen = {issue.id: ["cat"] for issue in asked}
+    (found,) = look_alikes(asked, examples, seen, KeptVectors("hashing", path))
+    assert (found.issue_id, found.how) == ("my cat", "the cosine of their vectors is 1.00")
+    assert look_alikes(asked, examples, seen, KeptVectors("other", path)) == []
+    assert look_alikes(asked, examples, seen, KeptVectors("hashing", tmp_path / "none")) == []
