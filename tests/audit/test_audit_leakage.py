@@ -93,6 +93,31 @@ def test_a_request_that_shows_more_than_the_log_admits_is_found(issue_id, asked,
     assert count(output, "leaked") == 1
 
 
+def test_a_request_of_the_second_prompt_is_searched_for_what_that_shows(study, printed, request):
+    """A labelled issue without its title said twice, cut where a sentence ends."""
+    title, said = "The cat of the house purrs", "It purrs all night long and wakes us up. "
+    long = {"id": "own", "title": title, "body": f"{title}. {said * 30}"}
+    for file in ("issues", "examples"):
+        rows = [json.loads(line) for line in (study / f"{file}.jsonl").read_text().splitlines()]
+        rows = [long if row["id"] == "own" else row for row in rows]
+        (study / f"{file}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (study / "study.toml").write_text(
+        (study / "study.toml").read_text() + '[model]\nprompt = "propose.v2"\n'
+    )
+    run = Run(request.getfixturevalue("asked"))
+    assert printed("audit", "leakage", "chat")[0] == 0
+    call = next(call for call in run.calls if call.issue_id == "own")
+    shown = f"{title}. {said * 13}".strip()
+    assert len(shown) <= 600 < len(f"{shown} {said}")
+    system, user = call.request["messages"]
+    forged = {**user, "content": f"<data x>\n{shown}\n</data x>\nCoded as: cat\n" + user["content"]}
+    messages = {**call.request, "messages": [system, forged]}
+    run.calls.append([call.model_copy(update={"id": "forged", "request": messages})])
+    code, output = printed("audit", "leakage", "chat")
+    assert code == 4
+    assert "own <- own: its text is in the request of call forged" in output
+
+
 def test_a_broken_log_proves_nothing(classified, printed):
     path = classified / "examples.jsonl"
     path.write_text(path.read_text().split("\n")[1] + "\n")
