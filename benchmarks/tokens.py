@@ -24,9 +24,9 @@ from hf_reuse import BOOK, MAP, coder, maps
 
 from coder.codebook import load as codebooks
 from coder.files.resources import find
+from coder.proposers.base import Parts, total_parts
 from coder.proposers.chat.prompt_composer import Composer
 from coder.proposers.chat.strategies import open_strategy
-from coder.proposers.preview import Parts, total_parts
 from coder.records import Codebook, Issue
 from coder.sources.issues import load_issues
 from coder.study import Study

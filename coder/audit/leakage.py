@@ -1,5 +1,6 @@
 """Whether a model saw an issue's own label, a near-duplicate's or a reserved one, judged from the
-log alone."""
+log alone.
+"""
 
 from __future__ import annotations
 

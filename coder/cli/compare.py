@@ -96,7 +96,7 @@ def members(found: Comparison) -> Table:
     from coder.cli.tables import table
     from coder.cli.terminal import safe
     from coder.compare.wording import letters
-    from coder.proposers.prices import money
+    from coder.proposers.budget import money
 
     shown = table("", "run", "issues", "shared", "answered", "leaked", "learnt from", "cost")
     for letter, run in zip(letters(len(found.runs)), found.runs, strict=True):

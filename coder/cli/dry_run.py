@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from coder.proposers.preview import Preview
+    from coder.proposers.base import Preview
 
 PARTS = {
     "system": "system, codebook, form of the answer",
@@ -63,7 +63,7 @@ def _parts(preview: Preview) -> Table:
 
 
 def _totals(preview: Preview) -> list[str]:
-    from coder.proposers.prices import money
+    from coder.proposers.budget import money
 
     usage, cacheable = preview.usage, preview.cacheable
     about = "about " if preview.sampled else ""

@@ -285,9 +285,8 @@ def _say_what_teaches_nothing(run: Run) -> None:
 def _say_what_it_took(study: Study, run: Run) -> None:
     """What the run has used in all its sessions; nothing for a model that makes no calls."""
     from coder.cli.terminal import console, safe
-    from coder.proposers.budget import in_words, spent_by
+    from coder.proposers.budget import find_price, in_words, spent_by
     from coder.proposers.chat.providers import endpoint
-    from coder.proposers.prices import find_price
 
     calls = list(run.calls)
     if taken := sum(call.cached for call in calls):

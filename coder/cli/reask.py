@@ -193,9 +193,8 @@ def _progress(asker: Reasker, plan: Mapping[str, Sequence[Issue]], study: Study)
     from coder.cli.propose import how_many
     from coder.cli.terminal import console, err_console, safe
     from coder.errors import ModelError
-    from coder.proposers.budget import in_words, spent_by
+    from coder.proposers.budget import find_price, in_words, spent_by
     from coder.proposers.chat.providers import endpoint
-    from coder.proposers.prices import find_price
     from coder.records import Status
 
     asked: list[Proposal] = []

@@ -61,7 +61,7 @@ def command(name: str, figures: bool, appendix: bool, for_raters: bool) -> None:
     from coder.cli.blind_view import warn_raters
     from coder.cli.terminal import console, safe
     from coder.errors import UsageError
-    from coder.proposers.prices import find_price
+    from coder.proposers.budget import find_price
     from coder.report import build_report, write_report
     from coder.report.blind_view import without_single_issues
     from coder.report.write import PAGE

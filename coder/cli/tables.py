@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from coder.proposers.prices import Price
+    from coder.proposers.budget import Price
     from coder.records import Estimate
     from coder.storage.run import Run
     from coder.study import Study
@@ -45,7 +45,7 @@ def short(estimate: Estimate) -> str:
 
 def open_runs(study: Study, names: Sequence[str]) -> tuple[list[Run], dict[str, Price | None]]:
     """Runs by name, and the price of each one's model."""
-    from coder.proposers.prices import find_price
+    from coder.proposers.budget import find_price
     from coder.storage.run import Run
 
     runs = [Run.open(study.runs, name) for name in names]

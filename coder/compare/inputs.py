@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from coder.compare.model import Member
 from coder.errors import UsageError
-from coder.proposers.prices import Price
+from coder.proposers.budget import Price
 from coder.ratings.comparable import Codes, Rater, Ratings, model_side, own_answer, raters
 from coder.ratings.model import ExclusionReason
 from coder.ratings.training_labels import taught

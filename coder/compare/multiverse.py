@@ -22,7 +22,7 @@ from coder.compare.model import (
 )
 from coder.compare.pairs import NO_PRICES
 from coder.compare.wording import SIGNIFICANT
-from coder.proposers.prices import Price
+from coder.proposers.budget import Price
 from coder.ratings.comparable import Codes, proposed
 from coder.ratings.levels import Levels
 from coder.ratings.model import ExclusionReason

@@ -27,7 +27,7 @@ from coder.compare.model import (
     Models,
     RunPair,
 )
-from coder.proposers.prices import Price
+from coder.proposers.budget import Price
 from coder.ratings.comparable import Codes
 from coder.ratings.levels import Levels, same
 from coder.ratings.model import Level

@@ -25,7 +25,7 @@ from coder.compare.wording import (
 )
 from coder.escaping import csv_cell
 from coder.files.atomic_write import write_atomically
-from coder.proposers.prices import money
+from coder.proposers.budget import money
 from coder.report.escaping import markdown as text
 from coder.report.escaping import web_url
 from coder.report.wording import figure, number, reasons

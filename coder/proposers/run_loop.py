@@ -12,10 +12,9 @@ from typing import Any
 from coder.codebook import load as codebooks
 from coder.errors import UsageError
 from coder.files.reading import read_text
-from coder.proposers.base import Proposer
+from coder.proposers.base import Preview, Proposer
 from coder.proposers.budget import NO_CAPS, Caps
 from coder.proposers.chat.response_cache import FILE, ResponseCache
-from coder.proposers.preview import Preview
 from coder.records import (
     NONE_CODE,
     Codebook,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coder.codebook.load import can_hold
-from coder.proposers.chat.code_subset import everything
+from coder.proposers.chat.question import everything
 from coder.records import Example
 from coder.storage.run import Run
 

@@ -10,7 +10,7 @@ from itertools import combinations
 from coder.agreement import agree, agree_many
 from coder.agreement.intervals import LEVEL
 from coder.errors import RunError
-from coder.proposers.prices import Price
+from coder.proposers.budget import Price
 from coder.ratings.comparable import (
     Codes,
     Rater,

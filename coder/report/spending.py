@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from coder.proposers.budget import spent_by
-from coder.proposers.prices import Price
+from coder.proposers.budget import Price, spent_by
 from coder.ratings.comparable import Rater
 from coder.records import NONE_CODE, Action
 from coder.report.model import Spending

@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
-from coder.proposers.budget import Spent, in_words
-from coder.proposers.prices import money
+from coder.proposers.budget import Spent, in_words, money
 from coder.ratings.model import ExclusionReason, Level
 from coder.records import NONE_CODE, Cardinality, Change, Estimate, Mode, Usage
 from coder.report.model import Acceptance, Pair, RaterCoverage, Report, Spending, Together

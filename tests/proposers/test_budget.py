@@ -10,9 +10,8 @@ from asking import book, issue, study
 from support.fault_server import FaultServer, Reply, completion, in_turn, refusal
 
 from coder.errors import InputError, LimitReached, ModelError, UsageError
-from coder.proposers.budget import Caps, spent_by
+from coder.proposers.budget import FREE, Caps, find_price, money, spent_by
 from coder.proposers.chat.chat_proposer import LLMProposer
-from coder.proposers.prices import FREE, find_price, money
 from coder.records import Status, Usage
 
 PRICES = """

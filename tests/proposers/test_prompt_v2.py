@@ -15,7 +15,7 @@ import pytest
 from coder.codebook import load as codebooks
 from coder.files.resources import shipped
 from coder.proposers.chat import prompts
-from coder.proposers.chat.issue_facts import about, cut_at_sentence, without_repeated_title
+from coder.proposers.chat.condensed_issue import about, cut_at_sentence, without_repeated_title
 from coder.proposers.chat.prompt_composer import Composed, Composer, as_made
 from coder.proposers.chat.prompts import Passage, Shown
 from coder.proposers.chat.response_schema import Answer, Reader, answer_schema

@@ -17,8 +17,8 @@ from coder.codebook import load as codebooks
 from coder.errors import CoderError, InputError
 from coder.files.resources import shipped
 from coder.proposers.chat import prompts
-from coder.proposers.chat.code_subset import alone, below, categories
 from coder.proposers.chat.prompts import Passage, Shown
+from coder.proposers.chat.question import alone, below, categories
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SMALL = """\

@@ -14,8 +14,7 @@ from support.fault_server import GOOD, FaultServer, Reply, completion, in_turn, 
 
 from coder.errors import LimitReached
 from coder.proposers import run_loop as driver
-from coder.proposers.budget import Caps, spent_by
-from coder.proposers.prices import find_price
+from coder.proposers.budget import Caps, find_price, spent_by
 from coder.records import Issue, Status
 from coder.storage.run import Run
 from coder.study import Study

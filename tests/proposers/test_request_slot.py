@@ -14,8 +14,7 @@ from coder.proposers.chat.chat_proposer import LLMProposer
 from coder.proposers.chat.client import Chat
 from coder.proposers.chat.providers import endpoint
 from coder.proposers.chat.question import Question
-from coder.proposers.chat.rate_limit import RateLimit, Slots
-from coder.proposers.chat.request_slot import RequestSlot
+from coder.proposers.chat.rate_limit import RateLimit, RequestSlot, Slots
 from coder.records import Usage
 
 

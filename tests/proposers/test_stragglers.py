@@ -13,14 +13,14 @@ from support import virtual_time
 from support.fault_server import FaultServer, completion
 
 from coder.proposers.budget import NO_CAPS, Meter, spent_by
-from coder.proposers.chat import request_slot, stragglers
+from coder.proposers.chat import rate_limit
 from coder.proposers.chat.chat_proposer import LLMProposer
 from coder.proposers.chat.client import Chat
 from coder.proposers.chat.failures import Failure
 from coder.proposers.chat.providers import endpoint
 from coder.proposers.chat.question import Question
+from coder.proposers.chat.rate_limit import CURRENT
 from coder.proposers.chat.reply import Reply
-from coder.proposers.chat.request_slot import CURRENT
 from coder.records import Call, Status, Usage
 from coder.study import ModelSettings
 
@@ -174,8 +174,7 @@ def test_ten_faults_at_three_in_a_hundred_each_cost_a_few_times_the_time_and_no_
 
 
 def test_people_are_told_and_the_books_hold_what_was_given_up(tmp_path, monkeypatch):
-    for module in (request_slot, stragglers):
-        monkeypatch.setattr(module, "SOONEST", 0.5)
+    monkeypatch.setattr(rate_limit, "SOONEST", 0.5)
     server = FaultServer(lambda _b, n: replace(completion(), delay=60 if n == 10 else 0.01))
     calls: list[Call] = []
     proposer = LLMProposer.open(study(tmp_path, server.base_url, timeout=TIMEOUT), book(), [])

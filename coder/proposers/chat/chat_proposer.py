@@ -20,8 +20,8 @@ from time import perf_counter
 from typing import Any, Generic, Self, TypeVar
 
 from coder.errors import LimitReached
-from coder.proposers.base import Proposer, SaveCalls
-from coder.proposers.budget import NO_CAPS, Account, Caps, Meter
+from coder.proposers.base import Parts, Preview, Proposer, SaveCalls, draw, total_parts
+from coder.proposers.budget import NO_CAPS, Account, Caps, Meter, Price, find_price
 from coder.proposers.chat.client import Chat, stop_message
 from coder.proposers.chat.cut_prompts import CutPrompts
 from coder.proposers.chat.failures import Failure, Fatal, Filtered, Rejected
@@ -34,8 +34,6 @@ from coder.proposers.chat.reply import Reply
 from coder.proposers.chat.response_cache import ResponseCache
 from coder.proposers.chat.strategies import open_strategy
 from coder.proposers.chat.strategy import Expected, Prepared, Strategy, systems
-from coder.proposers.preview import Parts, Preview, draw, total_parts
-from coder.proposers.prices import Price, find_price
 from coder.records import Call, Codebook, Example, Issue, Proposal, Usage, content_hash, now
 from coder.study import Study
 from coder.text.plural import plural

@@ -8,6 +8,7 @@ langchain (:mod:`coder.proposers.chat.langchain_client`).
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 import time
@@ -36,19 +37,55 @@ from coder.proposers.chat.failures import (
     failure,
     masked_answer,
 )
-from coder.proposers.chat.langchain_models import open_model
-from coder.proposers.chat.pilot_request import Pilot
+from coder.proposers.chat.langchain_client import open_model
 from coder.proposers.chat.providers import Endpoint, endpoint
 from coder.proposers.chat.question import Question
-from coder.proposers.chat.rate_limit import RateLimit
+from coder.proposers.chat.rate_limit import CURRENT, Outdated, RateLimit, RequestSlot
 from coder.proposers.chat.reply import Reply, Send, read_completion
-from coder.proposers.chat.request_slot import CURRENT, Outdated, RequestSlot
 from coder.proposers.chat.server_dialect import FORMATS, Dialect, response_format, system_in_user
 from coder.records import Usage
 from coder.study import ModelSettings, Study
 
 if TYPE_CHECKING:
     import openai
+
+
+SECONDS = 3.0
+"""So long the others wait for the pilot at most: a refusal comes at once, an answer may not."""
+
+
+class Pilot:
+    """Lets one question at a time go, until one has been answered or has taken ``SECONDS``; from
+    then on all. To be used inside one event loop."""
+
+    def __init__(self) -> None:
+        self._everyone = False
+        self._under_way = False
+        self._changed = asyncio.Event()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Waits until a question may be asked; left by an exception, it was not answered."""
+        while self._under_way and not self._everyone:
+            await self._changed.wait()
+        if self._everyone:
+            yield
+            return
+        self._under_way = True
+        self._changed.clear()
+        timer = asyncio.get_running_loop().call_later(SECONDS, self.let_everyone_go)
+        try:
+            yield
+            self.let_everyone_go()
+        finally:
+            timer.cancel()
+            self._under_way = False
+            self._changed.set()
+
+    def let_everyone_go(self) -> None:
+        self._everyone = True
+        self._changed.set()
+
 
 IN_A_ROW = 5
 """So many issues one after the other without an answer mean that the server is gone."""

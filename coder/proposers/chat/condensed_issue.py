@@ -1,4 +1,4 @@
-"""An issue as a chat model reads it: numbered lines that fit a budget, and what was left out.
+"""An issue as a chat model reads it: what is known of it, and numbered lines that fit a budget.
 
 Long issues are shortened by structure: boilerplate of the project's template goes, code and logs
 keep their beginning and end, and of what is still too long the middle goes. Every gap is marked.
@@ -6,14 +6,65 @@ keep their beginning and end, and of what is still too long the middle goes. Eve
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from coder.proposers.chat.prompts import Passage
-from coder.records import Issue
+from coder.records import Codebook, Issue
 from coder.text.redact import Masked
 from coder.text.structure import Kind, Part, Segment, segments
+
+MOST_LABELS = 12
+LONGEST_FACT = 80
+"""Characters of a name; those of projects are shorter."""
+
+_SENTENCE_END = re.compile(r"[.!?]+[\"'”’)\]]*(?=\s)|[。！？]+[」』”’）]*")
+_LEAST_SHARE = 1 / 3
+"""A first sentence shorter than this share of the room is not all that is shown."""
+
+
+def about(issue: Issue, codebook: Codebook, labels: bool) -> str:
+    """Repository, the project's ``labels`` and state of an issue, in one line; empty if unknown.
+
+    Labels called like a code are left out: where a study's labels were made from the project's,
+    they would be the answer.
+    """
+    facts = []
+    if repo := _fact(issue.repo):
+        facts.append(f"repository: {repo}")
+    spoken = {name.casefold() for name in codebook.spoken}
+    given = [_fact(label) for label in issue.labels if label.strip().casefold() not in spoken]
+    if labels and any(given):
+        facts.append(f"labels of the project: {', '.join(filter(None, given[:MOST_LABELS]))}")
+    if issue.closed_at is not None:
+        facts.append("state: closed")
+    return "; ".join(facts)
+
+
+def _fact(text: str) -> str:
+    return " ".join(text.split())[:LONGEST_FACT]
+
+
+def without_repeated_title(issue: Issue) -> str:
+    """The text of an issue whose body begins with its title, without the first of the two."""
+    title, text = " ".join(issue.title.split()), " ".join(issue.text.split())
+    rest = text[len(title) :].lstrip()
+    return rest if title and rest.casefold().startswith(title.casefold()) else text
+
+
+def cut_at_sentence(text: str, longest: int) -> str:
+    """``text`` up to the last sentence that ends within ``longest`` characters; where none does, up
+    to the last whole word."""
+    if len(text) <= longest:
+        return text
+    ends = [m.end() for m in _SENTENCE_END.finditer(text[: longest + 1]) if m.end() <= longest]
+    if ends and ends[-1] >= longest * _LEAST_SHARE:
+        return text[: ends[-1]]
+    words = text[: longest + 1].rfind(" ")
+    return text[:words] if words > 0 else text[:longest]
+
 
 MAX_LINE = 400
 """Characters shown of one line; a single line of a minified file can be longer than the rest."""

@@ -14,9 +14,8 @@ from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from coder.proposers.chat.error_body import ErrorBody, is_page, read_error
-from coder.proposers.chat.error_meaning import Meaning, meaning
-from coder.proposers.chat.json_text import well_formed
+from coder.proposers.chat.answer_text import well_formed
+from coder.proposers.chat.provider_errors import ErrorBody, Meaning, is_page, meaning, read_error
 
 MAX_RETRY_AFTER = 60.0
 """Seconds; a server may ask for more, but then it is asked again at this interval."""

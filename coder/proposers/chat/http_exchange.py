@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from coder.addresses import host_of
+from coder.proposers.chat.answer_text import Damaged, TooDeep, parse
 from coder.proposers.chat.environment import client_options
 from coder.proposers.chat.failures import Fatal, NotACompletion, Unreadable
-from coder.proposers.chat.json_text import Damaged, TooDeep, parse
 from coder.proposers.chat.providers import Endpoint
+from coder.proposers.chat.rate_limit import CONNECT_SECONDS, CURRENT
 from coder.proposers.chat.reply import read_usage
-from coder.proposers.chat.request_slot import CONNECT_SECONDS, CURRENT
 from coder.records import Usage
 from coder.study import ModelSettings
 

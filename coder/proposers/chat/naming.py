@@ -9,15 +9,14 @@ from time import perf_counter
 from typing import Any
 
 from coder.proposers.budget import NO_CAPS, Meter
+from coder.proposers.chat.answer_text import Damaged, after_reasoning
 from coder.proposers.chat.client import Chat, stop_message
 from coder.proposers.chat.condensed_issue import condense
 from coder.proposers.chat.failures import Failure, Fatal
-from coder.proposers.chat.json_text import Damaged
 from coder.proposers.chat.prompt_composer import hash_of
 from coder.proposers.chat.prompts import nonce
 from coder.proposers.chat.providers import endpoint
 from coder.proposers.chat.question import Question
-from coder.proposers.chat.reasoning import after_reasoning
 from coder.proposers.chat.reply import read_raw
 from coder.proposers.chat.response_schema import find_objects
 from coder.proposers.token_count import open_counter

@@ -13,12 +13,17 @@ from functools import lru_cache
 from typing import Any, Self
 
 from coder.errors import RunError, UsageError
+from coder.proposers.base import Parts
 from coder.proposers.chat import prompts
-from coder.proposers.chat.code_subset import CodeSubset, everything
-from coder.proposers.chat.condensed_issue import Condensed, condense, fits
-from coder.proposers.chat.issue_facts import about, cut_at_sentence, without_repeated_title
-from coder.proposers.chat.question import Question
-from coder.proposers.preview import Parts
+from coder.proposers.chat.condensed_issue import (
+    Condensed,
+    about,
+    condense,
+    cut_at_sentence,
+    fits,
+    without_repeated_title,
+)
+from coder.proposers.chat.question import CodeSubset, Question, everything
 from coder.proposers.token_count import TokenCounter, open_counter
 from coder.records import (
     NONE_CODE,

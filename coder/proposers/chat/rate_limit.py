@@ -1,7 +1,15 @@
-"""How fast a server is asked: fewer requests at a time when it is overloaded, so many a minute.
+"""Client-side rate limiting: adaptive (AIMD) concurrency, requests and tokens a minute, one clock.
 
-langchain's rate limiter counts requests only; tokens need a worst case that is corrected later, so
-one small clock serves both.
+A request holds its slot from the moment it leaves until its answer is there, and no longer: the
+work before and after that must not keep a place at the server empty. langchain's rate limiter
+counts requests only; tokens need a worst case that is corrected later, so one small clock serves
+both.
+
+Stragglers, requests so much slower than their fellows, are given up and asked again: a server that
+loses a request in silence would else keep its place for the whole time limit. One that has become
+slow for all must not be asked twice for it, so a request is only ever compared with those that were
+sent after it and answered before it; or, where most places are empty, with the last ones, as the
+server has room then.
 """
 
 from __future__ import annotations
@@ -10,11 +18,66 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from statistics import median
 
-from coder.proposers.chat.stragglers import Stragglers
+from coder.proposers.budget import Account
+from coder.proposers.chat.failures import Straggling
 from coder.records import Usage
+
+SOONEST = 3.0
+"""Seconds; sooner nothing is given up, however fast the others are."""
+_TIMES = 3
+"""A straggler takes so many times as long as all but a twentieth of its fellows; twice as long
+again for each time that one was given up before for the same answer."""
+_LOSES = 0.02
+"""A server of whose requests so many straggle loses them by chance; elsewhere one that straggles
+twice is slow for a reason of its own, and gets its time."""
+_SEVERAL = 3
+_FELLOWS = 20
+_REMEMBERED = 200
+
+
+@dataclass(frozen=True)
+class _Answered:
+    sent: float
+    seconds: float
+    size: int
+
+
+class Stragglers:
+    """Learns from answered requests after how long one that is under way is a straggler."""
+
+    def __init__(self) -> None:
+        self._last: deque[_Answered] = deque(maxlen=_REMEMBERED)
+        self._answered = 0
+        self.given_up = 0
+
+    def answered(self, sent: float, seconds: float, size: int) -> None:
+        """A request was answered ``seconds`` after it was ``sent`` (by any one clock); ``size`` is
+        the length of what was asked, in any one unit."""
+        self._answered += 1
+        self._last.append(_Answered(sent, seconds, size))
+
+    def patience(self, sent: float, size: int, given_up: int, half_empty: bool) -> float:
+        """After how many seconds a request is a straggler that was ``sent`` then, where so many
+        were ``given_up`` before for the same answer; infinite while nobody can tell."""
+        fellows = [a for a in self._last if half_empty or a.sent >= sent]
+        by_chance = self.given_up >= max(_SEVERAL, _LOSES * self._answered)
+        if len(fellows) < _FELLOWS or (given_up and not by_chance):
+            return math.inf
+        # Like is compared with like: long questions may take longer, or may not.
+        fellows.sort(key=lambda a: a.size, reverse=True)
+        at_least_half = sum(2 * a.size >= size for a in fellows)
+        fellows = fellows[: max(_FELLOWS, at_least_half)]
+        longer = max(1.0, size / max(1, median(a.size for a in fellows)))
+        seconds = sorted(a.seconds for a in fellows)
+        usual = seconds[math.ceil(0.95 * len(seconds)) - 1] * longer
+        return max(SOONEST, _TIMES * usual) * 2.0**given_up
+
 
 _POLL_SECONDS = 0.1
 _ANSWERS_FOR_A_SLOT = 4
@@ -182,3 +245,98 @@ class RateLimit:
 
 def _tokens(usage: Usage) -> int:
     return usage.input_tokens + usage.output_tokens
+
+
+_LOOK_SECONDS = 1.0
+
+CONNECT_SECONDS = 15.0
+"""A server that takes longer to be connected to is not there; an answer may take far longer."""
+
+
+class Outdated(Exception):
+    """What others were answered meanwhile has shown that this request must be put otherwise."""
+
+
+class RequestSlot:
+    """The way to the server for one request of one account."""
+
+    def __init__(
+        self,
+        pace: RateLimit,
+        account: Account,
+        seconds: float,
+        size: int,
+        outdated: Callable[[], bool],
+        next_first: bool,
+    ) -> None:
+        """``seconds`` is the time limit for the answer; waiting for one's turn is not in it.
+        ``size`` is the number of characters asked about, without what is the same for all."""
+        self.next_first = next_first
+        """Whether the next request may leave before the answer to this one has been read: where
+        many answers come at once, the places at the server would stand empty meanwhile."""
+        self._pace = pace
+        self._account = account
+        self._seconds = seconds
+        self._size = size
+        self._outdated = outdated
+        self.on_the_wire = False
+        """Whether anything of the request may have reached the server."""
+        self._sent: float | None = None
+        self._took = 0.0
+        self._given_up = False
+
+    @property
+    def passed(self) -> bool:
+        """Whether the request has left; before that it has used nothing."""
+        return self._sent is not None
+
+    def answered(self) -> None:
+        """To be told when the answer could be used: others are measured by it."""
+        assert self._sent is not None
+        self._pace.slots.answered()
+        self._pace.stragglers.answered(self._sent, self._took, self._size)
+
+    @asynccontextmanager
+    async def passing(self) -> AsyncIterator[None]:
+        """Held while the request is on the wire. Raises ``Outdated``, ``LimitReached``,
+        ``TimeoutError`` and ``Straggling``."""
+        assert self._sent is None, "one request, counted and paid for once"
+        async with self._pace.slots.slot(again=self._account.attempts > 0):
+            if self._outdated():
+                raise Outdated
+            async with self._pace.turn(self._account.worst):
+                await self._account.reserve()
+            self.on_the_wire = True
+            loop = asyncio.get_running_loop()
+            self._sent = loop.time()
+            try:
+                async with asyncio.timeout(self._seconds) as limit:
+                    self._looking = loop.call_later(SOONEST, self._look, limit)
+                    yield
+            except TimeoutError:
+                if self._given_up:
+                    raise Straggling("it took far longer than the others", lost=True) from None
+                raise
+            finally:
+                self._looking.cancel()
+                self._took = loop.time() - self._sent
+
+    def _look(self, limit: asyncio.Timeout) -> None:
+        """Gives the request up if it is a straggler, else looks again later."""
+        if limit.expired():
+            return
+        assert self._sent is not None
+        loop, before = asyncio.get_running_loop(), self._account.given_up
+        half_empty = self._pace.slots.half_empty
+        patience = self._pace.stragglers.patience(self._sent, self._size, before, half_empty)
+        if loop.time() - self._sent < patience:
+            self._looking = loop.call_later(_LOOK_SECONDS, self._look, limit)
+            return
+        self._given_up = True
+        self._account.given_up += 1
+        self._pace.stragglers.given_up += 1
+        limit.reschedule(loop.time())
+
+
+CURRENT: ContextVar[RequestSlot] = ContextVar("gate")
+"""The gate for the request that is being made: between it and the wire lies a vendor's client."""

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from coder.proposers.chat.answer_text import Damaged, TooDeep, parse, well_formed
 from coder.proposers.chat.failures import Unreadable, masked_answer
-from coder.proposers.chat.json_text import Damaged, TooDeep, parse, well_formed
 from coder.proposers.chat.question import Question
 from coder.records import Usage, canonical_json
 

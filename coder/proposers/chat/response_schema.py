@@ -12,10 +12,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from coder.codebook.load import UnknownCode, resolver
-from coder.proposers.chat.json_text import Damaged, Found, objects, parse
+from coder.proposers.chat.answer_text import (
+    Damaged,
+    Found,
+    after_reasoning,
+    objects,
+    parse,
+    refuses,
+)
 from coder.proposers.chat.prompts import EXPRESSIONS
-from coder.proposers.chat.reasoning import after_reasoning
-from coder.proposers.chat.refusal import refuses
 from coder.records import NONE_CODE, Cardinality, Codebook, Expression, ScoredCode, Status
 
 MAX_SENTENCES = 5

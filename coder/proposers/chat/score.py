@@ -14,20 +14,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from coder.errors import UsageError
-from coder.proposers.chat import likelihood
-from coder.proposers.chat.code_subset import CodeSubset, below, categories, everything
+from coder.proposers.chat import strategy
 from coder.proposers.chat.prompt_composer import Composed, Composer
-from coder.proposers.chat.prompt_step import Reading, unanswered
-from coder.proposers.chat.question import Conversation, Messages, Question
+from coder.proposers.chat.question import (
+    CodeSubset,
+    Conversation,
+    Messages,
+    Question,
+    below,
+    categories,
+    everything,
+)
 from coder.proposers.chat.response_schema import MAX_RUNNERS_UP, Answer
 from coder.proposers.chat.server_dialect import HOSTED_LOGPROBS
 from coder.proposers.chat.strategy import (
     Expected,
     Prepared,
+    Reading,
     Strategy,
     expected,
     prepared,
     proposal,
+    unanswered,
 )
 from coder.records import (
     NONE_CODE,
@@ -276,7 +284,7 @@ def _told(call: Call) -> list[tuple[str, float]]:
     """The likely first tokens of an answer with their probabilities."""
     if reason := unanswered(call):
         raise _Unanswered(*reason)
-    told = likelihood.first(call.raw_response or "")
+    told = strategy.first(call.raw_response or "")
     if not told:
         raise _Unanswered(
             Status.UNPARSED, 'the server tells no log-probabilities; set model.decode = "json"'

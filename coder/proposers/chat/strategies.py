@@ -6,16 +6,22 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from coder.proposers.chat.code_subset import CodeSubset, alone, below, categories, everything
 from coder.proposers.chat.prompt_composer import Composer
-from coder.proposers.chat.prompt_step import PromptStep
-from coder.proposers.chat.question import Conversation
+from coder.proposers.chat.question import (
+    CodeSubset,
+    Conversation,
+    alone,
+    below,
+    categories,
+    everything,
+)
 from coder.proposers.chat.response_schema import MAX_RUNNERS_UP
 from coder.proposers.chat.score import open_score
 from coder.proposers.chat.strategy import (
     Asked,
     Expected,
     Prepared,
+    PromptStep,
     Strategy,
     expected,
     prepared,

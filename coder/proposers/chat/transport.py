@@ -10,7 +10,7 @@ import openai
 
 from coder.proposers.chat.environment import client_options
 from coder.proposers.chat.providers import Endpoint
-from coder.proposers.chat.request_slot import CONNECT_SECONDS, CURRENT
+from coder.proposers.chat.rate_limit import CONNECT_SECONDS, CURRENT
 from coder.study import ModelSettings
 
 if TYPE_CHECKING:

@@ -1,5 +1,6 @@
 """Keeps a label away from the issue it belongs to: groups of near-duplicates, folds, models per
-fold."""
+fold.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON that others wrote: whole objects in a text, and strings that can be written down again."""
+"""Text a model answers with: JSON objects in it, where its reasoning ends, a refusal in prose."""
 
 from __future__ import annotations
 
@@ -120,3 +120,71 @@ def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_unambiguous)
+
+
+_MARKER = re.compile(
+    r"""
+    # <think>, </thinking>, <reasoning effort="high">, <seed:think>; <|START_THINKING|>,
+    # <|end_of_thought|>; the marks of Kimi
+    [<◁]\|? (?P<closed>/|end_(?:of_)?)? (?:start_|begin_(?:of_)?)? (?:\w{1,12}:)?
+      (?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|scratchpad|analysis)
+      (?:\s[^<>]{0,80})? \|?[>▷]
+    # Magistral
+  | \[(?P<unbracketed>/)?think(?:ing)?\]
+    # gpt-oss, whose answer is in the channel "final"; Gemma, which closes a channel
+  | <\|channel\|?>\s*(?P<channel>\w*)
+  | (?P<unchannelled><channel\|>)
+    # gpt-oss by a server that leaves out the marks and keeps the words between them
+  | \A\s*analysis(?=\w)
+  | (?P<final>assistantfinal)
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_ENDS = ("closed", "unbracketed", "unchannelled", "final")
+
+
+def after_reasoning(text: str) -> str | None:
+    """What follows the last marker; ``None`` when that one begins a reasoning which does not end.
+
+    A marker inside a whole JSON object is a word of the answer and marks nothing.
+    """
+    markers = list(_MARKER.finditer(text))
+    if not markers:
+        return text
+    whole = list(spans(text))
+    while markers and any(start < markers[-1].start() < end for start, end in whole):
+        markers.pop()
+    if not markers:
+        return text
+    last = markers[-1]
+    ends = any(last[name] for name in _ENDS) or (last["channel"] or "").casefold() == "final"
+    return text[last.end() :] if ends else None
+
+
+_REFUSAL = re.compile(
+    r"""
+    \A[\W_]*
+    (?: (?: (?:i'm|i\ am|we're|we\ are)\ (?:\w+\ )?sorry | sorry | apologies | my\ apologies
+          | i\ (?:\w+\ )?apologi[sz]e | unfortunately | as\ an?\ [\w\ -]{0,30}(?:ai|model|assistant)
+          | thank\ you\ for\ [^.,;]{0,60} )
+        [\s,.;:!—–-]* (?:but\ |that\ |because\ )? )*
+    (?:i|we)(?:'m|\ am|'re|\ are|'ll|\ will)?\ (?:\w+\ )?
+    (?: (?:can't|cannot|can\ not|could\ not|won't|not|unable\ to|not\ able\ to|not\ allowed\ to)
+        \ (?:be\ able\ to\ )?(?:\w+\ )?
+        (?: assist | help(?!\ (?:but|\w+ing)\b) | comply | fulfill? | engage | participate
+          | discuss | do\ (?:this|that) | continue\ with | process\ (?:this|that|your)
+          | respond\ to\ (?:this|that|your) | answer\ (?:this|that|your)
+          | provide\ (?:this|that|help|assistance) )
+      | (?:must|have\ to|need\ to)\ (?:\w+\ )?(?:decline|refuse)
+      | decline | refuse )\b
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def refuses(text: str) -> bool:
+    """Whether ``text``, which holds no answer, declines to give one.
+
+    It must begin with that, in English: one that gives up for want of a code is not a refusal.
+    """
+    return _REFUSAL.match(" ".join(text.replace("’", "'").split())) is not None
