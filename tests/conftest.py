@@ -51,7 +51,7 @@ SLOW = {
     "test_redact",
     "test_refusals",
     "test_replies",
-    "test_report_plots",
+    "test_report_paper",
     "test_session",
     "test_review_blind",
     "test_review_plain",

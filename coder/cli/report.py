@@ -68,8 +68,8 @@ def command(name: str, figures: bool, appendix: bool, for_raters: bool) -> None:
     from coder.storage.run import Run
     from coder.study import Study
 
-    if figures and find_spec("matplotlib") is None:
-        raise UsageError("--figures needs matplotlib", "pip install 'issue-coder[figures]'")
+    if figures and not (find_spec("typst") and find_spec("font_roboto")):
+        raise UsageError("--figures needs typst and Roboto", "pip install 'issue-coder[figures]'")
     study = Study.open()
     run = Run.open(study.runs, name)
     model = run.manifest.model
@@ -91,7 +91,7 @@ def command(name: str, figures: bool, appendix: bool, for_raters: bool) -> None:
     beside = [file.name for file in files[1:] if file.parent == files[0].parent]
     console.print(f"Beside it: {safe(', '.join(beside))}, and tables/ as CSV")
     if figures:
-        from coder.report.plots import FORMATS, write_figures
+        from coder.report.paper import FORMATS, write_figures
 
         drawn = write_figures(report, files[0].parent / "figures")
         console.print(f"Figures: {len(drawn) // len(FORMATS)}, as SVG and PDF in figures/")

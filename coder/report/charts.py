@@ -14,14 +14,14 @@ from itertools import groupby
 from markupsafe import Markup, escape
 
 from coder.agreement import Certificate, Reliability
-from coder.agreement.alternative import HeldAgainst
+from coder.agreement.alternative import AltTest, HeldAgainst
 from coder.agreement.reliability import Point
 from coder.ratings.model import Level
 from coder.records import Estimate
 from coder.report.figures import Scale, row
 from coder.report.model import CodeShare, Corrected, Trend
 
-_WIDTH, _HEIGHT = 380, 290
+WIDTH, HEIGHT = 380, 290
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 20, 26, 40
 _DOT = 4.0
 
@@ -34,10 +34,10 @@ class _Frame:
     top: float = 1.0
 
     def x(self, value: float) -> float:
-        return _LEFT + value / self.right * (_WIDTH - _LEFT - _RIGHT)
+        return _LEFT + value / self.right * (WIDTH - _LEFT - _RIGHT)
 
     def y(self, value: float) -> float:
-        return _HEIGHT - _BOTTOM - value / self.top * (_HEIGHT - _TOP - _BOTTOM)
+        return HEIGHT - _BOTTOM - value / self.top * (HEIGHT - _TOP - _BOTTOM)
 
     def axes(self, across: str, up: str, ticks: Sequence[tuple[float, str]]) -> str:
         """Grid lines and tick labels in percent, up the left side and (``ticks``) below."""
@@ -45,17 +45,17 @@ class _Frame:
         for tick in _steps(self.top):
             y = self.y(tick)
             parts.append(
-                f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"'
+                f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"'
                 f'/><text class="tick" x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">'
                 f"{tick:.0%}</text>"
             )
         for tick, name in ticks:
             parts.append(
-                f'<text class="tick" x="{self.x(tick):.1f}" y="{_HEIGHT - _BOTTOM + 17}" '
+                f'<text class="tick" x="{self.x(tick):.1f}" y="{HEIGHT - _BOTTOM + 17}" '
                 f'text-anchor="{"middle" if tick else "start"}">{escape(name)}</text>'
             )
         parts.append(
-            f'<text class="axis" x="{_WIDTH - _RIGHT}" y="{_HEIGHT - 5}" text-anchor="end">'
+            f'<text class="axis" x="{WIDTH - _RIGHT}" y="{HEIGHT - 5}" text-anchor="end">'
             f'{escape(across)} →</text><text class="axis" x="0" y="11">↑ {escape(up)}</text>'
         )
         return "".join(parts)
@@ -211,12 +211,13 @@ def shares(found: Corrected, share: CodeShare, scale: Scale) -> Markup:
 
 
 def percent_axis(scale: Scale) -> Markup:
-    """The tick labels under bars of shares."""
+    """The tick labels under bars of shares; on a phone there is room for every other of many."""
     ticks = _steps(scale.high)
+    fine = {tick for tick in ticks[1:-1:2] if len(ticks) > 6} | set(ticks[6:-1])
     return row(
         (
-            f'<text class="tick" x="{scale.x(tick)}" y="14" text-anchor='
-            f'"{"start" if tick == 0 else "end" if tick == ticks[-1] else "middle"}">'
+            f'<text class="tick{" fine" if tick in fine else ""}" x="{scale.x(tick)}" y="14" '
+            f'text-anchor="{"start" if tick == 0 else "end" if tick == ticks[-1] else "middle"}">'
             f"{tick:.0%}</text>"
             for tick in ticks
         ),
@@ -236,6 +237,25 @@ def held(human: HeldAgainst, scale: Scale, epsilon: float) -> Markup:
             f'<circle class="{css}" cx="{scale.x(human.difference)}" cy="50%" r="4.5"/>',
         ]
     )
+
+
+def held_scale(test: AltTest) -> Scale:
+    """The axis that holds every rater's lead over the model, and the price."""
+    leads = [human.difference for human in test.humans]
+    scale = Scale.over(Estimate(value=lead) for lead in leads)
+    return Scale(scale.low, 0.5 if max(leads) < 0.5 else 1.0)
+
+
+def key(kind: str, css: str) -> Markup:
+    """The mark that stands for a ``share`` or a ``curve`` in a legend, 24 by 18 pixels."""
+    if kind == "share":
+        return row([f'<rect class="share {css}" x="6" y="4" width="16" height="10"/>'])
+    mark = (
+        f'<rect class="dot {css}" x="8" y="5" width="{2 * _DOT}" height="{2 * _DOT}"/>'
+        if css == "assisted"
+        else f'<circle class="dot {css}" cx="12" cy="9" r="{_DOT}"/>'
+    )
+    return row([f'<polyline class="curve {css}" points="0,9 24,9"/>', mark])
 
 
 _ROOFS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)
@@ -265,6 +285,6 @@ def _percents(right: float) -> list[tuple[float, str]]:
 
 def _chart(parts: Iterable[str], name: str) -> Markup:
     return Markup(
-        f'<svg class="chart" role="img" viewBox="0 0 {_WIDTH} {_HEIGHT}">'
+        f'<svg class="chart" role="img" viewBox="0 0 {WIDTH} {HEIGHT}">'
         f"<title>{escape(name)}</title>{''.join(parts)}</svg>"
     )

@@ -23,7 +23,7 @@ from coder.report import (
     wording,
 )
 from coder.report.escaping import web_url
-from coder.report.model import AltTestResult, Pair, Report
+from coder.report.model import Pair, Report
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -58,7 +58,6 @@ def html(report: Report) -> str:
                 e for p in shown for _, e in wording.coefficients(p)[1:]
             ),
             details=[_Detail.of(pair, report) for pair in shown],
-            held_scale=_held_scale,
             trends=charts.panels(report.trends),
             prevalence=[
                 (level, list(g)) for level, g in groupby(report.prevalence, lambda p: p.level)
@@ -105,13 +104,6 @@ class _Detail(NamedTuple):
             2,
         )
         return cls(pair, figures.Scale(), heat_map, confused, wording.code_notes(report, pair))
-
-
-def _held_scale(found: AltTestResult) -> figures.Scale:
-    """The axis that holds every rater's lead over the model, and the price."""
-    leads = [human.difference for human in found.test.humans]
-    scale = figures.Scale.over(Estimate(value=lead) for lead in leads)
-    return figures.Scale(scale.low, 0.5 if max(leads) < 0.5 else 1.0)
 
 
 def _further_notes(report: Report, pairs: list[Pair]) -> list[str]:

@@ -12,8 +12,8 @@ from coder.cli.main import VERBS
 
 HEAVY = {
     "chromadb", "langchain", "langchain_core", "langchain_openai",
-    "matplotlib", "numpy", "onnxruntime", "openai", "pydantic", "rich", "scipy", "sklearn",
-    "textual", "tiktoken", "tokenizers", "yaml",
+    "numpy", "onnxruntime", "openai", "pydantic", "rich", "scipy", "sklearn",
+    "textual", "tiktoken", "tokenizers", "typst", "yaml",
 }  # fmt: skip
 
 

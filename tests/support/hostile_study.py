@@ -63,7 +63,6 @@ class HostileStudy:
         # pydantic imports its plugins by the entry points of what is installed.
         self.write("evil-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: evil\nVersion: 1\n")
         self.write("evil-1.dist-info/entry_points.txt", "[pydantic]\nevil = evil:E\n")
-        self.write("matplotlibrc", "backend: module://evil\ntext.usetex: True\n")
         self.write(
             ".env",
             "CHROMA_API_IMPL=evil.E\nCHROMA_SERVER_HOST=198.51.100.7\nCHROMA_SYSDB_IMPL=evil.E\n"

@@ -12,9 +12,9 @@ from run_maker import Maker, label
 from test_report_browser import rich_run
 
 from coder.cli.main import cli
-from coder.report import build_report
+from coder.report import build_report, paper
 from coder.report.html import html
-from coder.report.plots import write_figures
+from coder.report.paper import write_figures
 
 pytestmark = pytest.mark.usefixtures("few_are_enough")
 
@@ -47,8 +47,20 @@ def test_figures_hold_shapes_and_text_not_pixels(drawn: Path) -> None:
         assert not list(root.iter(f"{SVG}script"))
     for file in drawn.glob("*.pdf"):
         held = file.read_bytes()
-        assert b"/Subtype /Image" not in held, file.name
-        assert b"/Type3" not in held and b"/Type0" in held, file.name
+        assert not re.search(rb"/Subtype\s*/Image", held), file.name
+        assert not re.search(rb"/Type3", held) and re.search(rb"/Subtype\s*/Type0", held)
+        assert b"Roboto" in held and re.search(rb"/FontFile[23] ", held), "its font is embedded"
+
+
+def test_all_that_is_drawn_has_a_print_style(drawn: Path) -> None:
+    style = (Path(paper.__file__).parent / "templates" / "paper.css").read_text(encoding="utf-8")
+    styled = set(re.findall(r"\.([a-z-]+)", style))
+    frames = {"chart", "row", "ticks", "shares", "two", "heat", "row-name", "blind", "count"}
+    for file in drawn.glob("*.svg"):
+        held = file.read_text(encoding="utf-8")
+        classes = {name for names in re.findall(r'class="([^"]*)"', held) for name in names.split()}
+        assert classes - frames <= styled, file.name
+        assert not set("↑→↓") & set(held), "the font has no arrows"
 
 
 def test_a_figure_says_what_it_shows_and_of_how_many(drawn: Path) -> None:
@@ -56,6 +68,9 @@ def test_a_figure_says_what_it_shows_and_of_how_many(drawn: Path) -> None:
     assert "Prevalence by subcategory" in words
     assert "share of 240 issues; n = 160 labels by ann" in words
     assert "Calls" in words
+    held = (drawn / "prevalence-code.pdf").read_bytes()
+    assert b"/Title(Prevalence by subcategory)" in held, "for whoever searches"
+    assert b"/Alt(Prevalence by subcategory)" in held, "for whoever has it read out"
     assert "dc:date" not in (drawn / "prevalence-code.svg").read_text(encoding="utf-8")
 
 
