@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,8 @@ from coder.files.resources import study_root
 from coder.text.spelling import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from coder.storage.run import Run
 
 
@@ -25,6 +28,18 @@ def run_names(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
 def rater_name(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
     """A name as it is kept: letters composed, and nothing in it that nobody sees."""
     return None if name is None else visible(name)
+
+
+def several_runs(command: Callable[..., None]) -> Callable[..., None]:
+    """The arguments of a verb that holds runs against each other."""
+    runs = click.argument(
+        "runs", nargs=-1, required=True, metavar="RUN RUN...", shell_complete=run_names
+    )
+    output = click.option(
+        "-o", "--output", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
+        help="Where the files go; by default a folder of their own in the first run's report.",
+    )  # fmt: skip
+    return runs(output(command))
 
 
 def issue_id(run: Run, name: str) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from coder.cli.arguments import run_names
+from coder.cli.arguments import several_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from rich.table import Table
 
@@ -25,11 +25,7 @@ CODES = 12
 
 
 @click.command("compare")
-@click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...", shell_complete=run_names)
-@click.option(
-    "-o", "--output", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
-    help="Where the files go; by default a folder of their own in the first run's report.",
-)  # fmt: skip
+@several_runs
 def command(runs: tuple[str, ...], output: Path | None) -> None:
     """Compare the models of runs on the same issues.
 
@@ -58,7 +54,7 @@ def _show(comparison: Comparison) -> None:
     from coder.cli.terminal import console, safe
     from coder.compare import wording
 
-    names = wording.Names(comparison.codebook)
+    names = wording.Names(comparison)
     letter = dict(zip((run.name for run in comparison.runs), wording.letters(99), strict=False))
     console.print(members(comparison))
     for line in wording.codebooks(comparison):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from coder.cli.arguments import run_names
+from coder.cli.arguments import several_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from rich.table import Table
 
@@ -19,11 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("multiverse")
-@click.argument("runs", nargs=-1, required=True, metavar="RUN RUN...", shell_complete=run_names)
-@click.option(
-    "-o", "--output", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
-    help="Where the files go; by default a folder of their own in the first run's report.",
-)  # fmt: skip
+@several_runs
 def command(runs: tuple[str, ...], output: Path | None) -> None:
     """Tell which conclusions hang on the settings of runs.
 
@@ -47,7 +43,7 @@ def _show(found: Multiverse) -> None:
     from coder.cli.terminal import console, safe
     from coder.compare import wording
 
-    names = wording.Names(found.codebook)
+    names = wording.Names(found)
     letter = dict(zip((run.name for run in found.runs), wording.letters(99), strict=False))
     console.print(_runs(found, letter))
     for line in wording.codebooks(found):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from coder.cli.arguments import run_names
-from coder.cli.report_findings import show_findings
 from coder.cli.tables import short, table
 
 if TYPE_CHECKING:
@@ -18,8 +17,10 @@ if TYPE_CHECKING:
 
     from coder.records import Estimate
     from coder.report import Report
-    from coder.report.model import Pair
+    from coder.report.model import Corrected, Pair
     from coder.report.wording import Names
+    from coder.storage.run import Run
+    from coder.study import Study
 
 CONFUSIONS = 5
 """How many of the most frequent confusions the terminal shows; all are in the files."""
@@ -57,7 +58,6 @@ def command(name: str, figures: bool, appendix: bool, for_raters: bool) -> None:
     Shows the main figures of run NAME and writes runs/NAME/report/ as HTML, Markdown, JSON, CSV and
     LaTeX.
     """
-    from coder.cli import report_appendix
     from coder.cli.blind_view import warn_raters
     from coder.cli.terminal import console, safe
     from coder.errors import UsageError
@@ -96,7 +96,30 @@ def command(name: str, figures: bool, appendix: bool, for_raters: bool) -> None:
         drawn = write_figures(report, files[0].parent / "figures")
         console.print(f"Figures: {len(drawn) // len(FORMATS)}, as SVG and PDF in figures/")
     if appendix:
-        report_appendix.write(study, run, report)
+        _write_appendix(study, run, report)
+
+
+def _write_appendix(study: Study, run: Run, report: Report) -> None:
+    """``appendix.md`` and ``appendix.tex``, and a word on what the authors have to add."""
+    from coder.cli.consent import FILE
+    from coder.cli.terminal import console, safe
+    from coder.files.atomic_write import write_atomically
+    from coder.records import Consent
+    from coder.report import appendix, methods
+    from coder.storage.journal import Journal
+
+    log = methods.logged(run, Journal(study.runs / FILE, Consent))
+    files = {
+        "appendix.md": appendix.appendix_markdown(report, log),
+        "appendix.tex": appendix.appendix_latex(report, log),
+    }
+    for name, text in files.items():
+        write_atomically(run.path / "report" / name, text)
+    console.print(
+        f"Methods appendix: {safe(', '.join(files))}. Of its entries "
+        f"{appendix.blanks(report, log)} are for you to fill in; they begin with "
+        f"{methods.BLANK.strip()!r}"
+    )
 
 
 def show(report: Report) -> None:
@@ -148,7 +171,7 @@ def show(report: Report) -> None:
         _notes([wording.EXPRESSED])
     if changes := wording.changes(report):
         console.print(safe(changes))
-    show_findings(report)
+    _findings(report)
     if headline := sentences.headline(report):
         console.print(_per_code(headline, names))
         _notes(wording.code_notes(report, headline))
@@ -313,3 +336,36 @@ def _confusions(pair: Pair, names: Names) -> Iterator[str]:
 
 def _marked(estimate: Estimate) -> str:
     return short(estimate) + ("†" if estimate.note else "")
+
+
+def _findings(report: Report) -> None:
+    """Print the conclusions in short, and the corrected counts by category where there are any."""
+    from coder.cli.terminal import console, safe
+    from coder.report import conclusions
+
+    lines = list(conclusions.in_short(report))
+    if lines:
+        console.print("\n[bold]What may be concluded[/]")
+    for about, said in lines:
+        console.print(f"[bold]{safe(about)}.[/] {safe(said)}")
+    for found in report.corrected:
+        if found.level == "category" and found.sampling != "all":
+            _corrected(report, found)
+
+
+def _corrected(report: Report, found: Corrected) -> None:
+    from coder.cli.terminal import console, safe
+    from coder.report import conclusions, wording
+
+    names = wording.Names(report)
+    level = names.level(found.level)
+    shares = table("Share of all issues", level, "model", "labels", "corrected")
+    for share in conclusions.shown(found):
+        alone = share.labels.value
+        shares.add_row(
+            safe(names.name(share.code)),
+            f"{share.model:.1%}",
+            "–" if alone is None else f"{alone:.1%}",
+            conclusions.percent(share.corrected),
+        )
+    console.print(shares)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from coder.compare.model import Member
 from coder.errors import UsageError
 from coder.proposers.budget import Price
-from coder.ratings.comparable import Codes, Rater, Ratings, model_side, own_answer, raters
+from coder.ratings.comparable import Codes, Rater, Ratings, model_side, raters
 from coder.ratings.model import ExclusionReason
 from coder.ratings.training_labels import taught
 from coder.records import Codebook, Proposal
-from coder.report.spending import spending
+from coder.report.coverage import same_as_examples, spending
 from coder.report.wording import describe_model
 from coder.storage.intra_rater import people
 from coder.storage.run import Run
@@ -117,11 +117,7 @@ def first_passes(taken: Sequence[RunInputs]) -> list[str]:
 
 def learnt(one: RunInputs, labels: Mapping[str, Codes]) -> int:
     """How many labels the model of a run learnt from that are the same as ``labels``."""
-    return sum(
-        example.issue.id in labels
-        and own_answer(labels[example.issue.id]) == own_answer(example.codes)
-        for example in taught(one.run)
-    )
+    return same_as_examples(taught(one.run), labels)
 
 
 def _taken(run: Run) -> RunInputs:

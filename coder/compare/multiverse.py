@@ -23,12 +23,12 @@ from coder.compare.model import (
 from coder.compare.pairs import NO_PRICES
 from coder.compare.wording import SIGNIFICANT
 from coder.proposers.budget import Price
-from coder.ratings.comparable import Codes, proposed
+from coder.ratings.comparable import Codes
 from coder.ratings.levels import Levels
 from coder.ratings.model import ExclusionReason
 from coder.records import canonical_json, content_hash
-from coder.report.build import summary
-from coder.report.corrected import corrected
+from coder.report.corrected import corrected, said_by_model
+from coder.report.coverage import summary
 from coder.revision.migration import Versions
 from coder.storage.run import Run
 
@@ -81,15 +81,8 @@ def _universe(
     taken: Sequence[RunInputs],
 ) -> Universe:
     levels = Levels(one.run.codebook)
-    # Leaked answers too: this is what the model says, not how well.
-    versions = Versions(one.run)
-    said = {
-        i: levels.at("category", codes)
-        for i in issues
-        if i in one.proposals
-        and one.proposals[i].status.answered
-        and not isinstance(codes := proposed(one.proposals[i], versions), ExclusionReason)
-    }
+    answers = said_by_model(one.proposals, Versions(one.run), issues)
+    said = {i: levels.at("category", codes) for i, codes in answers.items()}
     counts = Counter(code for codes in said.values() for code in codes)
     shares = _corrected(one, levels, issues, said, rater, labels, taken) if labels else {}
     return Universe(

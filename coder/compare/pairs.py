@@ -32,7 +32,7 @@ from coder.ratings.comparable import Codes
 from coder.ratings.levels import Levels, same
 from coder.ratings.model import Level
 from coder.records import NONE_CODE
-from coder.report.build import summary
+from coder.report.coverage import summary
 from coder.report.model import Resampling
 from coder.report.sentences import why_too_few
 from coder.storage.run import Run

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from coder.compare.model import Against, Comparison, Conclusion, Multiverse, RunPair
-from coder.ratings.model import Level
-from coder.records import NONE_CODE, Estimate
-from coder.report.model import CodebookSummary
+from coder.records import Estimate
+from coder.report import wording
 from coder.report.sentences import FEWEST_SHARED, why_too_few
 from coder.report.wording import number, plural
 from coder.text.plural import some
@@ -31,24 +28,8 @@ QUESTION = {
 }
 
 
-class Names:
+class Names(wording.Names):
     """The codes of a comparison, as people read them."""
-
-    def __init__(self, book: CodebookSummary) -> None:
-        self._names = {code.id: (code.name, code.path) for code in book.codes}
-        self.flat = all(code.parent is None for code in book.codes)
-
-    def level(self, level: Level) -> str:
-        if self.flat:
-            return "code"
-        return "category" if level == "category" else "subcategory"
-
-    def name(self, code: str) -> str:
-        return "No code fits" if code == NONE_CODE else self._names.get(code, (code,))[0]
-
-    def codes(self, codes: Sequence[str]) -> str:
-        paths = (self._names[c][1] if c in self._names else self.name(c) for c in codes)
-        return "; ".join(paths) or "No code fits"
 
     def value(self, conclusion: Conclusion, value: str | None) -> str:
         """What a run concludes; codes by their names."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -23,11 +21,10 @@ from coder.compare.wording import (
     too_few,
     verdict,
 )
-from coder.escaping import csv_cell
 from coder.files.atomic_write import write_atomically
 from coder.proposers.budget import money
+from coder.report.escaping import csv_table, web_url
 from coder.report.escaping import markdown as text
-from coder.report.escaping import web_url
 from coder.report.wording import figure, number, reasons
 from coder.report.write import to_json
 
@@ -59,7 +56,7 @@ def _write(folder: Path, texts: dict[str, str]) -> tuple[Path, ...]:
 
 
 def _comparison(comparison: Comparison) -> str:
-    names = Names(comparison.codebook)
+    names = Names(comparison)
     how = comparison.resampling
     blocks = ["# Runs compared", *map(text, codebooks(comparison)), _members(comparison.runs)]
     for pair in comparison.pairs:
@@ -169,22 +166,22 @@ def _labels(labels: dict[str, tuple[str, ...]], names: Names) -> str:
 
 
 def _flips(comparison: Comparison) -> str:
-    names = Names(comparison.codebook)
-    out = io.StringIO()
-    table = csv.writer(out, lineterminator="\n")
-    table.writerow(COLUMNS)
-    for pair in comparison.pairs:
-        for f in pair.flips:
-            cells = (
+    names = Names(comparison)
+    return csv_table(
+        COLUMNS,
+        (
+            (
                 pair.left, pair.right, f.issue_id, f.repo, f.url, f.title, names.codes(f.left),
                 names.codes(f.right), _labels(f.labels, names),
-            )  # fmt: skip
-            table.writerow([csv_cell(cell) for cell in cells])
-    return out.getvalue()
+            )
+            for pair in comparison.pairs
+            for f in pair.flips
+        ),
+    )  # fmt: skip
 
 
 def _multiverse(found: Multiverse) -> str:
-    names = Names(found.codebook)
+    names = Names(found)
     runs = [text(run.name) for run in found.runs]
     blocks = ["# Multiverse", *map(text, codebooks(found)), _members(found.runs)]
     blocks += ["## Settings that differ"]

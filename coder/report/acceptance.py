@@ -1,4 +1,7 @@
-"""What raters did with the proposals they were shown: counted apart from any agreement."""
+"""What raters did with the proposals they were shown, counted apart from any agreement.
+
+Both also by whether the model found a code stated or between the lines.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,14 @@ import numpy as np
 from coder.agreement import Statistic, bootstrap
 from coder.agreement.arrays import ratio
 from coder.agreement.encode import group_numbers
-from coder.ratings.comparable import Rater
+from coder.proposers.chat.prompts import EXPRESSIONS
+from coder.ratings.comparable import Rater, Ratings
 from coder.ratings.model import ExclusionReason
-from coder.records import Action, Estimate, Mode
-from coder.report.model import Acceptance
+from coder.records import Action, Estimate, Mode, Proposal
+from coder.report.model import Acceptance, Expressed
+
+ANSWERS = (Action.ACCEPT, Action.CORRECT, Action.REJECT)
+"""What is an answer to a proposal, of all one can do with it."""
 
 
 def acceptances(
@@ -53,18 +60,12 @@ def acceptance(
     ``mode`` and ``learnt`` say what all are about. ``groups`` gives each issue's repository.
     Decisions that a change of the codebook made stale count in ``set_aside`` and nowhere else.
     """
-    aside = {
-        i: why
-        for i, why in rater.decided.left_out.items()
-        if i in rater.decisions and why not in (ExclusionReason.SKIPPED, ExclusionReason.FLAGGED)
-    }
+    aside = {i: why for i, why in _stale(rater).items() if i in rater.decisions}
     standing = {i: d.action for i, d in rater.decisions.items() if i not in aside}
     actions = Counter(standing.values())
     reasons: Counter[ExclusionReason] = Counter(aside.values())
     answered = {
-        i: action is Action.ACCEPT
-        for i, action in sorted(standing.items())
-        if action in (Action.ACCEPT, Action.CORRECT, Action.REJECT)
+        i: action is Action.ACCEPT for i, action in sorted(standing.items()) if action in ANSWERS
     }
     return Acceptance(
         rater=rater.name,
@@ -99,3 +100,51 @@ def share(
         nothing="no proposal was accepted, corrected or rejected",
     )
     return found["share"][0]
+
+
+def expressed(
+    rater: Rater,
+    model: Ratings,
+    proposals: Mapping[str, Proposal],
+    by_id: Mapping[str, Proposal],
+    groups: Mapping[str, str],
+    *,
+    draws: int,
+    seed: int,
+) -> Iterator[Expressed]:
+    """A row for each expression and each way of answering; nothing where no model was asked.
+
+    Blind labels are held against what the ``model`` says now, at the level of codes; decisions (of
+    assisted review alone) are about the proposal that was shown, by its id.
+    """
+    blind = {
+        i: (proposals[i], set(codes) == set(model.answers[i]))
+        for i, codes in sorted(rater.blind.answers.items())
+        if i in model.answers and i in proposals
+    }
+    stale = _stale(rater)
+    shown = {
+        i: (by_id[d.proposal_id], d.action is Action.ACCEPT)
+        for i, d in sorted(rater.decisions.items())
+        if d.mode is Mode.ASSISTED
+        and d.proposal_id in by_id
+        and d.action in ANSWERS
+        and i not in stale
+    }
+    for kind, answered in (("blind", blind), ("assisted", shown)):
+        for expression in EXPRESSIONS:
+            held = {i: same for i, (p, same) in answered.items() if p.expression == expression}
+            if held:
+                yield Expressed(
+                    rater=rater.name,
+                    kind=kind,
+                    expression=expression,
+                    share=share(held, groups or None, draws=draws, seed=seed),
+                    issue_ids=tuple(held),
+                )
+
+
+def _stale(rater: Rater) -> dict[str, ExclusionReason]:
+    """The issues whose decision a change of the codebook made stale, and why."""
+    kept = (ExclusionReason.SKIPPED, ExclusionReason.FLAGGED)
+    return {i: why for i, why in rater.decided.left_out.items() if why not in kept}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from coder.report.escaping import latex, markdown, one_line
-from coder.report.latex_letters import DEFINED
+from coder.report.escaping import LETTERS_DEFINED, latex, markdown, one_line
 from coder.report.methods import (
     BLANK,
     Logged,
@@ -42,7 +41,7 @@ def appendix_latex(report: Report, log: Logged) -> str:
     lines = [
         f"% Methods appendix of run {run}, made by coder report --appendix.",
         r"% In the preamble, for pdfLaTeX: \usepackage[T1]{fontenc}",
-        DEFINED,
+        LETTERS_DEFINED,
         "",
         _tex(paragraph(report, log)),
     ]

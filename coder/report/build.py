@@ -13,67 +13,45 @@ from coder.errors import RunError
 from coder.proposers.budget import Price
 from coder.ratings.comparable import (
     Codes,
-    Rater,
     Ratings,
-    count_decisions,
     model_side,
-    own_answer,
-    proposed,
     raters,
-    status_of,
 )
 from coder.ratings.confidence import calibrated, calibrations
 from coder.ratings.levels import Levels
-from coder.ratings.model import RESOLVED, ExclusionReason, Kind, Level
+from coder.ratings.model import ExclusionReason, Kind, Level
 from coder.ratings.resolved import UNRESOLVED, resolve
 from coder.ratings.training_labels import taught
 from coder.records import (
     NONE_CODE,
-    Action,
-    Codebook,
     Decision,
-    Issue,
     Mode,
     Proposal,
-    ScoredCode,
-    Status,
 )
-from coder.report.acceptance import acceptances
-from coder.report.expressed import expressed
+from coder.report.acceptance import acceptances, expressed
+from coder.report.corrected import said_by_model
+from coder.report.coverage import changes, coverage, spending, summary
+from coder.report.disagreements import Cases
 from coder.report.findings import Findings
 from coder.report.model import (
-    Case,
     Choices,
-    CodebookSummary,
-    CodeName,
     Count,
-    Coverage,
-    Judgement,
     Majority,
     Nested,
     Pair,
     Prevalence,
-    ProposedChange,
-    RaterCoverage,
     Report,
     Resampling,
-    SameLabels,
     Together,
 )
 from coder.report.sentences import why_too_few
-from coder.report.spending import spending
 from coder.report.trace import PROPOSALS, trace
 from coder.revision.migration import Versions
-from coder.storage.history import REVIEW
 from coder.storage.intra_rater import people, same_person
 from coder.storage.run import Run
-from coder.text.injection import suspicious
 
 SHOWN: dict[Kind, Mode] = {"assisted": Mode.ASSISTED, "revised": Mode.BLIND_FIRST}
 """The kinds of answers given after a suggestion was shown, by the mode of their decisions."""
-
-EXCERPT = 600
-"""How many characters of an issue's text a disagreement shows."""
 
 
 def build_report(
@@ -112,8 +90,6 @@ class _Builder:
         self.run, self.draws, self.seed = run, draws, seed
         self.book = run.codebook
         self.versions = Versions(run)
-        self.taught = taught(run)
-        self.confidence = calibrated(run)
         self.by_id: dict[str, Proposal] = {}
         by_id = self.by_id
         latest: dict[str, Proposal] = {}
@@ -152,9 +128,13 @@ class _Builder:
 
     def report(self, study: str) -> Report:
         pairs = tuple(self._pairs())
+        confidence = calibrated(self.run)
+        cases = Cases(
+            self.run, self.raters, self.proposals, self.resolution, self.versions, confidence
+        )
         findings = Findings(
             self.run, self.raters, self.model, self.proposals, self.shown, self.groups,
-            self.confidence, bool(calibrations(self.run)), self.draws, self.seed,
+            confidence, bool(calibrations(self.run)), self.draws, self.seed,
             self.choices,
         )  # fmt: skip
         report = Report(
@@ -167,7 +147,7 @@ class _Builder:
                 seed=self.seed,
                 clusters=len(set(self.groups.values())),
             ),
-            coverage=self._coverage(),
+            coverage=coverage(self.run, self.raters, self.model, self.proposals, taught(self.run)),
             calibrations=tuple(calibrations(self.run).values()),
             usage=spending(self.run, self.raters, self.price),
             resolved=self.resolution.summary if self.resolution.adjudicated else None,
@@ -193,7 +173,7 @@ class _Builder:
                     seed=self.seed,
                 )
             ),
-            codebook_changes=tuple(_changes(self.raters)),
+            codebook_changes=tuple(changes(self.raters)),
             prevalence=tuple(self._prevalence()),
             corrected=findings.corrected(),
             trust=findings.trust(),
@@ -201,7 +181,7 @@ class _Builder:
             stand_in=findings.stand_in(),
             trends=findings.trends(),
             broken=self.run.broken_chains(),
-            cases=tuple(self._cases(pairs)),
+            cases=tuple(cases.of(pairs)),
         )
         traced = trace(self.run, report, self.raters, self.model, self.proposals, self.lines)
         return report.model_copy(update={"trace": traced})
@@ -309,58 +289,8 @@ class _Builder:
 
     # --- what surrounds the figures -------------------------------------------------------------
 
-    def _coverage(self) -> Coverage:
-        statuses = Counter(status_of(self.proposals.get(i)) for i in self.run.issues)
-        leaked = [
-            i for i in self.run.issues if self.model.left_out.get(i) is ExclusionReason.LEAKED
-        ]
-        return Coverage(
-            issues=len(self.run.issues),
-            repositories=len(set(self.groups.values())),
-            proposed=len(self.proposals),
-            answered=sum(p.status.answered for p in self.proposals.values()),
-            by_status={
-                s: statuses[s] for s in (*Status, ExclusionReason.NOT_PROPOSED) if statuses[s]
-            },
-            leaked=len(leaked),
-            leaked_issue_ids=tuple(leaked),
-            addressed_issue_ids=tuple(
-                i for i, issue in self.run.issues.items() if suspicious(issue.read(), self.book)
-            ),
-            learnt_from=len(self.taught),
-            raters=tuple(self._rater_coverage(rater) for rater in self.raters),
-            same_labels=tuple(_same_labels(self.raters)),
-        )
-
-    def _rater_coverage(self, rater: Rater) -> RaterCoverage:
-        inside = sum(issue_id in self.run.issues for issue_id in rater.labels)
-        aside = Counter(rater.blind.left_out.values())
-        decided = count_decisions(rater.decisions.values())
-        return RaterCoverage(
-            rater=rater.name,
-            blind_labels=inside,
-            usable=len(rater.blind.answers),
-            set_aside={why: aside[why] for why in ExclusionReason if aside[why]},
-            not_in_run=len(rater.labels) - inside,
-            decisions=sum(decided.answers.values()),
-            by_mode=dict(decided.answers),
-            flagged=decided.flagged,
-            skipped=decided.skipped,
-            shared_with_examples=sum(
-                example.issue.id in rater.labels
-                and own_answer(rater.labels[example.issue.id].codes) == own_answer(example.codes)
-                for example in self.taught
-            ),
-        )
-
     def _prevalence(self) -> Iterator[Prevalence]:
-        # Counted over every answer, leaked ones too: this is what the model said, not how well.
-        model = {
-            i: codes
-            for i, p in self.proposals.items()
-            if p.status.answered
-            and not isinstance(codes := proposed(p, self.versions), ExclusionReason)
-        }
+        model = said_by_model(self.proposals, self.versions)
         people = {r.name: r.blind.answers for r in self.raters if r.blind.answers}
         for level in self.levels:
             ours = self._tally(level, model.values())
@@ -383,43 +313,6 @@ class _Builder:
                 found[code] += times
         return found
 
-    def _cases(self, pairs: Iterable[Pair]) -> Iterator[Case]:
-        differing = {d.issue_id for pair in pairs for d in pair.disagreements}
-        for issue_id, issue in self.run.issues.items():
-            if issue_id in differing:
-                yield self._case(issue, self.proposals.get(issue_id))
-
-    def _told(self, scored: ScoredCode) -> ScoredCode:
-        told = self.confidence(scored)
-        return (
-            scored if told == scored.confidence else scored.model_copy(update={"confidence": told})
-        )
-
-    def _case(self, issue: Issue, proposal: Proposal | None) -> Case:
-        if proposal is not None:
-            proposal, _ = self.versions.shown(proposal)
-        return Case(
-            issue_id=issue.id,
-            repo=issue.repo,
-            url=issue.url,
-            title=issue.title,
-            excerpt=_excerpt(issue),
-            status=status_of(proposal),
-            codes=tuple(map(self._told, proposal.codes)) if proposal else (),
-            rationale=proposal.rationale if proposal else "",
-            expression=proposal.expression if proposal else "",
-            evidence=proposal.evidence if proposal else (),
-            judgements=(
-                *(j for rater in self.raters for j in _judgements(rater, issue.id)),
-                *self._resolved(issue.id),
-            ),
-        )
-
-    def _resolved(self, issue_id: str) -> Iterator[Judgement]:
-        if record := self.resolution.adjudicated.get(issue_id):
-            codes = self.resolution.side.answers[issue_id]
-            yield Judgement(rater=RESOLVED, kind="resolved", codes=codes, memo=record.reason)
-
 
 def _majority(reference: Iterable[Codes]) -> Majority | None:
     answers = Counter(tuple(sorted(codes)) for codes in reference)
@@ -429,91 +322,5 @@ def _majority(reference: Iterable[Codes]) -> Majority | None:
     return Majority(value=count / answers.total(), codes=codes)
 
 
-def _same_labels(people: Iterable[Rater]) -> Iterator[SameLabels]:
-    for left, right in combinations(people, 2):
-        ours, theirs = left.labels, right.labels
-        # One label in common is no sign of anything.
-        identical = len(ours) > 1 and ours.keys() == theirs.keys()
-        identical = identical and all(
-            own_answer(label.codes) == own_answer(theirs[i].codes) for i, label in ours.items()
-        )
-        sources = _sources(left) & _sources(right)
-        if identical or sources:
-            yield SameLabels(
-                left=left.name,
-                right=right.name,
-                identical=identical,
-                labels=len(ours.keys() & theirs.keys()),
-                sources=tuple(sorted(sources)),
-            )
-
-
-def _sources(rater: Rater) -> set[str]:
-    """The files that labels came from; two people's reviews are not one."""
-    return {label.source for label in rater.labels.values()} - {"", REVIEW}
-
-
-def _changes(raters: Iterable[Rater]) -> Iterator[ProposedChange]:
-    for memo in (memo for rater in raters for memo in rater.memos):
-        if memo.change is not None:
-            yield ProposedChange(
-                rater=memo.rater,
-                issue_id=memo.issue_id,
-                change=memo.change,
-                codes=memo.codes,
-                memo=memo.memo,
-            )
-
-
-def _judgements(rater: Rater, issue_id: str) -> Iterator[Judgement]:
-    if label := rater.labels.get(issue_id):
-        yield Judgement(
-            rater=rater.name,
-            kind="blind",
-            codes=rater.blind.answers.get(issue_id),
-            memo=label.memo,
-        )
-    decision = rater.decisions.get(issue_id)
-    notes = rater.notes(issue_id)
-    if decision or notes:
-        memos = [decision.memo] if decision and decision.memo else []
-        yield Judgement(
-            rater=rater.name,
-            kind=_kind(decision or notes[-1]),
-            action=decision.action if decision else Action.MEMO,
-            codes=rater.decided.answers.get(issue_id),
-            memo="\n".join((*memos, *(note.memo for note in notes))),
-        )
-
-
-def _kind(decision: Decision) -> Kind:
-    """What a decision, or a note, is besides the blind labels."""
-    if not decision.seen:
-        return "blind"
-    return "revised" if decision.mode is Mode.BLIND_FIRST else "assisted"
-
-
 def _any(decisions: Mapping[str, Decision], mode: Mode) -> bool:
     return any(decision.mode is mode for decision in decisions.values())
-
-
-def _excerpt(issue: Issue) -> str:
-    text = issue.read().removeprefix(issue.title).strip()
-    return text if len(text) <= EXCERPT else text[:EXCERPT].rstrip() + " …"
-
-
-def summary(book: Codebook) -> CodebookSummary:
-    """A codebook as reports hold it."""
-    return CodebookSummary(
-        id=book.id,
-        name=book.name,
-        version=book.version,
-        hash=book.hash,
-        cardinality=book.cardinality,
-        codes=tuple(
-            CodeName(
-                id=c.id, name=c.name, path=book.path(c.id), parent=c.parent, definition=c.definition
-            )
-            for c in book.codes
-        ),
-    )

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 import numpy as np
 
 from coder.agreement import dsl, labels_alone, ppi
 from coder.agreement.arrays import Floats
-from coder.ratings.comparable import Codes
+from coder.ratings.comparable import Codes, proposed
 from coder.ratings.levels import Levels
-from coder.ratings.model import Level
-from coder.records import NONE_CODE, Decision, Estimate, Label
+from coder.ratings.model import ExclusionReason, Level
+from coder.records import NONE_CODE, Decision, Estimate, Label, Proposal
 from coder.report.model import CodeShare, Corrected
+from coder.revision.migration import Versions
 from coder.storage.sampling import reached
 
 UNKNOWN = (
     "the log does not say how the labelled issues were chosen: this holds if they are a random "
     "sample of the run"
 )
+
+
+def said_by_model(
+    proposals: Mapping[str, Proposal], versions: Versions, issues: Iterable[str] | None = None
+) -> dict[str, Codes]:
+    """Every answer of the model, of ``issues`` alone if there are any, leaked ones too: this is
+    what it said, however it came to say it, not how well."""
+    return {
+        i: codes
+        for i in (proposals if issues is None else issues)
+        if i in proposals
+        and proposals[i].status.answered
+        and not isinstance(codes := proposed(proposals[i], versions), ExclusionReason)
+    }
 
 
 def corrected(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 
-from coder.escaping import csv_cell
 from coder.ratings.comparable import Codes, raters
 from coder.ratings.resolved import resolve
 from coder.records import NONE_CODE
+from coder.report.escaping import csv_table
 from coder.revision.migration import carry
 from coder.storage.run import Run
 
@@ -42,10 +40,6 @@ def resolved_rows(run: Run) -> Iterator[Row]:
 
 def labels_csv(rows: Iterable[Row]) -> str:
     """``rows`` as CSV; cells that a spreadsheet would run are made text."""
-    out = io.StringIO()
-    table = csv.writer(out, lineterminator="\n")
-    table.writerow(COLUMNS)
-    for issue_id, codes, memo, who in rows:
-        code = ";".join(codes) or NONE_CODE
-        table.writerow([csv_cell(cell) for cell in (issue_id, code, memo, who)])
-    return out.getvalue()
+    return csv_table(
+        COLUMNS, ((i, ";".join(codes) or NONE_CODE, memo, who) for i, codes, memo, who in rows)
+    )

@@ -10,15 +10,15 @@ from itertools import chain
 import numpy as np
 
 from coder.agreement import alt_test
-from coder.ratings.comparable import Codes, Rater, Ratings, proposed
+from coder.ratings.comparable import Codes, Rater, Ratings
 from coder.ratings.confidence import Confidence
 from coder.ratings.levels import Levels
 from coder.ratings.model import ExclusionReason, Level
 from coder.ratings.training_labels import taught
 from coder.records import Proposal
-from coder.report.anchoring import sway
+from coder.report.anchoring import sway, trends
 from coder.report.confidence_quality import Drawn, trust
-from coder.report.corrected import corrected, probabilities
+from coder.report.corrected import corrected, probabilities, said_by_model
 from coder.report.model import (
     AltTestResult,
     Choices,
@@ -27,7 +27,6 @@ from coder.report.model import (
     RaterAnchoring,
     Trend,
 )
-from coder.report.trend import trends
 from coder.revision.migration import Versions
 from coder.storage.intra_rater import people
 from coder.storage.run import Run
@@ -78,13 +77,7 @@ class Findings:
             return ()
         records = sorted(rater.log, key=lambda record: record.at)
         leaked = {i for i, why in self.model.left_out.items() if why is ExclusionReason.LEAKED}
-        # Leaked answers too: what the model said is corrected, however it came to say it.
-        said = {
-            i: codes
-            for i, proposal in self.proposals.items()
-            if proposal.status.answered
-            and not isinstance(codes := proposed(proposal, self._versions), ExclusionReason)
-        }
+        said = said_by_model(self.proposals, self._versions)
         found = (
             corrected(
                 level, self._levels, list(self.run.issues), said, rater.blind.answers,

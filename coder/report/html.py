@@ -16,7 +16,7 @@ from coder.records import Estimate
 from coder.report import (
     charts,
     conclusions,
-    disagreement_table,
+    disagreements,
     figures,
     grids,
     sentences,
@@ -35,7 +35,7 @@ def html(report: Report) -> str:
     headline = sentences.headline(report)
     blind = [pair for pair in report.pairs if pair.kind == "blind"]
     shown = sentences.enough(blind)
-    held = disagreement_table.listed(report)
+    held = disagreements.listed(report)
     return (
         _environment()
         .get_template("report.html.jinja")
@@ -64,8 +64,8 @@ def html(report: Report) -> str:
             ],
             resolved=[pair for pair in report.pairs if pair.kind == "resolved"],
             listed=held,
-            plain=disagreement_table.plain(held),
-            data=Markup(disagreement_table.to_json(report, held)),
+            plain=disagreements.plain(held),
+            data=Markup(disagreements.to_json(report, held)),
             further_notes=_further_notes(report, shown),
             accepted_figures=[(wording.accepter(a), "", a.acceptance) for a in report.acceptance],
         )

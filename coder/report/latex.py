@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from coder.report import grids
 from coder.report.conclusions import few_compared
+from coder.report.escaping import LETTERS_DEFINED, one_line
 from coder.report.escaping import latex as text
-from coder.report.escaping import one_line
 from coder.report.grids import Grid
-from coder.report.latex_letters import DEFINED
 from coder.report.model import Pair, Report
 from coder.report.sentences import between_first_passes, enough, together, too_few
 from coder.report.wording import Names, interval_note
@@ -36,7 +35,7 @@ def latex(report: Report) -> str:
         r"% In the preamble: \usepackage{booktabs}, and for pdfLaTeX \usepackage[T1]{fontenc}",
         f"% {one_line(interval_note(report))}",
         *(f"% {one_line(line)}" for line in too_few(pairs) if not enough(pairs)),
-        DEFINED,
+        LETTERS_DEFINED,
     )
     return "\n".join(head) + "\n\n" + "\n".join(draw(grid) for grid in _grids(report))
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator
 
-from coder.escaping import csv_cell
 from coder.records import Estimate
+from coder.report.escaping import csv_table
 from coder.report.model import Pair, Report
 from coder.report.sentences import enough, together, why_too_few
 from coder.report.wording import kind
@@ -21,16 +19,7 @@ FIGURE = ("value", "low", "high", "n", "note")
 
 def tables(report: Report) -> dict[str, str]:
     """Every table by its file name; one without rows has its head alone."""
-    return {name: _csv(head, rows(report)) for name, (head, rows) in _TABLES.items()}
-
-
-def _csv(head: tuple[str, ...], rows: Iterable[Row]) -> str:
-    out = io.StringIO()
-    table = csv.writer(out, lineterminator="\n")
-    table.writerow(head)
-    for row in rows:
-        table.writerow([csv_cell(c) if isinstance(c, str) else "" if c is None else c for c in row])
-    return out.getvalue()
+    return {name: csv_table(head, rows(report)) for name, (head, rows) in _TABLES.items()}
 
 
 def _figure(estimate: Estimate) -> tuple[Cell, ...]:

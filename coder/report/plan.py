@@ -9,11 +9,11 @@ from typing import Literal
 
 from coder.agreement import Plan, agree, for_estimate, for_prevalence
 from coder.agreement.certificates import labels_needed
-from coder.ratings.comparable import Codes, Rater, Ratings, model_side, proposed, raters
+from coder.ratings.comparable import Codes, Rater, Ratings, model_side, raters
 from coder.ratings.levels import Levels
 from coder.ratings.model import ExclusionReason, Level
 from coder.records import NONE_CODE, Estimate, Record
-from coder.report.corrected import corrected
+from coder.report.corrected import corrected, said_by_model
 from coder.report.model import Choices
 from coder.revision.migration import Versions
 from coder.storage.intra_rater import people
@@ -68,13 +68,8 @@ def plan(run: Run, width: float, *, draws: int = 2000, seed: int = 0, **choices:
     latest = run.latest_proposals()
     known = raters(run, {p.id: p for p in run.proposals})
     labelled = {rater.name: rater for rater in known if rater.blind.answers}
-    model, versions = model_side(run, latest), Versions(run)
-    said = {
-        i: codes
-        for i, proposal in latest.items()
-        if proposal.status.answered
-        and not isinstance(codes := proposed(proposal, versions), ExclusionReason)
-    }
+    model = model_side(run, latest)
+    said = said_by_model(latest, Versions(run))
     first = [labelled[name] for name in people(labelled, (rater.name for rater in known))]
     best = max(first, key=lambda rater: len(rater.blind.answers), default=None)
     found = _Planner(run, model, said, best, width, draws, seed) if best else None

@@ -6,11 +6,20 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from typing import Protocol
 
 from coder.proposers.budget import Spent, in_words, money
 from coder.ratings.model import ExclusionReason, Level
 from coder.records import NONE_CODE, Cardinality, Change, Estimate, Mode, Usage
-from coder.report.model import Acceptance, Pair, RaterCoverage, Report, Spending, Together
+from coder.report.model import (
+    Acceptance,
+    CodebookSummary,
+    Pair,
+    RaterCoverage,
+    Report,
+    Spending,
+    Together,
+)
 from coder.text.plural import plural as plural
 
 TENTATIVE, RELIABLE = 0.667, 0.8
@@ -218,20 +227,25 @@ def describe_model(model: Mapping[str, object]) -> str:
     return name
 
 
-class Names:
-    """Codes and sides of one report, as people read them."""
+class _Coded(Protocol):
+    @property
+    def codebook(self) -> CodebookSummary: ...
 
-    def __init__(self, report: Report) -> None:
-        self.report = report
+
+class Names:
+    """Codes of a report, or of a comparison, as people read them."""
+
+    def __init__(self, report: _Coded) -> None:
+        self.book = report.codebook
 
     @cached_property
     def _codes(self) -> dict[str, tuple[str, str]]:
-        return {code.id: (code.name, code.path) for code in self.report.codebook.codes}
+        return {code.id: (code.name, code.path) for code in self.book.codes}
 
     @cached_property
     def flat(self) -> bool:
         """Whether no code has subcategories; then codes are not called categories."""
-        return all(code.parent is None for code in self.report.codebook.codes)
+        return all(code.parent is None for code in self.book.codes)
 
     def level(self, level: Level) -> str:
         if self.flat:
@@ -241,7 +255,7 @@ class Names:
     def answer(self, level: Level) -> str:
         """What one answer is at a level: a code, or a set of them where there may be several."""
         word = self.level(level)
-        if self.report.codebook.cardinality is not Cardinality.MULTIPLE:
+        if self.book.cardinality is not Cardinality.MULTIPLE:
             return word
         return f"set of {word[:-1]}ies" if word.endswith("y") else f"set of {word}s"
 

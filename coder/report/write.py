@@ -9,7 +9,7 @@ from coder.escaping import json_text
 from coder.files.atomic_write import write_atomically
 from coder.records import Record
 from coder.report import long_csv
-from coder.report.disagreements_csv import disagreements_csv
+from coder.report.disagreements import disagreements_csv
 from coder.report.html import html
 from coder.report.latex import latex
 from coder.report.markdown import markdown

@@ -151,6 +151,6 @@ def test_no_test_is_told_where_the_models_are_right_on_the_same_issues(maker: Ma
     label(left, "ann", {"1": "a", "2": "a"})
     found = compare([left, right], draws=50)
     (pair,) = found.pairs
-    said = verdict(pair, pair.against[0], Names(found.codebook))
+    said = verdict(pair, pair.against[0], Names(found))
     assert "there is no issue on which only one of them is right" in said
     assert "exact p" not in said

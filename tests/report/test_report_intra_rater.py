@@ -17,7 +17,7 @@ from coder.errors import UsageError
 from coder.records import Action, Decision
 from coder.report import Report, build_report
 from coder.report.calibrate import calibrate
-from coder.report.disagreements_csv import disagreements_csv
+from coder.report.disagreements import disagreements_csv
 from coder.report.export import blind_rows, labels_csv, resolved_rows
 from coder.report.markdown import markdown
 from coder.report.plan import plan

@@ -15,10 +15,10 @@ from coder.agreement import Anchoring
 from coder.records import Estimate, Mode, Status
 from coder.report import build_report
 from coder.report.appendix import appendix_latex
+from coder.report.escaping import LETTERS_DEFINED
 from coder.report.escaping import latex as escaped
 from coder.report.grids import Grid
 from coder.report.latex import draw, latex
-from coder.report.latex_letters import DEFINED
 from coder.report.methods import logged
 from coder.report.model import RaterAnchoring
 from coder.report.write import write_report
@@ -97,7 +97,7 @@ def test_tables_hold_hostile_names_as_text(maker: Maker) -> None:
         "scriptsize", "setlength", "tabcolsep",
     }  # fmt: skip
     head, _, tables = text.partition(r"\fi\fi")
-    assert head.endswith(DEFINED.removesuffix(r"\fi\fi"))
+    assert head.endswith(LETTERS_DEFINED.removesuffix(r"\fi\fi"))
     assert commands(tables) <= ours
     assert r"\textbackslash{}input\{/etc/passwd\} \& 100\%" in text
     assert r"ann\_x" in text

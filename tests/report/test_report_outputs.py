@@ -18,8 +18,8 @@ from run_maker import AT, MULTIPLE, TREE, Maker, decide, issue, label
 
 from coder.cli.main import cli
 from coder.records import Action, Label, Status
-from coder.report import Report, build_report, disagreement_table, write_report
-from coder.report.disagreements_csv import disagreements_csv
+from coder.report import Report, build_report, disagreements, write_report
+from coder.report.disagreements import disagreements_csv
 from coder.report.html import html
 from coder.report.markdown import markdown
 from coder.report.write import to_json
@@ -280,7 +280,7 @@ def test_several_codes_have_their_own_figures(
 def test_the_page_says_how_many_disagreements_it_holds(
     maker: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(disagreement_table, "SHOWN", 5)
+    monkeypatch.setattr(disagreements, "SHOWN", 5)
     ids = [f"{i}" for i in range(12)]
     run = maker.run(dict.fromkeys(ids, "a"))
     label(run, "anna", dict.fromkeys(ids, "b"))
@@ -294,12 +294,12 @@ def test_the_page_says_how_many_disagreements_it_holds(
 def test_a_pair_with_few_disagreements_leaves_its_room_to_the_others(
     maker: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(disagreement_table, "SHOWN", 8)
+    monkeypatch.setattr(disagreements, "SHOWN", 8)
     ids = [f"{i}" for i in range(12)]
     run = maker.run(dict.fromkeys(ids, "a"))
     label(run, "anna", dict.fromkeys(ids, "b"))
     label(run, "bert", {"1": "b", "2": "a"})
-    found = disagreement_table.listed(report_of(run))
+    found = disagreements.listed(report_of(run))
     assert [(len(one.rows), one.total) for one in found] == [(6, 12), (1, 1), (1, 1)]
 
 

@@ -14,7 +14,7 @@ from coder.cli import report as terminal
 from coder.codebook.load import resolver
 from coder.records import Adjudication
 from coder.report import build_report
-from coder.report.disagreements_csv import disagreements_csv
+from coder.report.disagreements import disagreements_csv
 from coder.report.export import blind_rows, labels_csv, resolved_rows
 from coder.report.html import html
 from coder.report.markdown import markdown
