@@ -25,7 +25,6 @@ from coder.compare.wording import SIGNIFICANT
 from coder.proposers.budget import Price
 from coder.ratings.comparable import Codes
 from coder.ratings.levels import Levels
-from coder.ratings.model import ExclusionReason
 from coder.records import canonical_json, content_hash
 from coder.report.corrected import corrected, said_by_model
 from coder.report.coverage import summary
@@ -111,10 +110,9 @@ def _corrected(
     # How the labelled issues were drawn is told by the run in which most of them were labelled.
     holders = [other.people[rater] for other in taken if rater in other.people]
     records = max(holders, key=lambda person: len(person.labels)).log
-    leaked = {i for i, why in one.model.left_out.items() if why is ExclusionReason.LEAKED}
     found = corrected(
         "category", levels, issues, said, labels.answers, rater,
-        sorted(records, key=lambda record: record.at), frozenset(leaked),
+        sorted(records, key=lambda record: record.at), one.model.leaked,
     )  # fmt: skip
     return {share.code: share.corrected for share in found.shares} if found else {}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from coder.codebook.changes import Stale
 from coder.ratings.model import MODEL, ExclusionReason
@@ -45,6 +46,11 @@ class Ratings:
     answers: Mapping[str, Codes]
     left_out: Mapping[str, ExclusionReason]
     absent: ExclusionReason
+
+    @cached_property
+    def leaked(self) -> frozenset[str]:
+        """The issues whose own label the model may have learnt from."""
+        return frozenset(i for i, w in self.left_out.items() if w is ExclusionReason.LEAKED)
 
     def why_not(self, issue_id: str) -> ExclusionReason | None:
         """Why this side has no answer to compare for the issue; ``None`` when it has one."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations
 
-from coder.agreement import agree, agree_many
+from coder.agreement import Agreement, agree, agree_many
 from coder.agreement.intervals import LEVEL
 from coder.errors import RunError
 from coder.proposers.budget import Price
@@ -30,7 +30,7 @@ from coder.records import (
 )
 from coder.report.acceptance import acceptances, expressed
 from coder.report.corrected import said_by_model
-from coder.report.coverage import changes, coverage, spending, summary
+from coder.report.coverage import changes, coverage, spending, summary, who_labelled
 from coder.report.disagreements import Cases
 from coder.report.findings import Findings
 from coder.report.model import (
@@ -47,7 +47,7 @@ from coder.report.model import (
 from coder.report.sentences import why_too_few
 from coder.report.trace import PROPOSALS, trace
 from coder.revision.migration import Versions
-from coder.storage.intra_rater import people, same_person
+from coder.storage.intra_rater import same_person
 from coder.storage.run import Run
 
 SHOWN: dict[Kind, Mode] = {"assisted": Mode.ASSISTED, "revised": Mode.BLIND_FIRST}
@@ -212,15 +212,7 @@ class _Builder:
             else:
                 why = right.why_not(issue_id) or left.why_not(issue_id)
                 excluded[why or ExclusionReason.CATEGORY_ONLY] += 1
-        found = agree(
-            ours,
-            theirs,
-            codes=self.at.codes(level),
-            groups=self._repositories,
-            paths=self._paths if level == "code" else None,
-            draws=self.draws,
-            seed=self.seed,
-        )
+        found = self._agree(ours, theirs, level, self._paths if level == "code" else None)
         kept = set(found.__class__.model_fields) & set(Pair.model_fields)
         return Pair(
             id=f"{kind}.{level}.{left.name}_vs_{right.name}",
@@ -238,24 +230,28 @@ class _Builder:
             **{name: getattr(found, name) for name in kept},
         )
 
+    def _agree(
+        self,
+        ours: Mapping[str, Codes],
+        theirs: Mapping[str, Codes],
+        level: Level,
+        paths: Mapping[str, Codes] | None = None,
+    ) -> Agreement:
+        return agree(
+            ours, theirs, codes=self.at.codes(level), groups=self._repositories, paths=paths,
+            draws=self.draws, seed=self.seed,
+        )  # fmt: skip
+
     def _nested(self, ours: Mapping[str, Codes], theirs: Mapping[str, Codes]) -> Nested:
         one, other = (self.at.answers_at("category", answers) for answers in (ours, theirs))
         same = [i for i in ours if one[i] == other[i] or set(one[i]) == set(other[i])]
-        found = agree(
-            {i: ours[i] for i in same},
-            {i: theirs[i] for i in same},
-            codes=self.at.codes("code"),
-            groups=self._repositories,
-            draws=self.draws,
-            seed=self.seed,
-        )
+        found = self._agree({i: ours[i] for i in same}, {i: theirs[i] for i in same}, "code")
         return Nested(
             n=found.n, percent_agreement=found.percent_agreement, cohen_kappa=found.cohen_kappa
         )
 
     def _together(self) -> Iterator[Together]:
-        blind = {r.name: r.blind for r in self.raters if r.blind.answers}
-        sides = [blind[name] for name in people(blind, (r.name for r in self.raters))]
+        sides = [rater.blind for rater in who_labelled(self.raters)]
         if len(sides) < 3:
             return
         for level in self.levels:

@@ -20,6 +20,7 @@ from coder.report.model import (
     Spending,
 )
 from coder.storage.history import REVIEW
+from coder.storage.intra_rater import people
 from coder.storage.run import Run
 from coder.text.injection import suspicious
 
@@ -33,7 +34,7 @@ def coverage(
 ) -> Coverage:
     """What there is to compare: the latest ``proposals``, by a model that learnt ``examples``."""
     statuses = Counter(status_of(proposals.get(i)) for i in run.issues)
-    leaked = [i for i in run.issues if model.left_out.get(i) is ExclusionReason.LEAKED]
+    leaked = [i for i in run.issues if i in model.leaked]
     return Coverage(
         issues=len(run.issues),
         repositories=len({issue.repo for issue in run.issues.values() if issue.repo}),
@@ -71,6 +72,17 @@ def _of_rater(rater: Rater, run: Run, examples: Sequence[Example]) -> RaterCover
     )
 
 
+def who_labelled(raters: Sequence[Rater]) -> list[Rater]:
+    """Everyone with usable blind labels, in their first pass, by name."""
+    labelled = {rater.name: rater for rater in raters if rater.blind.answers}
+    return [labelled[name] for name in people(labelled, (rater.name for rater in raters))]
+
+
+def most_labels(raters: Sequence[Rater]) -> Rater | None:
+    """The person with most labels in their first pass, the first by name on a tie."""
+    return max(who_labelled(raters), key=lambda rater: len(rater.blind.answers), default=None)
+
+
 def same_as_examples(examples: Iterable[Example], labels: Mapping[str, Codes]) -> int:
     """How many ``examples`` are coded as ``labels`` have it."""
     return sum(
@@ -80,8 +92,8 @@ def same_as_examples(examples: Iterable[Example], labels: Mapping[str, Codes]) -
     )
 
 
-def _same_labels(people: Iterable[Rater]) -> Iterator[SameLabels]:
-    for left, right in combinations(people, 2):
+def _same_labels(raters: Iterable[Rater]) -> Iterator[SameLabels]:
+    for left, right in combinations(raters, 2):
         ours, theirs = left.labels, right.labels
         # One label in common is no sign of anything.
         identical = len(ours) > 1 and ours.keys() == theirs.keys()

@@ -19,6 +19,7 @@ from coder.records import Proposal
 from coder.report.anchoring import sway, trends
 from coder.report.confidence_quality import Drawn, trust
 from coder.report.corrected import corrected, probabilities, said_by_model
+from coder.report.coverage import most_labels, who_labelled
 from coder.report.model import (
     AltTestResult,
     Choices,
@@ -28,7 +29,6 @@ from coder.report.model import (
     Trend,
 )
 from coder.revision.migration import Versions
-from coder.storage.intra_rater import people
 from coder.storage.run import Run
 
 
@@ -62,26 +62,22 @@ class Findings:
 
     @cached_property
     def _reference(self) -> Rater | None:
-        """The person with most labels in their first pass, the first by name on a tie."""
-        return max(self._people.values(), key=lambda rater: len(rater.blind.answers), default=None)
+        return most_labels(self.raters)
 
     @cached_property
     def _people(self) -> dict[str, Rater]:
-        """The first pass of everyone who labelled."""
-        labelled = {rater.name: rater for rater in self.raters if rater.blind.answers}
-        return {name: labelled[name] for name in people(labelled, (r.name for r in self.raters))}
+        return {rater.name: rater for rater in who_labelled(self.raters)}
 
     def corrected(self) -> tuple[Corrected, ...]:
         rater = self._reference
         if rater is None:
             return ()
         records = sorted(rater.log, key=lambda record: record.at)
-        leaked = {i for i, why in self.model.left_out.items() if why is ExclusionReason.LEAKED}
         said = said_by_model(self.proposals, self._versions)
         found = (
             corrected(
                 level, self._levels, list(self.run.issues), said, rater.blind.answers,
-                rater.name, records, frozenset(leaked),
+                rater.name, records, self.model.leaked,
             )
             for level in self._levels.all
         )  # fmt: skip

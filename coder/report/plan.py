@@ -11,12 +11,12 @@ from coder.agreement import Plan, agree, for_estimate, for_prevalence
 from coder.agreement.certificates import labels_needed
 from coder.ratings.comparable import Codes, Rater, Ratings, model_side, raters
 from coder.ratings.levels import Levels
-from coder.ratings.model import ExclusionReason, Level
+from coder.ratings.model import Level
 from coder.records import NONE_CODE, Estimate, Record
 from coder.report.corrected import corrected, said_by_model
+from coder.report.coverage import most_labels
 from coder.report.model import Choices
 from coder.revision.migration import Versions
-from coder.storage.intra_rater import people
 from coder.storage.run import Run
 
 
@@ -67,11 +67,9 @@ def plan(run: Run, width: float, *, draws: int = 2000, seed: int = 0, **choices:
     """
     latest = run.latest_proposals()
     known = raters(run, {p.id: p for p in run.proposals})
-    labelled = {rater.name: rater for rater in known if rater.blind.answers}
     model = model_side(run, latest)
     said = said_by_model(latest, Versions(run))
-    first = [labelled[name] for name in people(labelled, (rater.name for rater in known))]
-    best = max(first, key=lambda rater: len(rater.blind.answers), default=None)
+    best = most_labels(known)
     found = _Planner(run, model, said, best, width, draws, seed) if best else None
     return Planned(
         run=run.name,
@@ -94,8 +92,7 @@ class _Planner:
         self.run, self.model, self.said, self.width = run, model, said, width
         self.draws, self.seed, self.rater = draws, seed, rater.name
         self.levels = Levels(run.codebook)
-        leaked = {i for i, why in model.left_out.items() if why is ExclusionReason.LEAKED}
-        self.labels = {i: c for i, c in rater.blind.answers.items() if i not in leaked}
+        self.labels = {i: c for i, c in rater.blind.answers.items() if i not in model.leaked}
         self.told: dict[Level, int] = {
             level: len(self.levels.answers_at(level, self.labels)) for level in self.levels.all
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from run_maker import Maker
+from support.run_maker import Maker
 
 
 @pytest.fixture

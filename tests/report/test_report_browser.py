@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from run_maker import AT, TREE, Maker, issue, label
 from support.browser import Browser, Colour, browser
+from support.run_maker import AT, TREE, Maker, issue, label
 
 from coder.records import Action, Decision, Label, Mode
 from coder.report import build_report, figures

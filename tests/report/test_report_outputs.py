@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from run_maker import AT, MULTIPLE, TREE, Maker, decide, issue, label
+from support.run_maker import AT, MULTIPLE, TREE, Maker, decide, issue, label
 
 from coder.cli.main import cli
 from coder.records import Action, Label, Status

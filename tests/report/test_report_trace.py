@@ -8,8 +8,8 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from run_maker import AT, MULTIPLE, TREE, Maker, decide, label, proposal
 from sklearn.metrics import cohen_kappa_score
+from support.run_maker import AT, MULTIPLE, TREE, Maker, decide, label, proposal
 
 from coder.errors import UsageError
 from coder.records import Action, Label, Status

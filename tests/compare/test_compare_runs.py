@@ -8,9 +8,9 @@ import random
 from datetime import timedelta
 
 import pytest
-from run_maker import AT, FLAT, MULTIPLE, TREE, Maker, issue, label
 from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score, f1_score
+from support.run_maker import AT, FLAT, MULTIPLE, TREE, Maker, issue, label
 
 from coder.compare import compare, write_comparison
 from coder.compare.wording import Names, verdict
