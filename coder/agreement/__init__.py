@@ -31,32 +31,36 @@ with the reason in its note; the functions on arrays below them return ``nan`` i
 
 from __future__ import annotations
 
-from coder.agreement.alpha import (
-    krippendorff_alpha,
-    masi_distance,
-    nominal_distance,
-    tree_distance,
+from coder.agreement.alternative_annotator_test import AltTest, alt_test
+from coder.agreement.calibration import (
+    Reliability,
+    reliability,
+    workload,
 )
-from coder.agreement.alternative import AltTest, alt_test
 from coder.agreement.certificates import Certificate, certify
-from coder.agreement.compare import (
-    Agreement,
-    CodeAgreement,
-    Confusion,
-    Disagreement,
-    agree,
-)
-from coder.agreement.intervals import Statistic, bootstrap
-from coder.agreement.many import ManyAgreement, agree_many
-from coder.agreement.nominal import (
+from coder.agreement.coefficients import (
     cohen_kappa,
     contingency,
     fleiss_kappa,
     gwet_ac1,
     gwet_ac1_many,
+    krippendorff_alpha,
+    masi_distance,
+    nominal_distance,
     percent_agreement,
     rating_counts,
+    tree_distance,
 )
+from coder.agreement.compare import (
+    Agreement,
+    CodeAgreement,
+    Confusion,
+    Disagreement,
+    ManyAgreement,
+    agree,
+    agree_many,
+)
+from coder.agreement.intervals import Statistic, bootstrap
 from coder.agreement.paired import (
     Anchoring,
     Change,
@@ -68,11 +72,6 @@ from coder.agreement.paired import (
 )
 from coder.agreement.planning import Plan, for_estimate, for_prevalence
 from coder.agreement.prevalence import dsl, labels_alone, ppi
-from coder.agreement.reliability import (
-    Reliability,
-    reliability,
-    workload,
-)
 
 __all__ = [
     "Agreement",

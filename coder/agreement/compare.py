@@ -1,4 +1,4 @@
-"""Two raters, issue by issue: every figure of the agreement report in one record."""
+"""Raters compared issue by issue, two or more: every figure of the agreement report."""
 
 from __future__ import annotations
 
@@ -8,10 +8,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from coder.agreement import nominal, percode
-from coder.agreement.alpha import alpha_from_sums, masi_distance, tree_distance
-from coder.agreement.arrays import Bools, Floats, Ints, ratio, sum_by
-from coder.agreement.encode import Codes, Vocabulary, group_numbers
+from coder.agreement import coefficients
+from coder.agreement.arrays import (
+    Bools,
+    Codes,
+    Floats,
+    Ints,
+    Vocabulary,
+    group_numbers,
+    ratio,
+    sum_by,
+)
+from coder.agreement.coefficients import (
+    alpha_from_sums,
+    disagreement,
+    masi_distance,
+    tree_distance,
+)
 from coder.agreement.intervals import Statistic, bootstrap
 from coder.records import Estimate, Record
 
@@ -190,7 +203,7 @@ def _per_code(cells: _Cells, codes: int) -> dict[str, Statistic]:
     def tables(weights: Floats) -> Floats:
         # Six statistics ask for the same draws one after the other.
         if not last or last[0][0] is not weights:
-            found = percode.code_tables(cells.left_has, cells.right_has, weights)
+            found = coefficients.code_tables(cells.left_has, cells.right_has, weights)
             last[:] = [(weights, found)]
         return last[0][1]
 
@@ -199,19 +212,19 @@ def _per_code(cells: _Cells, codes: int) -> dict[str, Statistic]:
     return {
         "percent_agreement": Statistic(lambda w: ratio(w @ same, w.sum(-1)), ""),
         "krippendorff_alpha": _alpha(cells, cells.distance),
-        "macro_f1": Statistic(lambda w: percode.macro_f1(tables(w)), ""),
+        "macro_f1": Statistic(lambda w: coefficients.macro_f1(tables(w)), ""),
         "precision": Statistic(
-            lambda w: percode.precision(tables(w)), "the left rater never used this code"
+            lambda w: coefficients.precision(tables(w)), "the left rater never used this code"
         ),
         "recall": Statistic(
-            lambda w: percode.recall(tables(w)), "the right rater never used this code"
+            lambda w: coefficients.recall(tables(w)), "the right rater never used this code"
         ),
-        "f1": Statistic(lambda w: percode.f1(tables(w)), neither),
+        "f1": Statistic(lambda w: coefficients.f1(tables(w)), neither),
         "code_kappa": Statistic(
-            lambda w: nominal.cohen_kappa(tables(w)),
+            lambda w: coefficients.cohen_kappa(tables(w)),
             "both raters gave this code to every issue, or to none",
         ),
-        "code_ac1": Statistic(lambda w: nominal.gwet_ac1(tables(w)), ""),
+        "code_ac1": Statistic(lambda w: coefficients.gwet_ac1(tables(w)), ""),
     }
 
 
@@ -226,9 +239,9 @@ def _over_codes(
         return dense.reshape(len(weights), size, size)
 
     found = {
-        "cohen_kappa": Statistic(lambda w: nominal.cohen_kappa(tables(w)), ONE_VALUE),
+        "cohen_kappa": Statistic(lambda w: coefficients.cohen_kappa(tables(w)), ONE_VALUE),
         "gwet_ac1": Statistic(
-            lambda w: nominal.gwet_ac1(tables(w), len(words.codes)),
+            lambda w: coefficients.gwet_ac1(tables(w), len(words.codes)),
             "there is only one code to choose from",
         ),
     }
@@ -238,7 +251,7 @@ def _over_codes(
 
 
 def _over_sets(cells: _Cells) -> dict[str, Statistic]:
-    alike = percode.jaccard(cells.left_has, cells.right_has)
+    alike = coefficients.jaccard(cells.left_has, cells.right_has)
     return {"mean_jaccard": Statistic(lambda w: ratio(w @ alike, w.sum(-1)), "")}
 
 
@@ -263,5 +276,128 @@ def _code_records(
 
 def _confusion(words: Vocabulary, cells: _Cells, cell: Ints) -> Confusion:
     code = words.member.argmax(1) if words.answers else np.empty(0, dtype=np.int64)
-    matrix = nominal.contingency(code[cells.left][cell], code[cells.right][cell], len(words.codes))
+    matrix = coefficients.contingency(
+        code[cells.left][cell], code[cells.right][cell], len(words.codes)
+    )
     return Confusion(codes=words.codes, matrix=tuple(tuple(row) for row in matrix.tolist()))
+
+
+class ManyAgreement(Record):
+    """Agreement of all raters on the ``n`` issues that two or more of them answered.
+
+    ``complete`` of these were answered by everyone; Fleiss' kappa is defined on them alone.
+    ``single`` issues have one answer only: left out. ``unanswered`` counts, by rater, the issues
+    given to them without an answer. With several codes on any issue (``sets``) alpha uses MASI and
+    Fleiss' kappa and AC1 are not defined. ``percent_agreement`` is the mean share of rater pairs
+    that agree. ``tree_alpha`` is ``None`` when no hierarchy was given.
+    """
+
+    raters: tuple[str, ...]
+    n: int
+    complete: int
+    single: int
+    unanswered: dict[str, int]
+    sets: bool
+    percent_agreement: Estimate
+    fleiss_kappa: Estimate
+    gwet_ac1: Estimate
+    krippendorff_alpha: Estimate
+    tree_alpha: Estimate | None
+
+
+def agree_many(
+    labels: Mapping[str, Mapping[str, Codes | None]],
+    *,
+    codes: Sequence[str],
+    groups: Mapping[str, str] | None = None,
+    paths: Mapping[str, Codes] | None = None,
+    draws: int = 2000,
+    seed: int = 0,
+) -> ManyAgreement:
+    """Compare all raters; ``labels`` maps rater to issue id to codes.
+
+    Codes, ``groups``, ``paths``, ``draws`` and ``seed`` mean what they mean in
+    :func:`coder.agreement.agree`. Raises :class:`coder.errors.InputError` likewise.
+    """
+    raters = sorted(labels)
+    answers: dict[str, list[Codes]] = {}
+    for rater in raters:
+        for issue_id, answer in labels[rater].items():
+            if answer is not None:
+                answers.setdefault(issue_id, []).append(answer)
+    paired = sorted(i for i, given in answers.items() if len(given) > 1)
+    words = Vocabulary(codes, (answer for i in paired for answer in answers[i]))
+    counts, profile = _profiles(words, [answers[i] for i in paired], len(raters))
+    group = group_numbers(paired, groups)
+
+    statistics = {
+        "percent_agreement": Statistic(lambda w: coefficients.pairwise_agreement(counts, w), ""),
+        "krippendorff_alpha": _alpha_of_many(counts, masi_distance(words.answers)),
+    }
+    if not words.sets:
+        statistics["gwet_ac1"] = Statistic(
+            lambda w: coefficients.gwet_ac1_many(counts, w, len(words.codes)),
+            "there is only one code to choose from",
+        )
+        if paths is not None:
+            statistics["tree_alpha"] = _alpha_of_many(counts, tree_distance(words.paths(paths)))
+    found = bootstrap(statistics, profile, group, draws=draws, seed=seed)
+
+    full = (counts.sum(1) == len(raters))[profile]
+    several = (Estimate(value=None, n=len(paired), note=SEVERAL),)
+    return ManyAgreement(
+        raters=tuple(raters),
+        n=len(paired),
+        complete=int(full.sum()),
+        single=len(answers) - len(paired),
+        unanswered={r: sum(a is None for a in labels[r].values()) for r in raters},
+        sets=words.sets,
+        percent_agreement=found["percent_agreement"][0],
+        fleiss_kappa=(
+            several[0]
+            if words.sets
+            else _fleiss(counts, profile, group, full, draws=draws, seed=seed)
+        ),
+        gwet_ac1=found.get("gwet_ac1", several)[0],
+        krippendorff_alpha=found["krippendorff_alpha"][0],
+        tree_alpha=None if paths is None else found.get("tree_alpha", several)[0],
+    )
+
+
+def _profiles(
+    words: Vocabulary, units: Sequence[Sequence[Codes]], raters: int
+) -> tuple[Floats, Ints]:
+    """The distinct ways a unit was coded, who by apart: (profiles, answers) and each unit's."""
+    numbers = np.full((len(units), raters), -1, dtype=np.int64)
+    for row, given in enumerate(units):
+        numbers[row, : len(given)] = sorted(words.number(answer) for answer in given)
+    distinct, profile = np.unique(numbers, axis=0, return_inverse=True)
+    counts = coefficients.rating_counts(distinct.T, len(words.answers))
+    return counts.astype(np.float64), profile.reshape(-1).astype(np.int64)
+
+
+def _alpha_of_many(counts: Floats, distance: Floats) -> Statistic:
+    apart = disagreement(counts, distance)
+    return Statistic(lambda w: alpha_from_sums(w @ apart, w @ counts, distance), ONE_VALUE)
+
+
+def _fleiss(
+    counts: Floats, profile: Ints, group: Ints | None, full: Bools, *, draws: int, seed: int
+) -> Estimate:
+    """Fleiss' kappa over the units everyone coded, saying how many that leaves out."""
+    kept, cell = np.unique(profile[full], return_inverse=True)
+    regrouped = None if group is None else np.unique(group[full], return_inverse=True)[1]
+    statistic = Statistic(lambda w: coefficients.fleiss_kappa(counts[kept], w), ONE_VALUE)
+    estimate = bootstrap(
+        {"fleiss": statistic},
+        cell,
+        regrouped,
+        draws=draws,
+        seed=seed,
+        nothing="no issue was coded by every rater",
+    )["fleiss"][0]
+    left_out = len(profile) - int(full.sum())
+    if not left_out:
+        return estimate
+    note = f"{left_out} issues not coded by every rater, left out"
+    return estimate.model_copy(update={"note": "; ".join(filter(None, (estimate.note, note)))})

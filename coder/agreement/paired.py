@@ -13,9 +13,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from coder.agreement import nominal, percode
-from coder.agreement.arrays import Floats, ratio, sum_by
-from coder.agreement.encode import Codes, Vocabulary, group_numbers
+from coder.agreement import coefficients
+from coder.agreement.arrays import Codes, Floats, Vocabulary, group_numbers, ratio, sum_by
 from coder.agreement.intervals import Statistic, bootstrap
 from coder.records import Estimate, Record
 
@@ -86,7 +85,7 @@ def kappa_change(
 
     def kappa(weights: Floats, side: int) -> Floats:
         at = three.distinct[:, side] * size + three.distinct[:, 2]
-        return nominal.cohen_kappa(sum_by(weights, at, size * size).reshape(-1, size, size))
+        return coefficients.cohen_kappa(sum_by(weights, at, size * size).reshape(-1, size, size))
 
     (found,) = three.change(kappa, "only one code was used", groups, draws=draws, seed=seed)
     return found
@@ -113,8 +112,8 @@ def code_change(
 
     def figures(weights: Floats, side: int) -> Floats:
         same = (three.distinct[:, side] == three.distinct[:, 2]).astype(np.float64)
-        tables = percode.code_tables(has[:, side, used], has[:, 2, used], weights)
-        return np.column_stack([ratio(weights @ same, weights.sum(-1)), percode.f1(tables)])
+        tables = coefficients.code_tables(has[:, side, used], has[:, 2, used], weights)
+        return np.column_stack([ratio(weights @ same, weights.sum(-1)), coefficients.f1(tables)])
 
     right_share, *each = three.change(
         figures, "one of the two and the reference never used this code", groups,

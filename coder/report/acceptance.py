@@ -12,8 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from coder.agreement import Statistic, bootstrap
-from coder.agreement.arrays import ratio
-from coder.agreement.encode import group_numbers
+from coder.agreement.arrays import group_numbers, ratio
 from coder.proposers.chat.prompts import EXPRESSIONS
 from coder.ratings.comparable import Rater, Ratings
 from coder.ratings.model import ExclusionReason

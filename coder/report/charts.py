@@ -14,8 +14,8 @@ from itertools import groupby
 from markupsafe import Markup, escape
 
 from coder.agreement import Certificate, Reliability
-from coder.agreement.alternative import AltTest, HeldAgainst
-from coder.agreement.reliability import Point
+from coder.agreement.alternative_annotator_test import AltTest, HeldAgainst
+from coder.agreement.calibration import Point
 from coder.ratings.model import Level
 from coder.records import Estimate
 from coder.report.figures import Scale, row

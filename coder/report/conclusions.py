@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from coder.agreement import Certificate, Reliability
-from coder.agreement.reliability import Point
+from coder.agreement.calibration import Point
 from coder.ratings.model import MODEL
 from coder.records import Cardinality, Estimate
 from coder.report.model import (

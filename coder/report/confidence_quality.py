@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from coder.agreement import Certificate, certify, reliability, workload
-from coder.agreement.encode import group_numbers
+from coder.agreement.arrays import group_numbers
 from coder.ratings.comparable import Codes
 from coder.ratings.confidence import Confidence
 from coder.records import Codebook, Proposal

@@ -15,7 +15,7 @@ from coder.agreement import (
     ManyAgreement,
     Reliability,
 )
-from coder.agreement.reliability import Point
+from coder.agreement.calibration import Point
 from coder.ratings.model import ExclusionReason, Kind, Level, Resolved
 from coder.records import (
     Action,

@@ -1,6 +1,8 @@
-"""Calibration helps where confidences are off, and leaves them alone where it cannot help."""
+"""Reliability figures by hand, the workload curve, and calibration where it helps and where it cannot."""
 
 from __future__ import annotations
+
+import re
 
 import numpy as np
 import pytest
@@ -8,23 +10,88 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss
 
-from coder.agreement import calibration
+from coder.agreement import calibration, reliability, workload
 from coder.agreement.calibration import FEWEST, fit
 
+pairs = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=2, max_size=80)
 
-def drawn(n: int, seed: int, truth=lambda p: p):
+
+def drawn(seed, n, truth=lambda p: p):
+    rng = np.random.default_rng(seed)
+    confidence = rng.random(n)
+    return confidence, rng.random(n) < truth(confidence)
+
+
+def test_by_hand():
+    """Two bins: (.8, .9] with 1 of 2 right at .85 on average, (.2, .3] with 0 of 1 right at .25.
+
+    ECE = 2/3 * |.5 - .85| + 1/3 * |0 - .25| = .31667; Brier = (.04 + .81 + .0625) / 3.
+    """
+    found = reliability([0.8 + 1e-9, 0.9, 0.25], [True, False, False])
+    assert found.ece.value == pytest.approx(2 / 3 * 0.35 + 0.25 / 3)
+    assert found.brier.value == pytest.approx((0.04 + 0.81 + 0.0625) / 3)
+    assert [(b.low, b.right.n, b.right.value) for b in found.bins] == [(0.2, 1, 0), (0.8, 2, 0.5)]
+
+
+@given(pairs)
+@settings(max_examples=40, deadline=None)
+def test_brier_is_that_of_sklearn_and_ece_is_bounded(rows):
+    confidence, right = map(list, zip(*rows, strict=True))
+    found = reliability(confidence, right)
+    assert found.brier.value == pytest.approx(brier_score_loss(right, confidence, pos_label=True))
+    assert 0 <= found.ece.value <= 1
+    assert sum(b.right.n for b in found.bins) == found.n == len(rows)
+
+
+def test_calibrated_confidences_have_a_small_error_and_overconfident_ones_do_not():
+    honest = reliability(*drawn(1, 4000))
+    boasting = reliability(*drawn(1, 4000, lambda p: p / 2))
+    assert honest.ece.value < 0.03
+    assert boasting.ece.value > 0.2
+
+
+@pytest.mark.parametrize("n", [60, 1000])
+def test_the_error_of_calibrated_confidences_is_about_what_its_note_says(n):
+    found = [reliability(*drawn(seed, n)).ece for seed in range(200)]
+    told = [float(re.search(r"about (\.\d+) with", one.note)[1]) for one in found]
+    assert sum(one.value for one in found) / 200 == pytest.approx(sum(told) / 200, abs=0.006)
+    assert {(one.low, one.high) for one in found} == {(None, None)}
+
+
+def test_nothing_to_compare_is_undefined():
+    found = reliability([], [])
+    assert found.ece.value is None
+    assert found.brier.value is None
+    assert "confidence" in found.ece.note
+    assert workload([], []) == ()
+
+
+@given(pairs)
+@settings(max_examples=40, deadline=None)
+def test_a_workload_point_is_what_its_threshold_gives(rows):
+    confidence, right = (np.array(column) for column in zip(*rows, strict=True))
+    curve = workload(confidence, right)
+    assert [p.threshold for p in curve] == sorted({p.threshold for p in curve}, reverse=True)
+    for point in curve:
+        above = confidence >= point.threshold
+        assert point.share == pytest.approx(above.mean())
+        assert point.error.value == pytest.approx((~right[above]).mean())
+    assert curve[-1].share == 1
+
+
+def uneven(n: int, seed: int, truth=lambda p: p):
     """Confidences, and whether each was right with the probability that ``truth`` makes of it."""
     rng = np.random.default_rng(seed)
     confidence = rng.uniform(0.02, 0.98, n)
     return confidence, rng.uniform(size=n) < truth(confidence)
 
 
-pairs = st.lists(
+enough_pairs = st.lists(
     st.tuples(st.floats(0, 1), st.booleans()), min_size=FEWEST, max_size=120
 ).map(lambda rows: tuple(map(list, zip(*rows, strict=True))))  # fmt: skip
 
 
-@given(pairs, st.integers(0, 3), st.booleans())
+@given(enough_pairs, st.integers(0, 3), st.booleans())
 @settings(max_examples=20)
 def test_whatever_is_fitted_is_monotone_and_stays_in_the_unit_interval(found, seed, grouped):
     confidence, right = found
@@ -45,24 +112,24 @@ def test_whatever_is_fitted_is_monotone_and_stays_in_the_unit_interval(found, se
 
 @pytest.mark.parametrize("truth", [lambda p: p**3, lambda p: 0.3 + 0.3 * p, lambda p: p > 0.6])
 def test_confidences_that_are_off_are_put_right(truth):
-    made = fit(*drawn(600, 1, truth))
+    made = fit(*uneven(600, 1, truth))
     assert made.method != "identity"
-    fresh, right = drawn(5000, 2, truth)
+    fresh, right = uneven(5000, 2, truth)
     assert brier_score_loss(right, made.apply(fresh)) < brier_score_loss(right, fresh) - 0.005
 
 
 def test_confidences_that_are_right_mostly_stay_as_they_are():
-    kept = [fit(*drawn(400, seed)).method == "identity" for seed in range(40)]
+    kept = [fit(*uneven(400, seed)).method == "identity" for seed in range(40)]
     assert np.mean(kept) > 0.6
 
 
 def test_confidences_that_say_the_opposite_are_not_turned_round():
-    confidence, right = drawn(300, 4, lambda p: 1 - p)
+    confidence, right = uneven(300, 4, lambda p: 1 - p)
     made = fit(confidence, right)
     assert np.ptp(made.apply(np.array([0.1, 0.9]))) < 0.2
 
 
-@given(pairs)
+@given(enough_pairs)
 def test_the_brier_score_is_that_of_scikit_learn(found):
     confidence, right = np.array(found[0]), np.array(found[1])
     expected = np.mean(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from coder.agreement import alt_test
-from coder.agreement.alternative import FEWEST_ITEMS
+from coder.agreement.alternative_annotator_test import FEWEST_ITEMS
 
 
 def by_definition(model, humans, epsilon, q=0.05):

@@ -1,5 +1,5 @@
-"""May a model stand in for a rater? The alternative annotator test (Calderon, Reichart & Dror 2025,
-ACL, arXiv 2501.10970).
+"""The alternative annotator test, of whether a model may stand in for a rater (Calderon, Reichart &
+Dror 2025, ACL, arXiv 2501.10970).
 
 Each human in turn is set aside, and the model is held against them: who is nearer to the other
 humans? The model may stand in for people if it loses to at least half of them by less than
