@@ -74,7 +74,7 @@ def child(runs: Path, name: str, keys: int) -> None:
     taken = []
     for _ in range(keys):
         started = time.perf_counter()
-        session.enter() if session.answerable else session.skip()
+        session.enter() if session.view.answerable else session.skip()
         taken.append(1000 * (time.perf_counter() - started))
     print(json.dumps([*opened, taken]))
 
@@ -88,14 +88,14 @@ async def on_screen(session: ReviewSession, keys: int) -> tuple[list[float], lis
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         while len(taken) < keys:
-            if not session.answerable:
+            if not session.view.answerable:
                 session.skip()
                 continue
             started, cpu_started = time.perf_counter(), time.process_time()
             await pilot.press("enter")
             taken.append(1000 * (time.perf_counter() - started))
             cpu.append(1000 * (time.process_time() - cpu_started))
-    return taken, cpu, keys / session.tally[Action.ACCEPT]
+    return taken, cpu, keys / session.view.tally[Action.ACCEPT]
 
 
 def measured(runs: Path, name: str, keys: int) -> list[list[float]]:

@@ -118,7 +118,7 @@ def command(
         session = ReviewSession(
             run, rater, Order(order), only, other, shares=shares, keys=keys, suggester=learner
         )
-        for line in not_blind(session):
+        for line in not_blind(session.view):
             click.echo(line, err=True)
         if plain or not can_draw():
             from coder.cli.review_plain import review_plain
@@ -130,7 +130,7 @@ def command(
             review_on_screen(session)
     if learner is not None and learner.failure:
         click.echo(plain_text(f"suggestions did not learn from your answers: {learner.failure}"))
-    click.echo(summary(session))
+    click.echo(summary(session.view))
 
 
 def _learner(study: Study, run: Run, rater: str) -> AbstractContextManager[Learner | None]:

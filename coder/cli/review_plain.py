@@ -41,7 +41,8 @@ from coder.codebook.search import find_codes
 from coder.errors import UsageError
 from coder.records import Change, Decision, Label
 from coder.review.keymap import letters
-from coder.review.session import Item, ReviewSession
+from coder.review.session import ReviewSession
+from coder.review.state import Item
 
 _FOUND = 9
 
@@ -54,9 +55,10 @@ def review_plain(session: ReviewSession) -> None:
 class _Lines:
     def __init__(self, session: ReviewSession) -> None:
         self._session = session
+        self._view = session.view
         self._book = session.codebook
-        self._actions = {letter: action for action, letter in letters(session.keys).items()}
-        self._letters = spelling(session, lines=True)
+        self._actions = {letter: action for action, letter in letters(session.view.keys).items()}
+        self._letters = spelling(session.view, lines=True)
         self._found: tuple[str, ...] = ()
         """What the last search listed; while it is not empty, digits mean these."""
 
@@ -76,7 +78,7 @@ class _Lines:
         action, words = self._actions.get(line[:1], ""), line[1:].strip()
         if found and (not line or _numbers(line)):
             self._take(line, found)
-        elif not line and self._session.branch is not None:
+        elif not line and self._view.branch is not None:
             self._session.open(None)
             self._options()
         elif not line:
@@ -139,12 +141,12 @@ class _Lines:
         click.echo(decision_line(self._book, self._session.propose(Change(kind), text)))
 
     def _undo(self) -> None:
-        last = self._session.last
+        last = self._view.last
         if last is None:
             click.echo("there is nothing to undo")
             return
         self._session.undo()
-        click.echo(taken_back(self._session, last))
+        click.echo(taken_back(self._view, last))
         self._show()
 
     def _done(self, record: Decision | Label) -> None:
@@ -153,7 +155,7 @@ class _Lines:
             self._show()
             return
         click.echo(label_line(self._book, record))
-        item = self._session.item
+        item = self._view.item
         if item is not None and item.issue.id == record.issue_id:
             self._answer(item)
         else:
@@ -161,34 +163,34 @@ class _Lines:
 
     def _digits(self, line: str) -> None:
         """Answer with numbered codes; a code that opens is followed by one of its own."""
-        item = self._session.item
+        item = self._view.item
         if item is None or not item.hidden:
-            self._take(line, tuple(option.code.id for option in self._session.options))
+            self._take(line, tuple(option.code.id for option in self._view.options))
             return
         for number in map(int, line.split()):
-            options = self._session.options
+            options = self._view.options
             if not 1 <= number <= len(options):
-                raise UsageError(f"there is no number {number} here", self._session.way_out)
+                raise UsageError(f"there is no number {number} here", self._view.way_out)
             option = options[number - 1]
             if option.opens:
                 self._session.open(option.code.id)
             elif self._pick(option.code.id):
                 return
-        if self._session.branch is not None:
+        if self._view.branch is not None:
             self._options()
             click.echo("a number takes that code; an empty line goes back")
 
     def _take(self, line: str, codes: tuple[str, ...]) -> None:
         """Answer with the numbered codes; an empty line after a search goes back."""
         if not line:
-            accepts = self._session.item is not None and self._session.item.acceptable
+            accepts = self._view.item is not None and self._view.item.acceptable
             click.echo("nothing chosen" + "; an empty line now accepts the suggestion" * accepts)
             return
         numbers = [int(number) for number in line.split()]
         wrong = next((number for number in numbers if not 1 <= number <= len(codes)), None)
         if wrong is not None:
-            raise UsageError(f"there is no number {wrong} here", self._session.way_out)
-        if len(numbers) > 1 and not self._session.several:
+            raise UsageError(f"there is no number {wrong} here", self._view.way_out)
+        if len(numbers) > 1 and not self._view.several:
             self._session.choose(codes[number - 1] for number in numbers)
         for number in numbers:
             self._pick(codes[number - 1])
@@ -203,7 +205,7 @@ class _Lines:
         return False
 
     def _marked(self) -> str:
-        return names(self._book, self._session.selected) if self._session.selected else "nothing"
+        return names(self._book, self._view.selected) if self._view.selected else "nothing"
 
     def _find(self, words: str) -> None:
         """Take a code spelled out in full at once; otherwise list what it may mean."""
@@ -228,12 +230,12 @@ class _Lines:
     # --- showing --------------------------------------------------------------------------------
 
     def _show(self, unfolded: bool = False) -> None:
-        item = self._session.item
+        item = self._view.item
         if item is None:
             undo, leave = self._letters.get("undo"), self._letters.get("quit")
             click.echo(f"every issue is reviewed: {undo} takes back the last answer, {leave} ends")
             return
-        progress = self._session.progress
+        progress = self._view.progress
         about = ", ".join(part for part in (f"{progress.done} done", pace(progress)) if part)
         issue = item.issue
         click.echo(f"\n=== {progress.done + 1} of {progress.total} ({about})")
@@ -253,8 +255,8 @@ class _Lines:
         click.echo("---")
         if item.own is not None:
             click.echo(f"your label: {names(self._book, item.own)}")
-        if answered_before(self._session):
-            click.echo(f"your answer so far: {answered_before(self._session)}")
+        if answered_before(self._view):
+            click.echo(f"your answer so far: {answered_before(self._view)}")
         if item.proposal is None:
             click.echo(ALONE)
         else:
@@ -267,7 +269,7 @@ class _Lines:
             take = f", {self._letters.get('take', 't')} takes the suggestion"
             rest = take if compared(item) == DIFFER else ""
             click.echo(f"{compared(item)} An empty line keeps your code{rest}.".lstrip())
-        for memo in self._session.memos:
+        for memo in self._view.memos:
             click.echo(": ".join(memo_of(self._book, memo)))
 
     def _suggestion(self, item: Item) -> None:
@@ -279,10 +281,10 @@ class _Lines:
             if proposal.error:
                 click.echo(f"  {clean(proposal.error)}")
         else:
-            told = self._session.confidence
+            told = self._view.confidence
             confidence = told(proposal.codes[0]) if proposal.codes else None
-            how_sure = "" if confidence is None else f", {sure(self._session, confidence)}"
-            whose = f", {learnt(self._session)}" if self._session.taught else ""
+            how_sure = "" if confidence is None else f", {sure(self._view, confidence)}"
+            whose = f", {learnt(self._view)}" if self._view.taught else ""
             click.echo(f"suggested: {names(self._book, item.suggested)}{how_sure}{whose}")
         for code_id in item.suggested:
             code = self._book.by_id.get(code_id)
@@ -302,14 +304,14 @@ class _Lines:
         self._evidence()
 
     def _options(self) -> None:
-        for option in self._session.options:
-            mark = ("[x] " if option.selected else "[ ] ") if self._session.several else ""
+        for option in self._view.options:
+            mark = ("[x] " if option.selected else "[ ] ") if self._view.several else ""
             name = names(self._book, (option.code.id,))
             more = "..." if option.opens else percent(option.confidence)
             click.echo(f"{option.number:>3}  {'' if option.opens else mark}{name} {more}".rstrip())
 
     def _evidence(self, asked: bool = False) -> None:
-        item = self._session.item
+        item = self._view.item
         if item is not None and item.hidden:
             click.echo(NOT_YET)
         if item is not None and asked and not (item.hidden or item.evidence):
@@ -319,11 +321,11 @@ class _Lines:
             click.echo(f"{found}: {clean(quote.quote)}")
 
     def _neighbours(self) -> None:
-        if self._session.item is not None and self._session.item.hidden:
+        if self._view.item is not None and self._view.item.hidden:
             click.echo(NOT_YET)
             return
         none = True
-        for example, score in self._session.neighbours():
+        for example, score in self._view.neighbours():
             none = False
             issue = example.issue
             title = plain(issue.title or issue.id)

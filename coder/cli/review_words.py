@@ -21,7 +21,8 @@ from coder.records import (
     Status,
 )
 from coder.review.keymap import letters
-from coder.review.session import Item, Progress, ReviewSession
+from coder.review.state import Item
+from coder.review.view import Progress, ReviewView
 from coder.storage.history import Step
 from coder.text.injection import suspicious
 
@@ -98,11 +99,11 @@ def keys(codebook: Codebook) -> tuple[Key, ...]:
     return tuple(key for key in KEYS if key.action != "none" or codebook.allow_none)
 
 
-def spelling(session: ReviewSession, lines: bool = False) -> dict[str, str]:
+def spelling(view: ReviewView, lines: bool = False) -> dict[str, str]:
     """Each action's key as people read it; ``lines``: where a line of text is what is typed."""
-    found = {action: session.key(action) for action in session.keys}
+    found = {action: view.key(action) for action in view.keys}
     if lines:
-        found = {"accept": "Enter", **letters(session.keys)}
+        found = {"accept": "Enter", **letters(view.keys)}
     return {PICK: "1-9", **found}
 
 
@@ -166,14 +167,14 @@ def decision_line(codebook: Codebook, decision: Decision) -> str:
     }[decision.action]
 
 
-def answered_before(session: ReviewSession) -> str:
+def answered_before(view: ReviewView) -> str:
     """What the rater answered when the issue came before, or nothing."""
-    before = session.answered_before
+    before = view.answered_before
     if before is None or before.action is Action.SKIP:
         return ""
     if before.action is Action.FLAG:
         return "flagged for discussion"
-    return _codes(session.codebook, before.codes)
+    return _codes(view.codebook, before.codes)
 
 
 def label_line(codebook: Codebook, label: Label) -> str:
@@ -201,9 +202,9 @@ def compared(item: Item) -> str:
     return AGREE if set(item.own) == set(item.suggested) else DIFFER
 
 
-def taken_back(session: ReviewSession, step: Step) -> str:
+def taken_back(view: ReviewView, step: Step) -> str:
     """One line on what was just undone."""
-    again = session.key("undo")
+    again = view.key("undo")
     if step.kind == "memo":
         return f"memo taken back; {again} for what was before it"
     return f"answer taken back; answer again, or {again} for the one before"
@@ -220,18 +221,18 @@ def percent(confidence: float | None) -> str:
     return "" if confidence is None else f"{confidence:.0%}"
 
 
-def sure(session: ReviewSession, confidence: float) -> str:
+def sure(view: ReviewView, confidence: float) -> str:
     """The confidence in words that do not promise a probability where it is none."""
-    if session.calibrated:
+    if view.calibrated:
         return f"{percent(confidence)} sure (calibrated)"
-    if session.run.manifest.model.get("calibrated") is False and not session.taught:
+    if view.run.manifest.model.get("calibrated") is False and not view.taught:
         return f"similarity {percent(confidence)}"
     return f"{percent(confidence)} sure"
 
 
-def learnt(session: ReviewSession) -> str:
+def learnt(view: ReviewView) -> str:
     """Whose judgement the suggestion repeats where it is the rater's own; empty otherwise."""
-    return f"learnt from your {session.taught:,} answers" if session.taught else ""
+    return f"learnt from your {view.taught:,} answers" if view.taught else ""
 
 
 def duration(seconds: float) -> str:
@@ -248,35 +249,36 @@ def pace(progress: Progress) -> str:
     return f"{duration(progress.pace)} each, {duration(progress.seconds_left)} left"
 
 
-def following(session: ReviewSession) -> str:
+def following(view: ReviewView) -> str:
     """What to type next: with issues left, also how to go on with them."""
-    report = f"coder report {session.run.name}"
-    if session.progress.done >= session.progress.total:
+    report = f"coder report {view.run.name}"
+    if view.progress.done >= view.progress.total:
         return report
-    return f"coder review {session.run.name} --rater {session.rater}   or   {report}"
+    return f"coder review {view.run.name} --rater {view.rater}   or   {report}"
 
 
-def not_blind(session: ReviewSession) -> list[str]:
+def not_blind(view: ReviewView) -> list[str]:
     """One line for each other run, or pass, whose looks keep issues from being coded blind here."""
     return [
         plain(
-            f"not blind: {count:,} of these issues, whose suggestion {session.rater} "
+            f"not blind: {count:,} of these issues, whose suggestion {view.rater} "
             f"saw in run {run} as {rater}"
         )
-        for (run, rater), count in sorted(session.seen_elsewhere.items())
+        for (run, rater), count in sorted(view.seen_elsewhere.items())
     ]
 
 
-def summary(session: ReviewSession) -> str:
+def summary(view: ReviewView) -> str:
     """What stands after the session, where it is, and what to type next."""
-    progress, tally = session.progress, session.tally
+    progress, tally = view.progress, view.tally
     counts = ", ".join(f"{tally[action]} {word}" for action, word in _DONE.items())
-    alone = f", {session.unaided} coded without a suggestion" if session.unaided else ""
+    alone = f", {view.unaided} coded without a suggestion" if view.unaided else ""
     later = f"; {progress.postponed} skipped for later" if progress.postponed else ""
-    files = [journal.path for journal in (session.label_journal, session.journal)]
-    stored = " and ".join(plain(str(path)) for path in files if path.exists())
+    stored = " and ".join(
+        plain(str(path)) for path in (view.label_file, view.decision_file) if path.exists()
+    )
     return (
         f"{progress.done} of {progress.total} reviewed: {counts}{alone}{later}\n"
         f"{'stored in ' + stored if stored else 'nothing stored'}\n"
-        f"next: {following(session)}"
+        f"next: {following(view)}"
     )

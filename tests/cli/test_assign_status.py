@@ -97,7 +97,7 @@ def test_a_rater_is_shown_their_part_alone_and_its_share_is_in_the_chance(run: R
     assert written[0].queue == "random part=0.3"
     assert written[0].chance == pytest.approx(0.3 / 12)
     assert set(inclusion(written).values()) == {0.3}
-    assert ReviewSession(run, "dan").progress.total == 40
+    assert ReviewSession(run, "dan").view.progress.total == 40
     with pytest.raises(CoderError, match="'ann'"):
         ReviewSession(run, "Ann")
 

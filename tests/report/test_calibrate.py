@@ -69,8 +69,8 @@ def test_a_calibrated_run_shows_calibrated_confidences_everywhere(tmp_path):
     assert next(iter(run.proposals)) == before
 
     session = ReviewSession(Run.open(tmp_path / "runs", "trial"), "bob", Order.FILE)
-    assert session.confidence(before.codes[0]) == shown
-    assert sure(session, shown).endswith("% sure (calibrated)")
+    assert session.view.confidence(before.codes[0]) == shown
+    assert sure(session.view, shown).endswith("% sure (calibrated)")
     assert ReviewPool(run).entries[0].confidence == shown
     report = build_report(run, draws=100)
     assert called(report).endswith("(calibrated)")

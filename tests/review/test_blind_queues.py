@@ -106,13 +106,13 @@ def test_a_held_out_label_of_another_codebook_is_given_again_unseen(tmp_path: Pa
     later = go_on(run, REDEFINED)
     assert shown(open_session(later, Shares(holdout=1), order=Order.FILE)) == "i3"
     again = open_session(later, Shares(holdout=1), only=Only(stale=True))
-    assert (shown(again), again.progress.total, again.progress.done) == ("i1", 1, 0)
+    assert (shown(again), again.view.progress.total, again.view.progress.done) == ("i1", 1, 0)
     assert again.item is not None
     assert again.item.hidden
     assert isinstance(again.choose(("taste.sour",)), Label)
-    assert (again.item, again.progress.done) == (None, 1)
+    assert (again.item, again.view.progress.done) == (None, 1)
     again.undo()
-    assert (shown(again), again.progress.done) == ("i1", 0)
+    assert (shown(again), again.view.progress.done) == ("i1", 0)
     again.choose(("taste.sour",))
     with pytest.raises(UsageError, match="no issue of run"):
         open_session(later, only=Only(stale=True))
@@ -160,7 +160,7 @@ def test_why_a_suggestion_is_stale_is_hidden_with_it(tmp_path: Path) -> None:
 def test_a_queue_by_code_asks_for_the_codebook_of_now(tmp_path: Path) -> None:
     run = go_on(doubtful(tmp_path, 3), RENAMED)
     session = open_session(run, only=Only(code="taste.acid"))
-    assert session.progress.total == 3
+    assert session.view.progress.total == 3
     assert session.accept().queue == "random codebook=2 code=taste.acid"
     assert inclusion(run.decision_journal("ann"))
 

@@ -100,16 +100,16 @@ def test_a_session_shows_what_it_is_given_and_the_decision_names_it(tmp_path: Pa
     run = make_run(tmp_path)
     suggester = Taught("i2")
     session = ReviewSession(run, "ann", Order.FILE, suggester=suggester)
-    assert session.item is not None and session.taught == 0
+    assert session.item is not None and session.view.taught == 0
     assert session.enter().proposal_id == "p-i1"
-    assert (session.item.suggested, session.taught) == (("looks.green",), 7)
+    assert (session.item.suggested, session.view.taught) == (("looks.green",), 7)
     assert suggester.ahead == ["i2", "i3"]
-    ((example, score),) = session.neighbours()
+    ((example, score),) = session.view.neighbours()
     assert (example.issue.title, score) == ("Apples of crate 1", 0.9)
     decision = session.enter()
     assert (decision.action, decision.proposal_id) == (Action.ACCEPT, "s-i2")
     assert decision.codes == ("looks.green",)
-    assert session.taught == 0
+    assert session.view.taught == 0
 
 
 def test_the_screen_says_whose_judgement_it_repeats(tmp_path: Path) -> None:
@@ -155,17 +155,21 @@ def test_what_was_learnt_stays_hidden_until_the_own_label_and_for_ever_if_held_o
     shares = Shares(blind=1)
     session = ReviewSession(run, "ann", Order.FILE, suggester=suggester, shares=shares)
     assert session.item is not None
-    assert (session.item.proposal, session.taught, list(session.neighbours())) == (None, 0, [])
+    assert (session.item.proposal, session.view.taught, list(session.view.neighbours())) == (
+        None,
+        0,
+        [],
+    )
     session.memo("odd")
     session.choose(("taste.sour",))
-    assert (session.item.suggested, session.taught) == (("looks.green",), 7)
+    assert (session.item.suggested, session.view.taught) == (("looks.green",), 7)
     assert session.enter().proposal_id == "s-i1"
     assert [d.proposal_id for d in done(run)] == ["p-i1", "s-i1"]
     assert suggester.labels == [("i1", True)]
     shares = Shares(holdout=1)
     session = ReviewSession(run, "ann", Order.FILE, suggester=suggester, shares=shares)
     assert session.item is not None
-    assert (session.item.proposal, session.taught, suggester.ahead) == (None, 0, [])
+    assert (session.item.proposal, session.view.taught, suggester.ahead) == (None, 0, [])
     session.choose(("taste.sour",))
     assert session.item.proposal is None
     session.undo()
@@ -182,11 +186,11 @@ def test_the_runs_calibration_is_not_for_what_was_learnt(tmp_path: Path) -> None
     )
     run.calibrations.append([made])
     session = ReviewSession(run, "ann", Order.FILE, suggester=Taught("i2"))
-    assert session.item is not None and session.calibrated
-    assert session.confidence(session.item.proposal.codes[0]) == pytest.approx(0.5)
+    assert session.item is not None and session.view.calibrated
+    assert session.view.confidence(session.item.proposal.codes[0]) == pytest.approx(0.5)
     session.enter()
-    assert not session.calibrated
-    assert session.confidence(session.item.proposal.codes[0]) == 0.6
+    assert not session.view.calibrated
+    assert session.view.confidence(session.item.proposal.codes[0]) == 0.6
 
 
 # --- what is learnt from, and when ---------------------------------------------------------------
@@ -315,7 +319,7 @@ def teach(study: Path, many: int, rater: str = "ann") -> None:
             answer(session)
         come(learner, f"i{many + 2}")
         session.skip()
-        assert session.taught == many
+        assert session.view.taught == many
 
 
 def problems(run: Run) -> list[str]:
@@ -328,7 +332,7 @@ def test_suggestions_learn_from_the_raters_answers(study: Path) -> None:
     with learner_of(study) as learner:
         session = review(study, learner)
         for _ in range(10):
-            assert session.taught == 0
+            assert session.view.taught == 0
             answer(session)
         for number in range(12, 18):
             come(learner, f"i{number}")
@@ -372,7 +376,7 @@ def test_raters_do_not_learn_from_each_other(study: Path) -> None:
         session = review(study, learner, "bob")
         answer(session)
         assert not learner.fitting
-        assert session.taught == 0
+        assert session.view.taught == 0
 
 
 def test_an_issue_labelled_before_is_kept_from_its_own_label(study: Path) -> None:
@@ -429,11 +433,11 @@ def test_answers_of_an_earlier_version_of_the_codebook_teach_in_the_new_one(stud
     migrate(run, book, plan(run, book)[0])
     with learner_of(study) as learner:
         session = review(study, learner)
-        assert session.taught == 0, "what an earlier version was taught is learnt anew"
+        assert session.view.taught == 0, "what an earlier version was taught is learnt anew"
         come(learner, "i13")
         session.flag()
         assert session.item is not None
-        assert (session.item.suggested, session.taught) == (("feline",), 10)
+        assert (session.item.suggested, session.view.taught) == (("feline",), 10)
         assert session.enter().codes == ("feline",)
     run = run_of(study)
     first, second = run.refit_journal("ann")

@@ -86,7 +86,7 @@ def test_a_queue_is_limited_to_a_code_or_a_repository_and_says_so(
 ) -> None:
     run = mixed(tmp_path)
     session = session_of(run, only=only)
-    assert session.progress.total == len(issues)
+    assert session.view.progress.total == len(issues)
     assert set(shown(session)) == issues
     assert {d.queue for d in done(run)} == {name}
     assert max(d.chance for d in done(run)) == 1.0
@@ -135,7 +135,7 @@ def test_what_was_met_in_another_queue_is_not_drawn_again(tmp_path: Path) -> Non
     first.accept()
     first.accept()
     session = session_of(run)
-    assert (session.progress.done, session.progress.total) == (2, 6)
+    assert (session.view.progress.done, session.view.progress.total) == (2, 6)
     shown(session)
     # The third one, too, has come before them already.
     assert {d.issue_id for d in done(run) if d.queue == "file"} == {"i1", "i2", "i3"}
@@ -183,9 +183,9 @@ def test_flagged_issues_come_again_until_they_are_answered(tmp_path: Path) -> No
         "i1", "i2", "i3",
     ]  # fmt: skip
     mine = session_of(run, order=Order.FILE, only=Only(flagged="me"))
-    assert (mine.progress.done, mine.progress.total) == (0, 1)
+    assert (mine.view.progress.done, mine.view.progress.total) == (0, 1)
     mine.accept()
-    assert (mine.item, mine.progress.done) == (None, 1)
+    assert (mine.item, mine.view.progress.done) == (None, 1)
     mine.undo()
     assert mine.item is not None
     assert run.decisions("ann")["i1"].action is Action.FLAG

@@ -57,8 +57,8 @@ def test_nothing_of_the_model_is_in_the_session_before_the_label(tmp_path: Path)
     assert item.hidden
     assert item.proposal is None
     assert (item.suggested, item.evidence, item.acceptable) == ((), (), False)
-    assert list(session.neighbours()) == []
-    assert not session.answerable
+    assert list(session.view.neighbours()) == []
+    assert not session.view.answerable
     for impossible in (session.enter, session.accept):
         with pytest.raises(UsageError):
             impossible()
@@ -66,15 +66,15 @@ def test_nothing_of_the_model_is_in_the_session_before_the_label(tmp_path: Path)
 
 def test_digits_stand_for_the_codebook_in_its_own_order(tmp_path: Path) -> None:
     session = open_session(make_run(tmp_path))
-    assert [(o.number, o.code.id, o.opens) for o in session.options] == [
+    assert [(o.number, o.code.id, o.opens) for o in session.view.options] == [
         (1, "taste", True),
         (2, "looks", True),
     ]
     session.open("looks")
-    assert [o.code.id for o in session.options] == ["looks.green", "looks.bruised"]
-    assert {o.confidence for o in session.options} == {None}
+    assert [o.code.id for o in session.view.options] == ["looks.green", "looks.bruised"]
+    assert {o.confidence for o in session.view.options} == {None}
     session.open(None)
-    assert len(session.options) == 2
+    assert len(session.view.options) == 2
 
 
 def test_the_label_is_on_disk_when_the_suggestion_comes(tmp_path: Path) -> None:
@@ -91,8 +91,8 @@ def test_the_label_is_on_disk_when_the_suggestion_comes(tmp_path: Path) -> None:
     assert session.item is not None
     assert session.item.revealed
     assert session.item.suggested == ("taste.sour",)
-    assert [o.code.id for o in session.options] == ["looks.green", "taste.bland"]
-    assert session.progress.done == 0
+    assert [o.code.id for o in session.view.options] == ["looks.green", "taste.bland"]
+    assert session.view.progress.done == 0
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,9 @@ def test_a_suggestion_is_on_record_as_seen_before_it_is_shown(tmp_path: Path) ->
     assert run.decisions("ann").keys() == {"i1"}, "it answers nothing"
     # The session ends here without a word, as when its process is killed.
     again = open_session(run, BLIND)
-    assert again.last is not None and again.last.issue_id == "i1", "nor can it be taken back"
+    assert again.view.last is not None and again.view.last.issue_id == "i1", (
+        "nor can it be taken back"
+    )
     assert shown(again) == "i2"
     assert again.item is not None and again.item.mode is Mode.ASSISTED
     assert looks(run) == ["i1", "i2"], "once is enough"
@@ -288,18 +290,18 @@ def test_a_suggestion_beside_an_imported_label_is_on_record_as_seen(tmp_path: Pa
 def test_several_codes_before_and_after_the_reveal(tmp_path: Path) -> None:
     run = make_run(tmp_path, cardinality="multiple")
     session = open_session(run)
-    assert session.selected == ()
+    assert session.view.selected == ()
     session.open("looks")
     assert session.pick("looks.green") is None
     session.pick("looks.bruised")
-    assert [(o.code.id, o.selected) for o in session.options] == [
+    assert [(o.code.id, o.selected) for o in session.view.options] == [
         ("taste", False),
         ("looks", False),
         ("looks.green", True),
         ("looks.bruised", True),
     ]
     session.enter()
-    assert session.selected == ("looks.green", "looks.bruised")
+    assert session.view.selected == ("looks.green", "looks.bruised")
     session.pick("looks.green")
     session.enter()
     session.reject()
@@ -319,7 +321,7 @@ def test_the_label_alone_answers_a_held_out_issue(tmp_path: Path) -> None:
     session = open_session(run, HOLDOUT)
     give(session, "looks.green")
     assert shown(session) == "i2"
-    assert (session.progress.done, session.unaided) == (1, 1)
+    assert (session.view.progress.done, session.view.unaided) == (1, 1)
     give(session, "none")
     give(session, "looks")
     assert session.item is None
@@ -444,7 +446,7 @@ def test_a_change_of_the_codebook_is_a_memo_about_the_codes_shown(tmp_path: Path
     with pytest.raises(UsageError):
         session.propose(Change.NEW, " ")
     session.undo()
-    assert session.memos == ()
+    assert session.view.memos == ()
 
 
 # --- any history --------------------------------------------------------------------------------
@@ -490,7 +492,7 @@ class AnyHistory(RuleBasedStateMachine):
     def answer(self, how: str) -> None:
         self.give(how)
 
-    @precondition(lambda self: self.session.answerable)
+    @precondition(lambda self: self.session.view.answerable)
     @rule(how=st.sampled_from(["enter", "accept"]))
     def agree(self, how: str) -> None:
         self.give(how)
@@ -518,7 +520,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule()
     def undo(self) -> None:
-        before = self.session.last
+        before = self.session.view.last
         try:
             record = self.session.undo()
         except UsageError:
@@ -552,7 +554,7 @@ class AnyHistory(RuleBasedStateMachine):
         answered = set(run.decisions("ann")) | {
             i for i, label in run.labels("ann").items() if label.mode is Mode.HOLDOUT
         }
-        done = self.session.progress
+        done = self.session.view.progress
         assert done.done + done.postponed == len(answered)
         self.folder.cleanup()
 

@@ -42,7 +42,7 @@ def test_accept_writes_the_suggestion_before_the_next_item(tmp_path: Path) -> No
 
 def test_digit_corrects_and_the_suggested_code_by_any_way_is_an_acceptance(tmp_path: Path) -> None:
     session = open_session(make_run(tmp_path))
-    assert [o.code.id for o in session.options] == ["looks.green", "taste.bland"]
+    assert [o.code.id for o in session.view.options] == ["looks.green", "taste.bland"]
     first = session.pick("looks.green")
     second = session.choose(["taste.sour"])
     third = session.choose(["looks"])
@@ -95,9 +95,12 @@ def test_none_fits_is_refused_where_the_codebook_forbids_it(tmp_path: Path) -> N
 
 def test_several_codes_are_marked_and_taken_together(tmp_path: Path) -> None:
     session = open_session(make_run(tmp_path, cardinality="multiple"))
-    assert session.selected == ("taste.sour",)
+    assert session.view.selected == ("taste.sour",)
     assert session.pick("looks.bruised") is None
-    assert [o.code.id for o in session.options if o.selected] == ["taste.sour", "looks.bruised"]
+    assert [o.code.id for o in session.view.options if o.selected] == [
+        "taste.sour",
+        "looks.bruised",
+    ]
     decision = session.enter()
     assert (decision.action, decision.codes) == (Action.CORRECT, ("taste.sour", "looks.bruised"))
     session.pick("looks.green")
@@ -118,7 +121,7 @@ def test_skipped_issues_come_last_once_a_session(tmp_path: Path) -> None:
     assert shown(session) == "i1"
     session.skip()
     assert session.item is None
-    assert (session.progress.done, session.progress.postponed) == (2, 1)
+    assert (session.view.progress.done, session.view.progress.postponed) == (2, 1)
     again = open_session(run)
     assert shown(again) == "i1"
     again.enter()
@@ -141,7 +144,7 @@ def test_undo_reaches_into_earlier_sessions_and_erases_nothing(tmp_path: Path) -
     session = open_session(run)
     undone = [session.undo() for _ in range(3)]
     assert shown(session) == "i1"
-    assert session.memos == ()
+    assert session.view.memos == ()
     assert session.undo() is None
     assert run.decisions("ann") == {}
     lines = done(run)
@@ -154,7 +157,7 @@ def test_memo_stays_on_its_issue_and_an_empty_one_is_refused(tmp_path: Path) -> 
     session = open_session(run)
     session.memo(" look again ")
     assert shown(session) == "i1"
-    assert [memo.memo for memo in open_session(run).memos] == ["look again"]
+    assert [memo.memo for memo in open_session(run).view.memos] == ["look again"]
     with pytest.raises(UsageError):
         session.memo("  ")
 
@@ -164,7 +167,7 @@ def test_undoing_a_memo_keeps_what_was_marked(tmp_path: Path) -> None:
     session.pick("looks.green")
     session.memo("hm")
     session.undo()
-    assert session.selected == ("taste.sour", "looks.green")
+    assert session.view.selected == ("taste.sour", "looks.green")
 
 
 def test_seconds_are_those_since_the_issue_was_shown(tmp_path: Path) -> None:
@@ -182,9 +185,9 @@ def test_the_pace_is_told_from_ten_decisions_on(tmp_path: Path) -> None:
     session = open_session(make_run(tmp_path, 12))
     for _ in range(9):
         session.enter()
-    assert session.progress.seconds_left is None
+    assert session.view.progress.seconds_left is None
     session.enter()
-    assert session.progress.seconds_left is not None
+    assert session.view.progress.seconds_left is not None
 
 
 @pytest.mark.parametrize(
@@ -217,11 +220,11 @@ def test_only_the_last_proposal_of_an_issue_is_shown(tmp_path: Path) -> None:
     session = open_session(run)
     assert session.item is not None
     assert session.item.proposal.id == "second"
-    assert session.progress.total == 1
+    assert session.view.progress.total == 1
 
 
 def test_neighbours_come_with_the_text_the_run_kept(tmp_path: Path) -> None:
-    ((example, score),) = open_session(make_run(tmp_path)).neighbours()
+    ((example, score),) = open_session(make_run(tmp_path)).view.neighbours()
     assert (example.issue.title, example.codes, score) == (
         "Apples of crate 99",
         ("taste.sour",),
@@ -275,7 +278,7 @@ def test_any_history_across_restarts_equals_a_list_with_a_pop(steps: list[str]) 
             expected = answers_in(model)
             if session.item is not None:
                 assert expected.get(shown(session), "skip") == "skip"
-            assert session.progress.done == sum(a != "skip" for a in expected.values())
+            assert session.view.progress.done == sum(a != "skip" for a in expected.values())
         names = {"none": "reject"}
         standing = Run.open(Path(folder), run.name).decisions("ann")
         assert {issue: d.action.value for issue, d in standing.items()} == {

@@ -205,7 +205,7 @@ def test_a_stale_suggestion_is_shown_as_that_and_cannot_be_accepted(tmp_path: Pa
     seen = {}
     while session.item is not None:
         item = session.item
-        options = [option.code.id for option in session.options]
+        options = [option.code.id for option in session.view.options]
         seen[item.issue.id] = (item.state, item.suggested, options, item.acceptable)
         if item.stale:
             with pytest.raises(UsageError, match="stale"):

@@ -58,14 +58,14 @@ def test_what_was_seen_in_another_run_is_not_coded_blind(runs: Path, shares: Sha
     assert not hidden(second, "cat", shares)
     assert hidden(second, "ann", shares), "others have not seen it"
     # The answer has brought the next issue.
-    assert review(second, "cat", shares).seen_elsewhere == {("first", "cat"): 2}
+    assert review(second, "cat", shares).view.seen_elsewhere == {("first", "cat"): 2}
 
 
 def test_what_one_pass_saw_the_next_does_not_code_blind(runs: Path) -> None:
     run = make_run(runs)
     review(run, "cat").accept()
     assert not hidden(run, "cat.2")
-    assert review(run, "cat.2", BLIND).seen_elsewhere == {(run.name, "cat"): 2}
+    assert review(run, "cat.2", BLIND).view.seen_elsewhere == {(run.name, "cat"): 2}
 
 
 def test_a_suggestion_that_came_after_a_blind_label_was_seen_too(runs: Path) -> None:

@@ -59,11 +59,12 @@ class ReviewApp(TwoPanes):
 
     def __init__(self, session: ReviewSession) -> None:
         super().__init__()
-        for action, key in session.keys.items():
+        for action, key in session.view.keys.items():
             self._bind(key, ACTIONS[action])
-        if "space" not in session.keys.values():
+        if "space" not in session.view.keys.values():
             self._bind("space", "page_down")
         self.session = session
+        self.view = session.view
         self._last_evidence = -1
 
     def _bind(self, key: str, action: str) -> None:
@@ -75,16 +76,16 @@ class ReviewApp(TwoPanes):
         yield Static(id="suggestion")
 
     def issue_shown(self) -> Issue | None:
-        return self.session.item.issue if self.session.item else None
+        return self.view.item.issue if self.view.item else None
 
     def issue_pieces(self, unfolded: bool) -> list[Piece]:
-        item = self.session.item
+        item = self.view.item
         return pieces(item.issue, item.evidence, unfolded) if item else []
 
     def on_mount(self) -> None:
         self.choose_theme()
         self.query_one("#reading").focus()
-        self._show(f"{self.session.key('help')} shows all keys")
+        self._show(f"{self.view.key('help')} shows all keys")
 
     def on_resize(self, event: events.Resize) -> None:
         self._show_frame(event.size.width)
@@ -102,32 +103,32 @@ class ReviewApp(TwoPanes):
         self._show_answer(notice)
 
     def _show_issue(self) -> None:
-        item = self.session.item
+        item = self.view.item
         if item is None:
             self._put("#where", Content.styled("Every issue is reviewed", panes.HEAD))
-            self._put("#text", panes.closing(self.session))
+            self._put("#text", panes.closing(self.view))
             return
         shown = self.issue_pieces(self._unfolded)
         self._put("#where", panes.issue_head(item.issue))
         self._put("#text", panes.issue_text(shown, self.native_ansi_color))
 
     def _show_answer(self, notice: str) -> None:
-        self.query_one("#answer").display = self.session.item is not None
+        self.query_one("#answer").display = self.view.item is not None
         self._notify(notice)
         self._show_frame(self.size.width)
 
     def _show_frame(self, width: int) -> None:
         """Draw what depends on the width."""
         narrow = width < WIDE
-        self._put("#top", panes.top_line(self.session, width))
-        self._put("#suggestion", panes.answer(self.session, narrow))
-        self._put("#keys", panes.key_bar(self.session, width))
+        self._put("#top", panes.top_line(self.view, width))
+        self._put("#suggestion", panes.answer(self.view, narrow))
+        self._put("#keys", panes.key_bar(self.view, width))
 
     # --- answers --------------------------------------------------------------------------------
 
     def _answer(self, give: Callable[[], Decision | Label | None], notice: str = "") -> None:
         """Give one answer; what is not possible is said, what cannot be stored ends the session."""
-        before = self.session.item
+        before = self.view.item
         try:
             record = give()
         except UsageError as error:
@@ -136,15 +137,15 @@ class ReviewApp(TwoPanes):
             self.fail(error)
         else:
             if record is None:
-                self._show_answer(f"{self.session.key('accept')} takes the codes marked")
+                self._show_answer(f"{self.view.key('accept')} takes the codes marked")
             elif isinstance(record, Decision):
-                self._show(notice or decision_line(self.session.codebook, record))
+                self._show(notice or decision_line(self.view.codebook, record))
             else:
                 self._show(
-                    notice or label_line(self.session.codebook, record),
+                    notice or label_line(self.view.codebook, record),
                     stay=before is not None
-                    and self.session.item is not None
-                    and self.session.item.issue.id == before.issue.id,
+                    and self.view.item is not None
+                    and self.view.item.issue.id == before.issue.id,
                 )
 
     def action_answer(self, how: str) -> None:
@@ -158,9 +159,9 @@ class ReviewApp(TwoPanes):
         self._answer(answers[how])
 
     def action_pick(self, number: int) -> None:
-        options = self.session.options
+        options = self.view.options
         if number > len(options):
-            find = self.session.key("find")
+            find = self.view.key("find")
             self._notify(f"there is no number {number} here; {find} finds any code")
             return
         option = options[number - 1]
@@ -172,7 +173,7 @@ class ReviewApp(TwoPanes):
 
     def action_categories(self) -> None:
         """From the subcodes of a category to the categories."""
-        if self.session.branch is not None:
+        if self.view.branch is not None:
             self.session.open(None)
             self._show_answer("")
         else:
@@ -184,7 +185,7 @@ class ReviewApp(TwoPanes):
                 self._answer(lambda: self.session.pick(code))
 
         if self._at_issue():
-            self.push_screen(FindCode(self.session.codebook, self.session.selected), found)
+            self.push_screen(FindCode(self.view.codebook, self.view.selected), found)
 
     def action_memo(self) -> None:
         def written(text: str | None) -> None:
@@ -200,7 +201,7 @@ class ReviewApp(TwoPanes):
                 self._keep_memo(lambda: self.session.propose(*change))
 
         if self._at_issue():
-            dialog = ProposeChange(self.session.codebook, self.session.about)
+            dialog = ProposeChange(self.view.codebook, self.view.about)
             self.push_screen(dialog, proposed)
 
     def _keep_memo(self, keep: Callable[[], Decision]) -> None:
@@ -211,34 +212,34 @@ class ReviewApp(TwoPanes):
         except CoderError as error:
             self.fail(error)
         else:
-            self._show_answer(decision_line(self.session.codebook, decision))
+            self._show_answer(decision_line(self.view.codebook, decision))
 
     def action_undo(self) -> None:
-        last = self.session.last
+        last = self.view.last
         if last is None:
             self._notify("there is nothing to undo")
             return
-        self._answer(self.session.undo, taken_back(self.session, last))
+        self._answer(self.session.undo, taken_back(self.view, last))
 
     # --- looking --------------------------------------------------------------------------------
 
     def action_neighbours(self) -> None:
         if not self._at_issue() or self._not_yet():
             return
-        found = list(self.session.neighbours())
-        text = panes.neighbours(self.session.codebook, found)
+        found = list(self.view.neighbours())
+        text = panes.neighbours(self.view.codebook, found)
         self.push_screen(Read("Labelled issues like this one", text))
 
     def _not_yet(self) -> bool:
         """Whether nothing of the model may be shown yet, which is said then."""
-        hidden = self.session.item is not None and self.session.item.hidden
+        hidden = self.view.item is not None and self.view.item.hidden
         if hidden:
             self._notify(NOT_YET)
         return hidden
 
     def action_evidence(self) -> None:
         """Scroll to the next marked quote, round and round."""
-        item = self.session.item
+        item = self.view.item
         if not self._at_issue() or item is None or self._not_yet():
             return
         shown = self.issue_pieces(self._unfolded)
@@ -258,4 +259,4 @@ class ReviewApp(TwoPanes):
         self._notify(f"quote {self._last_evidence + 1} of {len(starts)}")
 
     def action_help(self) -> None:
-        self.push_screen(Read("Keys", panes.help_text(self.session)))
+        self.push_screen(Read("Keys", panes.help_text(self.view)))

@@ -31,7 +31,8 @@ from coder.cli.review_words import (
 )
 from coder.cli.terminal import plain
 from coder.records import Action, Code, Codebook, Example, Issue, Proposal
-from coder.review.session import Item, Option, ReviewSession
+from coder.review.state import Item
+from coder.review.view import Option, ReviewView
 
 Part = str | tuple[str, str]
 
@@ -75,15 +76,15 @@ def issue_head(issue: Issue) -> Content:
     return Content.assemble((about[0], HEAD), ("".join(f"  {more}" for more in about[1:]), FAINT))
 
 
-def top_line(session: ReviewSession, width: int) -> Content:
+def top_line(view: ReviewView, width: int) -> Content:
     """Run, rater and, where it fits, the queue on the left; progress, pace and time left on the
     right."""
-    progress = session.progress
-    left = f" {plain(session.run.name)} · {plain(session.rater)}"
+    progress = view.progress
+    left = f" {plain(view.run.name)} · {plain(view.rater)}"
     counts = f"{progress.done}/{progress.total}"
     parts = [counts, pace(progress), f"{progress.postponed} skipped" if progress.postponed else ""]
     right = "  ".join(part for part in parts if part) + " "
-    queue = f" · {plain(session.queue.name)}"
+    queue = f" · {plain(view.queue)}"
     room = width - len(left) - len(right) - 4
     if len(queue) + _PROGRESS_BAR > room:
         queue = ""
@@ -100,9 +101,9 @@ def top_line(session: ReviewSession, width: int) -> Content:
     )
 
 
-def key_bar(session: ReviewSession, width: int) -> Content:
+def key_bar(view: ReviewView, width: int) -> Content:
     """The keys that do something now; as many of them as fit in one line."""
-    shown = {key.action: (spelled, short) for key, spelled, short in _usable(session)}
+    shown = {key.action: (spelled, short) for key, spelled, short in _usable(view)}
     for leave_out in (None, *_DISPENSABLE):
         shown.pop(leave_out or "", None)
         needed = sum(len(key) + 1 + len(word) for key, word in shown.values())
@@ -115,24 +116,24 @@ def key_bar(session: ReviewSession, width: int) -> Content:
     return Content.assemble(*parts)
 
 
-def _usable(session: ReviewSession) -> Iterator[tuple[Key, str, str]]:
+def _usable(view: ReviewView) -> Iterator[tuple[Key, str, str]]:
     """Each key that does something now, how it is spelled, and what it is called here."""
-    item = session.item
-    spelled = spelling(session)
-    for key in keys(session.codebook):
+    item = view.item
+    spelled = spelling(view)
+    for key in keys(view.codebook):
         if item is None and key.action not in _KEYS_AT_THE_END:
             continue
         short = key.short
         if item is not None:
             if key.action == PICK:
-                digits = _digits(session.options)
+                digits = _digits(view.options)
                 if digits:
                     yield key, digits, "code" if item.hidden else short
                 continue
             if key.action == "accept":
-                if not session.answerable:
+                if not view.answerable:
                     continue
-                kept = not session.several or set(session.selected) == set(item.own or ())
+                kept = not view.several or set(view.selected) == set(item.own or ())
                 short = "keep" if item.revealed and kept else short
             if key.action == "take" and not (item.revealed and item.acceptable):
                 continue
@@ -146,36 +147,36 @@ def _digits(options: Sequence[Option]) -> str:
     return "" if not last else "1" if last == 1 else f"1-{last}"
 
 
-def answer(session: ReviewSession, narrow: bool) -> Content:
+def answer(view: ReviewView, narrow: bool) -> Content:
     """The suggestion, its alternatives, and the grounds for it."""
-    item = session.item
+    item = view.item
     if item is None:
         return Content()
     parts: list[Part] = []
     if item.own is not None:
-        parts += _own(session, item)
-    if answered_before(session):
-        parts += [("So far     ", HEAD), answered_before(session), "\n"]
+        parts += _own(view, item)
+    if answered_before(view):
+        parts += [("So far     ", HEAD), answered_before(view), "\n"]
     if item.proposal is None:
-        parts += _asked(session)
+        parts += _asked(view)
     else:
-        parts += _verdict(session, item, item.proposal, narrow)
-    if session.taught:
-        parts += [(f"{learnt(session)}\n", "$text-accent")]
-    parts += _options(session)
-    for warning in (unread(item), addressed(item.issue, session.codebook)):
+        parts += _verdict(view, item, item.proposal, narrow)
+    if view.taught:
+        parts += [(f"{learnt(view)}\n", "$text-accent")]
+    parts += _options(view)
+    for warning in (unread(item), addressed(item.issue, view.codebook)):
         if warning:
             parts += [(f"{warning}\n", "$text-warning")]
-    for memo in session.memos:
-        kind, words = memo_of(session.codebook, memo)
+    for memo in view.memos:
+        kind, words = memo_of(view.codebook, memo)
         parts += [(f"Your {kind}  " if kind == "memo" else "You propose  ", HEAD), words, "\n"]
     if item.proposal is None:
-        for option in session.options:
+        for option in view.options:
             parts += definition(option.code)
         return Content.assemble(*parts)
     for code in dict.fromkeys((*item.suggested, *(item.own or ()))):
-        if code in session.codebook.by_id:
-            parts += definition(session.codebook.by_id[code])
+        if code in view.codebook.by_id:
+            parts += definition(view.codebook.by_id[code])
     if item.proposal.rationale:
         parts += [("\nWhy  ", HEAD), clean(item.proposal.rationale), "\n"]
     if item.proposal.expression:
@@ -186,9 +187,9 @@ def answer(session: ReviewSession, narrow: bool) -> Content:
     return Content.assemble(*parts)
 
 
-def _own(session: ReviewSession, item: Item) -> Iterator[Part]:
+def _own(view: ReviewView, item: Item) -> Iterator[Part]:
     """The rater's own label, above the suggestion."""
-    own = [_split(session.codebook, code) for code in item.own or ()]
+    own = [_split(view.codebook, code) for code in item.own or ()]
     yield ("Yours      ", HEAD)
     for number, (above, name) in enumerate(own):
         yield ("; " if number else "") + above
@@ -198,19 +199,17 @@ def _own(session: ReviewSession, item: Item) -> Iterator[Part]:
     yield "\n"
 
 
-def _asked(session: ReviewSession) -> Iterator[Part]:
+def _asked(view: ReviewView) -> Iterator[Part]:
     """What stands where the suggestion would: whose code is wanted, and of which level."""
     yield (f"{ALONE}\n", HEAD)
-    if session.branch is not None:
-        yield plain(session.codebook.path(session.branch))
+    if view.branch is not None:
+        yield plain(view.codebook.path(view.branch))
         yield ("  Esc goes back\n", FAINT)
 
 
-def _verdict(
-    session: ReviewSession, item: Item, proposal: Proposal, narrow: bool
-) -> Iterator[Part]:
+def _verdict(view: ReviewView, item: Item, proposal: Proposal, narrow: bool) -> Iterator[Part]:
     missing = no_answer(item)
-    if item.own is not None and not missing and not session.several:
+    if item.own is not None and not missing and not view.several:
         yield ("Suggested  ", HEAD)
     if missing:
         yield (f"No suggestion ({item.state})\n", "bold $text-error")
@@ -218,22 +217,22 @@ def _verdict(
         if proposal.error:
             yield (f"{clean(proposal.error)}\n", FAINT)
         if not item.revealed:
-            yield f"{session.way_out[:1].upper()}{session.way_out[1:]}.\n"
+            yield f"{view.way_out[:1].upper()}{view.way_out[1:]}.\n"
     elif not proposal.codes:
         yield ("None fits", "bold $text-warning")
         yield from _compared(item)
-    elif not session.several:
+    elif not view.several:
         (scored,) = proposal.codes[:1]
-        above, own = _split(session.codebook, scored.code)
+        above, own = _split(view.codebook, scored.code)
         name: list[Part] = [(above, FAINT), (own, "bold $text-success")]
-        bar = list(_bar(session, session.confidence(scored)))
+        bar = list(_bar(view, view.confidence(scored)))
         # Where both share a line the name is last, so that only the name can wrap.
         yield from [*bar, "  ", *name] if narrow and item.own is None else [*name, "\n", *bar]
         yield from _compared(item)
     else:
         if item.own is not None:
             yield ("Suggested  ", HEAD)
-            yield names(session.codebook, item.suggested)
+            yield names(view.codebook, item.suggested)
             yield from _compared(item)
         yield ("Which of these fit?\n", HEAD)
 
@@ -246,23 +245,23 @@ def _compared(item: Item) -> Iterator[Part]:
     yield "\n"
 
 
-def _bar(session: ReviewSession, confidence: float | None) -> Iterator[Part]:
+def _bar(view: ReviewView, confidence: float | None) -> Iterator[Part]:
     if confidence is None:
         yield ("confidence not given", FAINT)
         return
     full = round(BAR * confidence)
     yield ("━" * full, "$text-success")
     yield ("─" * (BAR - full), FAINT)
-    yield f" {sure(session, confidence)}"
+    yield f" {sure(view, confidence)}"
 
 
-def _options(session: ReviewSession) -> Iterator[Part]:
-    for option in session.options[:9]:
-        above, own = _split(session.codebook, option.code.id)
-        if option.code.parent == session.branch is not None:
+def _options(view: ReviewView) -> Iterator[Part]:
+    for option in view.options[:9]:
+        above, own = _split(view.codebook, option.code.id)
+        if option.code.parent == view.branch is not None:
             above = ""  # it stands above them all
         yield (f"{option.number} ", "bold $text-accent")
-        if session.several and not option.opens:
+        if view.several and not option.opens:
             yield ("[x] " if option.selected else "[ ] ", "bold" if option.selected else "")
         yield (above, FAINT)
         yield (own, "bold" if option.selected else "")
@@ -321,11 +320,11 @@ def neighbours(codebook: Codebook, found: Sequence[tuple[Example, float]]) -> Co
     return Content.assemble(*parts)
 
 
-def help_text(session: ReviewSession) -> Content:
+def help_text(view: ReviewView) -> Content:
     parts: list[Part] = []
-    spelled = spelling(session)
-    rows = [(spelled[key.action], key.long) for key in keys(session.codebook)]
-    space = "Space" if "space" not in session.keys.values() else "PgDn"
+    spelled = spelling(view)
+    rows = [(spelled[key.action], key.long) for key in keys(view.codebook)]
+    space = "Space" if "space" not in view.keys.values() else "PgDn"
     rows.append((space, "scroll on; so do arrows and PgDn, and Tab changes panes"))
     width = max(6, *(len(key) for key, _ in rows))
     for key, long in rows:
@@ -337,9 +336,9 @@ def help_text(session: ReviewSession) -> Content:
     return Content.assemble(*parts)
 
 
-def closing(session: ReviewSession) -> Content:
+def closing(view: ReviewView) -> Content:
     """What stands where the issue was when there is nothing left to review."""
-    progress, tally = session.progress, session.tally
+    progress, tally = view.progress, view.tally
     rows = (
         (Action.ACCEPT, "accepted"),
         (Action.CORRECT, "corrected"),
@@ -350,13 +349,13 @@ def closing(session: ReviewSession) -> Content:
     parts: list[Part] = [(done, "bold $text-success")]
     for action, words in rows:
         parts += [(f"{tally[action]:>6}  ", "bold"), words, "\n"]
-    if session.unaided:
-        parts += [(f"{session.unaided:>6}  ", "bold"), "coded without a suggestion\n"]
+    if view.unaided:
+        parts += [(f"{view.unaided:>6}  ", "bold"), "coded without a suggestion\n"]
     if progress.postponed:
         parts += ["\n", (f"{progress.postponed:>6}  ", "bold")]
         parts.append("skipped; they come back next time\n")
-    parts += ["\n", (plain(str(session.journal.path)), FAINT), "\n\n"]
-    undo, leave = session.key("undo"), session.key("quit")
+    parts += ["\n", (plain(str(view.decision_file)), FAINT), "\n\n"]
+    undo, leave = view.key("undo"), view.key("quit")
     parts.append(f"{undo} takes back the last answer, {leave} ends. ")
-    parts.append(f"Next: {following(session)}")
+    parts.append(f"Next: {following(view)}")
     return Content.assemble(*parts)
