@@ -1,4 +1,4 @@
-"""Reliability figures by hand, the workload curve, and calibration where it helps and where it cannot."""
+"""Reliability figures by hand, the workload curve, and calibration where it helps and where not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kappa, AC1, alpha and the figures per code against published tables, other packages, and each other."""
+"""Kappa, AC1, alpha and the figures per code against published tables and other packages."""
 
 from __future__ import annotations
 
