@@ -44,9 +44,8 @@ from coder.records import (
     ScoredCode,
     Status,
 )
-from coder.retrieval.embedders import open_embedder
+from coder.retrieval.embedders import Encoder, Vectors, open_embedder
 from coder.retrieval.embedding_cache import FILE, remembered
-from coder.retrieval.encoder import Encoder, Vectors
 from coder.review.learning import Learner
 from coder.review.learning_worker import LearningWorker, propose
 from coder.review.queues import Order

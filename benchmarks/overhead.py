@@ -157,7 +157,7 @@ def langchain_chroma(
     import chromadb
     from langchain_openai import ChatOpenAI
 
-    from coder.retrieval.encoder import MiniLM
+    from coder.retrieval.embedders import MiniLM
     from coder.sources.issues import load_issues
 
     encoder, issues = MiniLM(), load_issues(study / "issues.jsonl")
@@ -199,8 +199,8 @@ def asked(study: Path, run: str) -> list[list[dict[str, str]]]:
 
 def encoder_alone(study: Path) -> str:
     """Issues a second: title and text of each, as retrieval reads them."""
-    from coder.retrieval.base import searched_text
-    from coder.retrieval.encoder import MiniLM, encode_texts
+    from coder.retrieval.embedders import MiniLM, encode_texts
+    from coder.retrieval.search import searched_text
     from coder.sources.issues import load_issues
 
     texts = [searched_text(issue) for issue in load_issues(study / "issues.jsonl")[:300]]

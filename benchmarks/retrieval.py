@@ -27,11 +27,10 @@ from nlbse import read
 
 from coder.codebook import load as codebooks
 from coder.records import Codebook, Example, Issue
-from coder.retrieval.base import Ranked, Search, Text
-from coder.retrieval.encoder import MiniLM, Vectors
+from coder.retrieval.embedders import MiniLM, Vectors
 from coder.retrieval.index import LabelIndex
-from coder.retrieval.lexical import LexicalIndex
 from coder.retrieval.retriever import Retriever
+from coder.retrieval.search import LexicalIndex, Ranked, Search, Text
 from coder.study import RetrievalSettings
 
 BOOKS = Path(__file__).parent / "codebooks"

@@ -28,10 +28,9 @@ from sklearn.base import ClusterMixin
 from sklearn.cluster import HDBSCAN, AgglomerativeClustering
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, v_measure_score
 
-from coder.retrieval.base import Text
-from coder.retrieval.encoder import MiniLM, encode_texts, normalised
-from coder.retrieval.groups import FAR, SMALLEST, group
-from coder.revision.code_suggestions import suggest
+from coder.retrieval.embedders import MiniLM, encode_texts, normalised
+from coder.retrieval.search import Text
+from coder.revision.code_suggestions import FAR, SMALLEST, group, suggest
 from coder.storage.run import Run
 from coder.text.structure import prose
 

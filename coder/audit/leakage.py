@@ -14,8 +14,8 @@ from coder.proposers.chat.condensed_issue import condense
 from coder.proposers.chat.prompt_composer import CONTRAST, as_shown
 from coder.ratings.training_labels import fitted
 from coder.records import Call, Codebook, Example, Issue, Proposal
-from coder.retrieval.duplicates import Duplicates
 from coder.retrieval.embedding_cache import KeptVectors
+from coder.retrieval.near_duplicates import Duplicates
 from coder.review.learning import Answers, Teaching
 from coder.review.learning import examples as carried
 from coder.revision.migration import book_at

@@ -11,9 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from coder.records import Codebook, Example, Issue
-from coder.retrieval.base import searched_text
 from coder.retrieval.embedding_cache import KeptVectors
-from coder.retrieval.lexical import LexicalIndex
+from coder.retrieval.search import LexicalIndex, searched_text
 
 CHARACTERS = 4_000
 """Compared of each text."""

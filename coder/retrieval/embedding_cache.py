@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from coder.files.sqlite_cache import SqliteCache
-from coder.retrieval.base import Text
-from coder.retrieval.encoder import Encoder, TokenEncoder, TokenVectors, Vectors, normalised
+from coder.retrieval.embedders import Encoder, TokenEncoder, TokenVectors, Vectors, normalised
+from coder.retrieval.search import Text
 
 FILE = "vectors.sqlite"
 _COLUMNS = "key BLOB PRIMARY KEY, vector BLOB NOT NULL"
@@ -40,7 +40,7 @@ class KeptVectors:
         self._cache = SqliteCache(path, "vectors", _COLUMNS, read_only=True)
 
     def cosine(self, one: Text, other: Text) -> float | None:
-        """Of two texts, each encoded as :func:`coder.retrieval.encoder.encode_texts` does it;
+        """Of two texts, each encoded as :func:`coder.retrieval.embedders.encode_texts` does it;
         ``None`` where one of them has not been."""
         said = [one.title, one.body, other.title, other.body]
         keys = [_key(self._id, text) for text in said]
@@ -62,7 +62,7 @@ class _Remembered:
         return self._encoder.id
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """See :class:`coder.retrieval.encoder.Encoder`."""
+        """See :class:`coder.retrieval.embedders.Encoder`."""
         keys = [_key(self.id, text) for text in texts]
         found = self._cache.use(lambda db: _kept(db, keys)) or {}
         new = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
@@ -97,5 +97,5 @@ class _RememberedTokens(_Remembered):
         self._tokens = encoder
 
     def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        """See :class:`coder.retrieval.encoder.TokenEncoder`; tokens are not kept."""
+        """See :class:`coder.retrieval.embedders.TokenEncoder`; tokens are not kept."""
         return self._tokens.encode_tokens(texts)

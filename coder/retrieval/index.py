@@ -7,6 +7,8 @@ fingerprinted, as chromadb ends the whole process over some that are cut off.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import sqlite3
@@ -25,10 +27,10 @@ from chromadb.errors import ChromaError
 from filelock import FileLock
 
 from coder.errors import StorageError
+from coder.files.atomic_write import write_atomically
 from coder.records import Codebook, Example, content_hash
-from coder.retrieval.base import Ranked, Text, code_text, searched_text
-from coder.retrieval.encoder import Encoder, Vectors, encode_texts
-from coder.retrieval.seal import is_sealed, seal
+from coder.retrieval.embedders import Encoder, Vectors, encode_texts
+from coder.retrieval.search import Ranked, Text, code_text, searched_text
 
 T = TypeVar("T")
 
@@ -71,7 +73,7 @@ class LabelIndex:
         self._made_again_if_damaged(self._open)
 
     def search(self, texts: Sequence[Text], issues: int, codes: int) -> list[tuple[Ranked, Ranked]]:
-        """See :class:`coder.retrieval.base.Search`; similarities are cosines of the vectors."""
+        """See :class:`coder.retrieval.search.Search`; similarities are cosines of the vectors."""
         vectors = encode_texts(self._encoder, texts)
         near, fitting = self._made_again_if_damaged(
             lambda: (self._labels.nearest(vectors, issues), self._codes.nearest(vectors, codes))
@@ -190,3 +192,30 @@ def _clear(folder: Path) -> None:
 def _as_utf8(folder: Path) -> str:
     """The path as chromadb takes it, whatever the locale makes of its bytes."""
     return os.fsencode(folder).decode("utf-8")
+
+
+FILE = "fingerprints.json"
+
+
+def seal(folder: Path, *apart: str) -> None:
+    """Note what the files in ``folder`` are; those called ``apart`` do not count."""
+    write_atomically(folder / FILE, json.dumps(_found(folder, apart), indent=1) + "\n")
+
+
+def is_sealed(folder: Path, *apart: str) -> bool:
+    """Whether the files in ``folder`` are what they were when they were sealed, to the byte."""
+    try:
+        noted = json.loads((folder / FILE).read_bytes())
+        return bool(noted == _found(folder, apart))
+    except (OSError, ValueError, RecursionError):
+        return False
+
+
+def _found(folder: Path, apart: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.name != FILE and path.name not in apart and not path.is_dir():
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "blake2b").hexdigest()
+            found[path.relative_to(folder).as_posix()] = digest
+    return found

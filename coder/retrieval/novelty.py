@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from coder.errors import StorageError
-from coder.retrieval.encoder import Vectors, normalised
+from coder.retrieval.embedders import Vectors, normalised
 
 DIMENSIONS = 64
 WORDS = 20_000
@@ -71,7 +71,7 @@ def word_vectors(texts: Sequence[str]) -> Vectors:
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.utils.extmath import randomized_svd
 
-    from coder.retrieval.lexical import WORD
+    from coder.retrieval.search import WORD
 
     vectorizer = TfidfVectorizer(
         sublinear_tf=True, token_pattern=WORD, max_features=WORDS, dtype=np.float64

@@ -1,7 +1,8 @@
-"""Finds labelled issues and codes near to an issue: by meaning and by words, joined by rank."""
+"""Labelled issues and codes near to an issue, by meaning and by words, joined by rank fusion."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import chdir
 from functools import cached_property
@@ -9,13 +10,10 @@ from pathlib import Path
 
 from coder.files.resources import PACKAGE
 from coder.records import Codebook, Example, Issue, NearCode, Neighbour
-from coder.retrieval.base import Found, Ranked, Search, Text, searched_text
-from coder.retrieval.contrast import contrast, thread
-from coder.retrieval.duplicates import Duplicates
-from coder.retrieval.embedders import is_code, open_embedder
+from coder.retrieval.embedders import THREADS, Encoder, encode_texts, is_code, open_embedder
 from coder.retrieval.embedding_cache import FILE, remembered
-from coder.retrieval.encoder import THREADS, Encoder, encode_texts
-from coder.retrieval.fusion import choose, fuse
+from coder.retrieval.near_duplicates import Duplicates
+from coder.retrieval.search import Found, LexicalIndex, Ranked, Search, Text, searched_text
 from coder.study import RetrievalSettings, Study
 from coder.text.redact import Redactor, masked_codebook
 from coder.text.sensitive import authors
@@ -150,8 +148,6 @@ def open_retriever(
 
     Neither the embedder's model nor the index is opened before something is looked up.
     """
-    from coder.retrieval.lexical import LexicalIndex
-
     settings = study.settings.retrieval
     # Code of others may send elsewhere what it is given.
     masked = study.settings.model.redact and is_code(settings.embedder)
@@ -212,3 +208,109 @@ def _scored(rankings: Mapping[str, Ranked]) -> dict[str, dict[str, float]]:
         | {name: known[key] for name, known in similarities.items() if key in known}
         for key, score in fuse(list(rankings.values())).items()
     }
+
+
+SMOOTHING = 60
+"""The k of reciprocal rank fusion, as its authors set it: the larger, the flatter."""
+
+
+def fuse(rankings: Sequence[Ranked]) -> dict[str, float]:
+    """Every ranked id with the mean over ``rankings`` of 61 / (60 + rank), the largest first.
+
+    Reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009), scaled so that 1 is first in
+    every ranking. Ranks and not similarities are joined, because those of different searches have
+    different scales. Ties are in the order of the rankings.
+    """
+    scores: dict[str, float] = {}
+    for ranking in rankings:
+        for rank, (key, _) in enumerate(ranking, 1):
+            share = (SMOOTHING + 1) / (SMOOTHING + rank) / len(rankings)
+            scores[key] = scores.get(key, 0.0) + share
+    return dict(sorted(scores.items(), key=lambda item: -item[1]))
+
+
+def choose(
+    candidates: Sequence[Neighbour],
+    repos: Mapping[str, str],
+    wanted: int,
+    diversity: float,
+    per_repository: int,
+) -> list[Neighbour]:
+    """At most ``wanted`` of ``candidates``, in the order chosen.
+
+    Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998) where two labelled issues are
+    alike as far as their codes are: each time the one with the largest
+    ``(1 - diversity) * score - diversity * overlap``, overlap being the largest share of codes it
+    has in common with one already chosen. No more than ``per_repository`` come from one repository
+    (``repos``: issue id -> repository, empty where unknown); 0 is no limit.
+    """
+    left = list(candidates)
+    overlap = {neighbour.issue_id: 0.0 for neighbour in left}
+    taken: Counter[str] = Counter()
+    chosen: list[Neighbour] = []
+    while left and len(chosen) < wanted:
+        best = max(left, key=lambda n: (1 - diversity) * n.score - diversity * overlap[n.issue_id])
+        chosen.append(best)
+        left.remove(best)
+        repo = repos[best.issue_id]
+        taken[repo] += 1
+        if repo and taken[repo] == per_repository:
+            left = [n for n in left if repos[n.issue_id] != repo]
+        for n in left:
+            overlap[n.issue_id] = max(overlap[n.issue_id], _overlap(n.codes, best.codes))
+    return chosen
+
+
+def _overlap(one: Sequence[str], other: Sequence[str]) -> float:
+    """Jaccard similarity of two sets of codes; "no code fits" is like itself alone."""
+    if not one or not other:
+        return float(not one and not other)
+    a, b = set(one), set(other)
+    return len(a & b) / len(a | b)
+
+
+VOTERS = 2
+"""So many times the issues to show are asked which codes are in doubt, the nearest first."""
+
+
+def thread(issue: Issue) -> str:
+    """What labelled issues have in common that are about the same thread: one web page, else one
+    number of a repository."""
+    page = issue.url.partition("#")[0].rstrip("/")
+    if page:
+        return page
+    return f"{issue.repo}#{issue.number}" if issue.number is not None else issue.id
+
+
+def contrast(
+    candidates: Sequence[Neighbour],
+    threads: Mapping[str, str],
+    repos: Mapping[str, str],
+    wanted: int,
+    per_repository: int,
+) -> list[Neighbour]:
+    """Of each code in doubt the nearest labelled issue, at most ``wanted``, likelier codes first.
+
+    In doubt are the codes of the nearest ``candidates``, each weighed by its scores: where all of
+    them agree it is one code, and one issue is shown. A thread is counted and shown once. No more
+    than ``per_repository`` come from one repository; 0 is no limit.
+    """
+    nearest: dict[str, Neighbour] = {}
+    for candidate in sorted(candidates, key=lambda n: -n.score):
+        nearest.setdefault(threads[candidate.issue_id], candidate)
+    voters = list(nearest.values())[: VOTERS * wanted]
+    weights: dict[tuple[str, ...], float] = {}
+    for voter in voters:
+        codes = tuple(sorted(voter.codes))
+        weights[codes] = weights.get(codes, 0.0) + voter.score
+    taken: Counter[str] = Counter()
+    chosen: list[Neighbour] = []
+    for codes, _ in sorted(weights.items(), key=lambda item: -item[1]):
+        for voter in voters:
+            repo = repos[voter.issue_id]
+            full = per_repository and repo and taken[repo] == per_repository
+            if tuple(sorted(voter.codes)) == codes and not full:
+                chosen.append(voter)
+                taken[repo] += 1
+                break
+    return chosen[:wanted]

@@ -25,9 +25,8 @@ from typing import Any
 from coder.errors import CoderError
 from coder.proposers.embedded import EmbeddedProposer
 from coder.records import Example, Issue, Proposal, Refit, content_hash
-from coder.retrieval.embedders import open_embedder
+from coder.retrieval.embedders import Encoder, open_embedder
 from coder.retrieval.embedding_cache import FILE, remembered
-from coder.retrieval.encoder import Encoder
 from coder.review.learning import answers, answers_hash, examples
 from coder.revision.migration import Versions
 from coder.storage.run import Run

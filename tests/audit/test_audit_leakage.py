@@ -10,9 +10,9 @@ import pytest
 from coder.audit.look_alikes import look_alikes
 from coder.records import Example, Issue, Neighbour
 from coder.report import build_report
-from coder.retrieval.base import searched_text
+from coder.retrieval.embedders import encode_texts
 from coder.retrieval.embedding_cache import KeptVectors, remembered
-from coder.retrieval.encoder import encode_texts
+from coder.retrieval.search import searched_text
 from coder.storage.run import Run, labels_hash
 
 

@@ -17,7 +17,7 @@ from coder.records import (
     Proposal,
     Status,
 )
-from coder.retrieval.encoder import Encoder, MiniLM, Vectors
+from coder.retrieval.embedders import Encoder, MiniLM, Vectors
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,8 @@ from coder.proposers.chat.prompts import Passage, Shown
 from coder.proposers.chat.response_schema import Answer, Reader, answer_schema
 from coder.proposers.chat.strategies import open_strategy
 from coder.records import Example, Issue, Manifest, Neighbour
-from coder.retrieval.base import Found
-from coder.retrieval.contrast import contrast, thread
+from coder.retrieval.retriever import contrast, thread
+from coder.retrieval.search import Found
 from coder.study import Study
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -15,12 +15,11 @@ from coder.errors import ModelError, StorageError
 from coder.files.permissions import permit
 from coder.records import Example, Issue
 from coder.retrieval import embedders
-from coder.retrieval.base import Text
-from coder.retrieval.duplicates import same_issue
-from coder.retrieval.encoder import normalised
+from coder.retrieval.embedders import normalised
 from coder.retrieval.index import LabelIndex
-from coder.retrieval.lexical import LexicalIndex
+from coder.retrieval.near_duplicates import same_issue
 from coder.retrieval.retriever import Retriever, open_retriever
+from coder.retrieval.search import LexicalIndex, Text
 from coder.study import RetrievalSettings, Study
 
 BOOK, _ = codebooks.parse("""\

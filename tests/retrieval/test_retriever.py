@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from coder.codebook import load as codebooks
 from coder.records import Example, Issue, Neighbour
-from coder.retrieval.duplicates import same_issue
-from coder.retrieval.fusion import choose, fuse
-from coder.retrieval.lexical import LexicalIndex
-from coder.retrieval.retriever import Retriever
+from coder.retrieval.near_duplicates import same_issue
+from coder.retrieval.retriever import Retriever, choose, fuse
+from coder.retrieval.search import LexicalIndex
 from coder.study import RetrievalSettings
 
 BOOK, _ = codebooks.parse("""\

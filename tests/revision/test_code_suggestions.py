@@ -14,7 +14,7 @@ from coder.__main__ import run as coder
 from coder.codebook import load as codebooks
 from coder.errors import ModelError, RunError
 from coder.records import Action, Call, Decision, Issue, Label, Proposal, ScoredCode, Status
-from coder.retrieval.encoder import MiniLM
+from coder.retrieval.embedders import MiniLM
 from coder.revision.code_suggestions import Reason, suggest, unsettled
 from coder.storage.journal import Journal
 from coder.storage.run import Run

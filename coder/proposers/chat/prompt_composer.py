@@ -38,9 +38,9 @@ from coder.records import (
     canonical_json,
     content_hash,
 )
-from coder.retrieval.base import Found
-from coder.retrieval.encoder import THREADS
+from coder.retrieval.embedders import THREADS
 from coder.retrieval.retriever import Retriever, open_retriever
+from coder.retrieval.search import Found
 from coder.study import ModelSettings, Settings, Study
 from coder.text.redact import Masked, Redactor, masked_codebook
 from coder.text.sensitive import authors

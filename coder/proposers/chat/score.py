@@ -48,7 +48,7 @@ from coder.records import (
     Status,
     content_hash,
 )
-from coder.retrieval.base import Found
+from coder.retrieval.search import Found
 from coder.study import ModelSettings
 
 RATIONALE = "Scored by likelihood; the model was not asked for reasons."

@@ -26,7 +26,7 @@ from coder.records import (
     Status,
     content_hash,
 )
-from coder.retrieval.base import Found
+from coder.retrieval.search import Found
 from coder.study import ModelSettings
 from coder.text import evidence
 

@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix, vstack
 
 from coder.proposers.embedded.lexical import TITLE, Lexical
 from coder.proposers.embedded.views import View
-from coder.retrieval.encoder import Encoder, TokenEncoder, TokenVectors, Vectors, normalised
+from coder.retrieval.embedders import Encoder, TokenEncoder, TokenVectors, Vectors, normalised
 
 
 @dataclass(frozen=True)

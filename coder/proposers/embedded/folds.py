@@ -17,7 +17,7 @@ from coder.proposers.embedded.features import Features
 from coder.proposers.embedded.prototypes import Prototypes, Scores, softmax
 from coder.proposers.embedded.regression import Targets
 from coder.records import Issue
-from coder.retrieval.duplicates import Duplicates
+from coder.retrieval.near_duplicates import Duplicates
 
 FOLDS = 5
 POWER_PULL = 5.0

@@ -35,8 +35,8 @@ from coder.records import (
     Status,
     content_hash,
 )
-from coder.retrieval.duplicates import Duplicates
-from coder.retrieval.encoder import Encoder
+from coder.retrieval.embedders import Encoder
+from coder.retrieval.near_duplicates import Duplicates
 
 MODEL = "embedded"
 BATCH = 16

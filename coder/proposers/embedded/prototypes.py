@@ -10,7 +10,7 @@ from coder.proposers.embedded.features import Features
 from coder.proposers.embedded.lexical import Lexical
 from coder.proposers.embedded.views import View, view
 from coder.records import Code, Codebook, Issue
-from coder.retrieval.encoder import Encoder, Vectors, normalised
+from coder.retrieval.embedders import Encoder, Vectors, normalised
 
 Scores = NDArray[np.float64]
 

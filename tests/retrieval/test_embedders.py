@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from coder.errors import ModelError
-from coder.retrieval.encoder import MiniLM
+from coder.retrieval.embedders import MiniLM
 
 
 @pytest.fixture(scope="module")

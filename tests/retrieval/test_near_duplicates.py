@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from coder.records import Issue
-from coder.retrieval.duplicates import Duplicates, same_issue
+from coder.retrieval.near_duplicates import Duplicates, same_issue
 
 WORDS = st.lists(st.sampled_from("abcdefgh"), max_size=45).map(" ".join)
 BASE = [f"w{i}" for i in range(60)]
