@@ -1,5 +1,6 @@
-"""Whether a model saw an issue's own label, a near-duplicate's or a reserved one, judged from the
-log alone.
+"""Leakage: whether a model saw an issue's own label, a near-duplicate's or a reserved one.
+
+Judged from the log alone.
 """
 
 from __future__ import annotations
@@ -8,20 +9,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from coder.audit.log import require_whole
-from coder.audit.look_alikes import LookAlike, look_alikes
 from coder.codebook.load import can_hold
 from coder.proposers.chat.condensed_issue import condense
 from coder.proposers.chat.prompt_composer import CONTRAST, as_shown
-from coder.ratings.training_labels import fitted
+from coder.ratings.comparable import fitted
 from coder.records import Call, Codebook, Example, Issue, Proposal
 from coder.retrieval.embedding_cache import KeptVectors
 from coder.retrieval.near_duplicates import Duplicates
+from coder.retrieval.search import LexicalIndex, searched_text
 from coder.review.learning import Answers, Teaching
 from coder.review.learning import examples as carried
 from coder.revision.migration import book_at
 from coder.storage.run import Run
-from coder.text.redact import Redactor, unnumbered
-from coder.text.sensitive import authors
+from coder.text.redaction import Redactor, authors, unnumbered
 
 FEW_WORDS = 4
 """Texts no longer than this are looked for as whole lines: any prompt may hold such words."""
@@ -223,3 +223,63 @@ def _count(text: str, where: str) -> int:
     if len(text.split()) > FEW_WORDS:
         return where.count(text)
     return sum(line.strip() == text for line in where.split("\n"))
+
+
+CHARACTERS = 4_000
+"""Compared of each text."""
+EDITED = 0.8
+"""Least share of characters that two texts have in common, in order (1 - indel distance over both
+lengths), at which somebody should look at them."""
+ALIKE = 0.95
+"""Least cosine at which somebody should."""
+POOL, NEAREST = 50, 3
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class LookAlike:
+    """An issue and a labelled one that was not kept away from its model, and may have been to."""
+
+    issue_id: str
+    example_id: str
+    how: str
+
+
+def look_alikes(
+    issues: Sequence[Issue],
+    examples: Mapping[str, Example],
+    seen: Mapping[str, Iterable[str]],
+    vectors: KeptVectors | None,
+) -> list[LookAlike]:
+    """Pairs of an issue and an example among those ``seen`` by its model (issue id -> example ids)
+    that are alike by edit similarity or, where ``vectors`` has both, by cosine."""
+    some = [issue for issue in issues if seen.get(issue.id)]
+    if not some:
+        return []
+    nobody = Codebook(id="none", name="None", codes=())
+    index = LexicalIndex(nobody, list(examples.values()))
+    found: list[LookAlike] = []
+    for start in range(0, len(some), BATCH):
+        batch = some[start : start + BATCH]
+        texts = [searched_text(issue) for issue in batch]
+        near = index.search(texts, POOL, 0)
+        for issue, (ranked, _) in zip(batch, near, strict=True):
+            allowed = set(seen[issue.id])
+            likely = [i for i, _ in ranked if i in allowed][:NEAREST]
+            for example_id in dict.fromkeys([*likely, *sorted(allowed)[:NEAREST]]):
+                if how := _alike(issue, examples[example_id].issue, vectors):
+                    found.append(LookAlike(issue.id, example_id, how))
+    return found
+
+
+def _alike(issue: Issue, example: Issue, vectors: KeptVectors | None) -> str:
+    from rapidfuzz.fuzz import ratio
+
+    one, other = searched_text(issue), searched_text(example)
+    shared = ratio(one.whole[:CHARACTERS].strip(), other.whole[:CHARACTERS].strip()) / 100
+    if shared >= EDITED:
+        return f"{shared:.0%} of their characters are the same"
+    cosine = vectors.cosine(one, other) if vectors is not None else None
+    if cosine is not None and cosine >= ALIKE:
+        return f"the cosine of their vectors is {cosine:.2f}"
+    return ""

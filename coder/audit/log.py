@@ -31,12 +31,11 @@ from coder.records import (
     now,
 )
 from coder.review.learning import Answers, Teaching
-from coder.storage.exposure import Exposure
+from coder.storage.blinding import Exposure
 from coder.storage.intra_rater import person
 from coder.storage.journal import Journal
 from coder.storage.run import RESERVED, Run, data_hash, labels_hash, reserved_hash
-from coder.text.plural import plural
-from coder.text.spelling import file_called, name_of
+from coder.text.spelling import file_called, name_of, plural
 
 _CLOCKS_APART = timedelta(minutes=5)
 """What two machines that take turns may differ by."""

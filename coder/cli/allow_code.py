@@ -24,7 +24,7 @@ def require(study: Study, issues: int) -> None:
     from coder.errors import UsageError
     from coder.files.permissions import permit
     from coder.retrieval.embedders import VARIABLE, is_allowed, subject
-    from coder.text.plural import plural
+    from coder.text.spelling import plural
 
     model = study.settings.model
     masked = model.redact and model.name != "embedded"

@@ -28,7 +28,7 @@ def check(name: str | None) -> None:
     from coder.cli.terminal import console, plain_line, safe
     from coder.codebook import load as codebooks
     from coder.errors import CodebookError
-    from coder.text.plural import plural
+    from coder.text.spelling import plural
 
     path = _find(name)
     book, problems = codebooks.check(path)

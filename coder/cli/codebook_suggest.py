@@ -37,7 +37,7 @@ def suggest(
     from coder.revision.code_suggestions import suggest as find
     from coder.storage.run import Run
     from coder.study import Study
-    from coder.text.plural import plural
+    from coder.text.spelling import plural
 
     study = Study.open()
     run = Run.open(study.runs, name)

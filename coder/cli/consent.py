@@ -74,8 +74,8 @@ def _texts(to: Endpoint, *, masked: bool) -> str:
 def _ask(to: Endpoint, issues: Sequence[Issue], masked: bool) -> None:
     from coder.cli.terminal import console, safe
     from coder.errors import UsageError
-    from coder.text.plural import plural
-    from coder.text.sensitive import holds_key
+    from coder.text.redaction import holds_key
+    from coder.text.spelling import plural
 
     what = f"the texts of {plural(len(issues), 'issue')}"
     if to.key is not None:

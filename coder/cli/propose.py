@@ -199,7 +199,7 @@ def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
     from coder.errors import ModelError
     from coder.proposers import run_loop as driver
     from coder.records import Proposal, Status
-    from coder.text.plural import plural
+    from coder.text.spelling import plural
 
     class HeldUpColumn(ProgressColumn):
         """Looked at each time the bar is drawn: nothing may have been proposed for a while."""
@@ -266,7 +266,7 @@ def how_many(status: Status, reasons: Sequence[str]) -> str:
 
 def _say_what_teaches_nothing(run: Run) -> None:
     from coder.cli.terminal import console
-    from coder.ratings.training_labels import taught
+    from coder.ratings.comparable import taught
 
     above = run.first_codebook.children
     used = {example.issue.id for example in taught(run)}

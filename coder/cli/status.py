@@ -31,7 +31,7 @@ def command(name: str) -> None:
     from coder.report.status import run_status
     from coder.storage.run import Run
     from coder.study import Study
-    from coder.text.plural import plural, some
+    from coder.text.spelling import plural, some
 
     run = Run.open(Study.open().runs, name)
     found = run_status(run)

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from coder.compare.model import Member
 from coder.errors import UsageError
 from coder.proposers.budget import Price
-from coder.ratings.comparable import Codes, Rater, Ratings, model_side, raters
+from coder.ratings.comparable import Codes, Rater, Ratings, model_side, raters, taught
 from coder.ratings.model import ExclusionReason
-from coder.ratings.training_labels import taught
 from coder.records import Codebook, Proposal
 from coder.report.coverage import same_as_examples, spending
 from coder.report.wording import describe_model

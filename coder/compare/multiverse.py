@@ -23,8 +23,7 @@ from coder.compare.model import (
 from coder.compare.pairs import NO_PRICES
 from coder.compare.wording import SIGNIFICANT
 from coder.proposers.budget import Price
-from coder.ratings.comparable import Codes
-from coder.ratings.levels import Levels
+from coder.ratings.comparable import Codes, Levels
 from coder.records import canonical_json, content_hash
 from coder.report.corrected import corrected, said_by_model
 from coder.report.coverage import summary

@@ -28,8 +28,7 @@ from coder.compare.model import (
     RunPair,
 )
 from coder.proposers.budget import Price
-from coder.ratings.comparable import Codes
-from coder.ratings.levels import Levels, same
+from coder.ratings.comparable import Codes, Levels, same
 from coder.ratings.model import Level
 from coder.records import NONE_CODE
 from coder.report.coverage import summary

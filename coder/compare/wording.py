@@ -7,7 +7,7 @@ from coder.records import Estimate
 from coder.report import wording
 from coder.report.sentences import FEWEST_SHARED, why_too_few
 from coder.report.wording import number, plural
-from coder.text.plural import some
+from coder.text.spelling import some
 
 SIGNIFICANT = 0.05
 CAUTION = (

@@ -22,7 +22,7 @@ from coder.errors import InputError, LimitReached, UsageError
 from coder.files.reading import read_toml
 from coder.files.resources import PACKAGE
 from coder.records import Call, Record, Usage
-from coder.text.plural import plural
+from coder.text.spelling import plural
 
 FILE = "prices.toml"
 _PER = 1_000_000

@@ -1,32 +1,40 @@
-"""Reads a run into sides: for each issue either the codes that may be compared, or why not."""
+"""Ratings made comparable: of each side and issue the codes, by category or code, or why not."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from coder.codebook.changes import Stale
-from coder.ratings.model import MODEL, ExclusionReason
-from coder.ratings.training_labels import fitted
+from coder.codebook.load import can_hold
+from coder.proposers.chat.question import everything
+from coder.ratings.model import MODEL, ExclusionReason, Level
 from coder.records import (
     NONE_CODE,
     Action,
     Adjudication,
+    Calibration,
     Cardinality,
     Codebook,
     Decision,
+    Example,
     Label,
     Mode,
     Proposal,
+    ScoredCode,
     Status,
 )
 from coder.revision.migration import Versions
-from coder.storage.exposure import Exposure
+from coder.storage.blinding import Exposure
 from coder.storage.history import REVIEW
 from coder.storage.intra_rater import person
 from coder.storage.run import Run, standing
+
+if TYPE_CHECKING:
+    from coder.agreement.arrays import Floats
 
 Codes = tuple[str, ...]
 
@@ -275,3 +283,109 @@ def _memos(log: Iterable[Decision]) -> list[Decision]:
 def status_of(proposal: Proposal | None) -> str:
     """How the model's attempt at an issue ended, also when there was none."""
     return ExclusionReason.NOT_PROPOSED.value if proposal is None else Status(proposal.status).value
+
+
+class Levels:
+    """A codebook's levels, and answers as each of them sees them."""
+
+    def __init__(self, book: Codebook) -> None:
+        self._book = book
+        self._above = frozenset(code for code in book.children if code is not None)
+        self._category = {code.id: book.category(code.id) for code in book.codes}
+        nested = any(code.parent is not None for code in book.codes)
+        self.all: tuple[Level, ...] = ("category", "code") if nested else ("category",)
+
+    def codes(self, level: Level) -> Codes:
+        """Every code of the level, in codebook order."""
+        codes = self._book.children[None] if level == "category" else self._book.leaves
+        return tuple(code.id for code in codes)
+
+    def at(self, level: Level, answer: Codes) -> Codes:
+        """An answer by that level's codes."""
+        if level == "code":
+            return answer
+        if len(answer) == 1:
+            return (self._category[answer[0]],)
+        return tuple(dict.fromkeys(self._category[code] for code in answer))
+
+    def answers_at(self, level: Level, answers: Mapping[str, Codes]) -> dict[str, Codes]:
+        """``answers`` by that level's codes, without those that name a category alone."""
+        known = {
+            answer: self.at(level, answer)
+            for answer in set(answers.values())
+            if level == "category" or self._above.isdisjoint(answer)
+        }
+        return {i: known[answer] for i, answer in answers.items() if answer in known}
+
+    def member(self, level: Level, answers: Iterable[Codes | None]) -> Floats:
+        """Which answers hold which code, (answers, codes + 1) of 0 and 1; the last column is "no
+        code fits". An answer that is ``None`` holds nothing."""
+        import numpy as np
+
+        column = {code: i for i, code in enumerate((*self.codes(level), NONE_CODE))}
+        rows = list(answers)
+        distinct = {answer: row for row, answer in enumerate(dict.fromkeys(rows))}
+        holds = np.zeros((len(distinct), len(column)))
+        for answer, row in distinct.items():
+            if answer is not None:
+                for code in self.at(level, answer) or (NONE_CODE,):
+                    if code in column:
+                        holds[row, column[code]] = 1
+        found: Floats = holds[[distinct[answer] for answer in rows]]
+        return found
+
+
+def same(one: Codes, other: Codes) -> bool:
+    """Whether two answers are the same set of codes."""
+    return set(one) == set(other)
+
+
+def taught(run: Run) -> list[Example]:
+    """The examples whose label the run's model can use.
+
+    A classifier is fitted to those it can hold, which no category alone is. A chat model can be
+    shown them all, but where it chooses among all codes at once none that names a category alone.
+    """
+    model, book = run.manifest.model, run.first_codebook
+    if not _asks(run):
+        return [example for example in run.examples if can_hold(book, example.codes)]
+    if not model.get("neighbours"):
+        return []
+    if model.get("strategy", "flat") != "flat":
+        return list(run.examples)
+    whole = everything(book)
+    return [e for e in run.examples if whole.within(e.codes) is not None]
+
+
+def fitted(run: Run) -> set[str]:
+    """The issues whose label reaches the model of every proposal that does not exclude it: a chat
+    model learns from nothing but what a request shows."""
+    return set() if _asks(run) else {example.issue.id for example in taught(run)}
+
+
+def _asks(run: Run) -> bool:
+    return run.manifest.model.get("kind") == "llm"
+
+
+Confidence = Callable[[ScoredCode], float | None]
+
+
+def calibrations(run: Run) -> dict[str, Calibration]:
+    """The last calibration of each source that changes something."""
+    latest = {made.source: made for made in run.calibrations}
+    return {source: made for source, made in latest.items() if made.method != "identity"}
+
+
+def calibrated(run: Run) -> Confidence:
+    """What to show for a scored code of ``run``, by the calibrations it has now."""
+    latest = calibrations(run)
+
+    def confidence(scored: ScoredCode) -> float | None:
+        made = latest.get(scored.source)
+        if made is None or scored.confidence is None:
+            return scored.confidence
+        from coder.agreement import calibration
+
+        return float(calibration.apply(made.method, made.parameters, scored.confidence))
+
+    return confidence

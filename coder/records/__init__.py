@@ -4,9 +4,8 @@ All types are frozen pydantic models: a record is written once and never edited.
 decides later is a new record, so nothing is ever overwritten.
 """
 
-from coder.records.base import Record, canonical_json, content_hash, json_line, now
+from coder.records.base import Estimate, Record, canonical_json, content_hash, json_line, now
 from coder.records.codebook import NONE_CODE, Cardinality, Code, Codebook
-from coder.records.estimate import Estimate
 from coder.records.issues import Comment, Example, Issue, Reserved
 from coder.records.proposals import (
     MOST_TOKENS,

@@ -1,4 +1,4 @@
-"""The base of all records: frozen models, canonical JSON, and content hashes."""
+"""The base of all records: frozen models, canonical JSON, content hashes, and estimates."""
 
 from __future__ import annotations
 
@@ -43,3 +43,14 @@ def now() -> datetime:
     """The current time in UTC, to the millisecond."""
     moment = datetime.now(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+class Estimate(Record):
+    """A statistic with its interval; ``value`` is ``None`` with the reason in ``note`` when it is
+    undefined, never 0 or 1 instead."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    note: str = ""

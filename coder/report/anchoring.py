@@ -8,8 +8,7 @@ from itertools import pairwise
 
 from coder.agreement import anchoring
 from coder.agreement.intervals import wilson
-from coder.ratings.comparable import Codes, Rater
-from coder.ratings.levels import Levels, same
+from coder.ratings.comparable import Codes, Levels, Rater, same
 from coder.ratings.model import Kind, Level
 from coder.records import Mode
 from coder.report.model import Block, RaterAnchoring, Trend

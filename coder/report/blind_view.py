@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coder.report.model import Report
-from coder.storage.exposure import Exposure
+from coder.storage.blinding import Exposure
 from coder.storage.intra_rater import person
 from coder.storage.run import Run
 

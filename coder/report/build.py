@@ -13,15 +13,16 @@ from coder.errors import RunError
 from coder.proposers.budget import Price
 from coder.ratings.comparable import (
     Codes,
+    Levels,
     Ratings,
+    calibrated,
+    calibrations,
     model_side,
     raters,
+    taught,
 )
-from coder.ratings.confidence import calibrated, calibrations
-from coder.ratings.levels import Levels
 from coder.ratings.model import ExclusionReason, Kind, Level
 from coder.ratings.resolved import UNRESOLVED, resolve
-from coder.ratings.training_labels import taught
 from coder.records import (
     NONE_CODE,
     Decision,

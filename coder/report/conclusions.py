@@ -19,7 +19,7 @@ from coder.report.model import (
 )
 from coder.report.sentences import FEWEST_SHARED
 from coder.report.wording import Names, figure, number, plural, reasons
-from coder.text.plural import some
+from coder.text.spelling import some
 
 SAMPLED = {
     "random": "The labelled issues are a random sample of the run.",

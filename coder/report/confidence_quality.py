@@ -10,8 +10,7 @@ import numpy as np
 
 from coder.agreement import Certificate, certify, reliability, workload
 from coder.agreement.arrays import group_numbers
-from coder.ratings.comparable import Codes
-from coder.ratings.confidence import Confidence
+from coder.ratings.comparable import Codes, Confidence
 from coder.records import Codebook, Proposal
 from coder.report.model import CertificateLabels, Choices, CodeCertificate, ConfidenceQuality
 

@@ -8,8 +8,7 @@ import numpy as np
 
 from coder.agreement import dsl, labels_alone, ppi
 from coder.agreement.arrays import Floats
-from coder.ratings.comparable import Codes, proposed
-from coder.ratings.levels import Levels
+from coder.ratings.comparable import Codes, Levels, proposed
 from coder.ratings.model import ExclusionReason, Level
 from coder.records import NONE_CODE, Decision, Estimate, Label, Proposal
 from coder.report.model import CodeShare, Corrected

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from coder.escaping import inert
-from coder.ratings.comparable import Rater, status_of
-from coder.ratings.confidence import Confidence
+from coder.ratings.comparable import Confidence, Rater, status_of
 from coder.ratings.model import MODEL, RESOLVED, Kind
 from coder.ratings.resolved import Resolution
 from coder.records import Action, Decision, Issue, Mode, Proposal, ScoredCode

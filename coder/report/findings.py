@@ -10,11 +10,8 @@ from itertools import chain
 import numpy as np
 
 from coder.agreement import alt_test
-from coder.ratings.comparable import Codes, Rater, Ratings
-from coder.ratings.confidence import Confidence
-from coder.ratings.levels import Levels
+from coder.ratings.comparable import Codes, Confidence, Levels, Rater, Ratings, taught
 from coder.ratings.model import ExclusionReason, Level
-from coder.ratings.training_labels import taught
 from coder.records import Proposal
 from coder.report.anchoring import sway, trends
 from coder.report.confidence_quality import Drawn, trust

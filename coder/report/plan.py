@@ -9,8 +9,7 @@ from typing import Literal
 
 from coder.agreement import Plan, agree, for_estimate, for_prevalence
 from coder.agreement.certificates import labels_needed
-from coder.ratings.comparable import Codes, Rater, Ratings, model_side, raters
-from coder.ratings.levels import Levels
+from coder.ratings.comparable import Codes, Levels, Rater, Ratings, model_side, raters
 from coder.ratings.model import Level
 from coder.records import NONE_CODE, Estimate, Record
 from coder.report.corrected import corrected, said_by_model

@@ -8,7 +8,7 @@ from coder.ratings.model import MODEL
 from coder.report.model import Pair, Report, Together
 from coder.report.wording import Names, figure, plural, reading, reasons, title
 from coder.storage.intra_rater import people, same_person
-from coder.text.plural import some
+from coder.text.spelling import some
 
 FEWEST_SHARED = 10
 """With fewer issues in common a pair is named, and no figure of it is shown or taken home."""

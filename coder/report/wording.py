@@ -20,7 +20,7 @@ from coder.report.model import (
     Spending,
     Together,
 )
-from coder.text.plural import plural as plural
+from coder.text.spelling import plural as plural
 
 TENTATIVE, RELIABLE = 0.667, 0.8
 """Where the readings of alpha begin (guidelines for SE studies, arXiv 2508.15503)."""

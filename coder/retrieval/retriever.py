@@ -15,8 +15,7 @@ from coder.retrieval.embedding_cache import FILE, remembered
 from coder.retrieval.near_duplicates import Duplicates
 from coder.retrieval.search import Found, LexicalIndex, Ranked, Search, Text, searched_text
 from coder.study import RetrievalSettings, Study
-from coder.text.redact import Redactor, masked_codebook
-from coder.text.sensitive import authors
+from coder.text.redaction import Redactor, authors, masked_codebook
 
 BATCH = 64
 """Texts encoded and kept together."""

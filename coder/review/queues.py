@@ -17,7 +17,7 @@ from pydantic_core import from_json
 from coder.codebook.changes import Stale
 from coder.errors import RunError, UsageError
 from coder.files.reading import LineTooLong, lines
-from coder.ratings.confidence import Confidence, calibrated, calibrations
+from coder.ratings.comparable import Confidence, calibrated, calibrations
 from coder.records import (
     NONE_CODE,
     Action,

@@ -14,8 +14,7 @@ from coder.errors import UsageError
 from coder.records import Action, Decision, Evidence, Issue, Label, Mode, Proposal
 from coder.review.queues import Only, Order, Queue, ReviewPool
 from coder.revision.migration import Versions
-from coder.storage.blinding import Shares
-from coder.storage.exposure import Exposure
+from coder.storage.blinding import Exposure, Shares
 from coder.storage.history import History
 from coder.storage.intra_rater import person
 from coder.storage.run import Run

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from coder.ratings.confidence import calibrated, calibrations
+from coder.ratings.comparable import calibrated, calibrations
 from coder.records import (
     Action,
     Cardinality,

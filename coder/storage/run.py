@@ -57,7 +57,7 @@ from coder.records import (
     Reserved,
     content_hash,
 )
-from coder.storage.exposure import Exposure, Look, exposures
+from coder.storage.blinding import Exposure, Look, exposures
 from coder.storage.intra_rater import person
 from coder.storage.journal import Journal
 from coder.text.spelling import file_called, name_of

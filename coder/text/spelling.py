@@ -1,9 +1,10 @@
-"""Spellings that mean the same: case, spaces, invisible characters and composed letters aside."""
+"""Spellings that mean the same, and counts and lists in words: plurals, the first of many names."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 _INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
@@ -34,3 +35,20 @@ def file_called(folder: Path, name: str) -> Path:
         return usual
     alike = (file for file in sorted(folder.glob("*.jsonl")) if name_of(file) == name)
     return next(alike, usual)
+
+
+SOME = 8
+"""As many names stand in a sentence."""
+
+
+def some(names: Sequence[str], join: str = ", ") -> str:
+    """The names in one phrase; of very many the first, and how many more there are."""
+    if len(names) <= SOME + 1:
+        return join.join(names)
+    return f"{join.join(names[:SOME])}{join}and {len(names) - SOME:,} more"
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 category``, ``2 categories``."""
+    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else many}"

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from coder.audit.look_alikes import look_alikes
+from coder.audit.leakage import look_alikes
 from coder.records import Example, Issue, Neighbour
 from coder.report import build_report
 from coder.retrieval.embedders import encode_texts

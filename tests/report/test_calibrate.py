@@ -11,7 +11,7 @@ from support.runs import make_issue, make_proposal, make_run
 from coder.audit.log import check_log
 from coder.cli.main import cli
 from coder.cli.review_words import sure
-from coder.ratings.confidence import calibrated
+from coder.ratings.comparable import calibrated
 from coder.records import Label, ScoredCode
 from coder.report import build_report
 from coder.report.wording import confidence as called

@@ -19,7 +19,7 @@ from coder.records import (
     ScoredCode,
     Status,
 )
-from coder.storage.exposure import Exposure
+from coder.storage.blinding import Exposure
 from coder.storage.run import Run, data_hash, labels_hash
 
 CODEBOOK = """\

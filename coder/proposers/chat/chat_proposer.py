@@ -36,7 +36,7 @@ from coder.proposers.chat.strategies import open_strategy
 from coder.proposers.chat.strategy import Expected, Prepared, Strategy, systems
 from coder.records import Call, Codebook, Example, Issue, Proposal, Usage, content_hash, now
 from coder.study import Study
-from coder.text.plural import plural
+from coder.text.spelling import plural
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from coder.proposers.chat.prompts import Passage
 from coder.records import Codebook, Issue
-from coder.text.redact import Masked
+from coder.text.redaction import Masked
 from coder.text.structure import Kind, Part, Segment, segments
 
 MOST_LABELS = 12

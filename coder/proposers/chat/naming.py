@@ -23,8 +23,7 @@ from coder.proposers.token_count import open_counter
 from coder.records import Call, Codebook, Issue, Usage, content_hash
 from coder.storage.journal import Journal
 from coder.study import Study
-from coder.text.redact import Masked, Redactor, masked_codebook
-from coder.text.sensitive import authors
+from coder.text.redaction import Masked, Redactor, authors, masked_codebook
 
 PROMPT = "name-group.v1"
 SYSTEM = """\

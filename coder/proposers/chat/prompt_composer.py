@@ -42,8 +42,7 @@ from coder.retrieval.embedders import THREADS
 from coder.retrieval.retriever import Retriever, open_retriever
 from coder.retrieval.search import Found
 from coder.study import ModelSettings, Settings, Study
-from coder.text.redact import Masked, Redactor, masked_codebook
-from coder.text.sensitive import authors
+from coder.text.redaction import Masked, Redactor, authors, masked_codebook
 
 EXAMPLE_CHARACTERS = 600
 """How much of a similar labelled issue is shown."""

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from coder.cli.main import cli
 from coder.records import Comment, Issue
-from coder.text.redact import Masked, Redactor
-from coder.text.sensitive import authors, spans
+from coder.text.redaction import Masked, Redactor, authors, spans
 
 KEY = "ghp_" + "a1B2c3D4e5F6g7H8i9J0" * 2
 BLOCK = "-----BEGIN RSA PRIVATE KEY-----\n{}\n{}\n-----END RSA PRIVATE KEY-----".format(
