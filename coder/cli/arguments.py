@@ -45,7 +45,7 @@ def several_runs(command: Callable[..., None]) -> Callable[..., None]:
 def issue_id(run: Run, name: str) -> str:
     """The id of an issue given by any of its names."""
     from coder.errors import UsageError
-    from coder.sources.issue_names import IssueNames
+    from coder.sources.github import IssueNames
 
     found = sorted(IssueNames(run.issues.values()).find(name))
     if len(found) == 1:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from coder.sources.report import ImportReport
+    from coder.sources.importing import ImportReport
 
 
 @click.command("import")
@@ -52,8 +52,8 @@ def command(files: tuple[Path, ...], output: Path, maps: tuple[str, ...], encodi
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
     from coder.cli.terminal import err_console
-    from coder.sources.columns import parse_map
     from coder.sources.importing import import_issues
+    from coder.sources.values import parse_map
 
     mapping = parse_map(maps)
     bar = Progress(

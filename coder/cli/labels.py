@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from coder.records import Cardinality, Codebook, Example, Issue
 
 if TYPE_CHECKING:
-    from coder.sources.report import LabelReport
+    from coder.sources.labels import LabelReport
     from coder.sources.rows import SetAside
 
 SHOWN = 5
@@ -28,8 +28,8 @@ def read_label_file(
     """The labels in ``path`` on ``issues``, by any spelling of the codebook's codes."""
     from coder.codebook import load as codebooks
     from coder.sources import labels
-    from coder.sources.columns import parse_map
-    from coder.sources.issue_names import IssueNames
+    from coder.sources.github import IssueNames
+    from coder.sources.values import parse_map
 
     return labels.read_labels(
         path,

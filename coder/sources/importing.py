@@ -14,11 +14,11 @@ from typing import TypeVar
 from coder.errors import InputError, UsageError
 from coder.escaping import no_formula
 from coder.files.atomic_write import Draft
-from coder.sources.columns import ISSUE_FIELDS, Columns
+from coder.records import Record
 from coder.sources.files import opened
 from coder.sources.issues import Imported, to_issue
-from coder.sources.report import ImportReport
 from coder.sources.rows import SetAside
+from coder.sources.values import ISSUE_FIELDS, Columns
 
 DUPLICATE = "duplicate"
 CONFLICT = "same id, different content"
@@ -34,6 +34,37 @@ _PROGRESS_EVERY = 100
 
 Progress = Callable[[int, int], None]
 """Called with the bytes read so far and in all, both as on disk; 0 in all when it is not known."""
+
+
+class ImportReport(Record):
+    """Totals of one import; ``read == kept + duplicates + set_aside``.
+
+    ``reasons`` counts the rows set aside by reason. ``first_set_aside`` and ``first_duplicates``
+    hold the first few; ``set_aside_file`` (empty when not needed) holds all of both.
+    ``ids_from`` says where the ids of so many issues came from.
+    ``missing_comments`` are only counted in the files, by so many issues.
+    ``same_text`` counts issues that were kept although an issue of another id has the same text.
+    """
+
+    out: str
+    read: int
+    kept: int
+    duplicates: int
+    set_aside: int
+    reasons: dict[str, int]
+    ids_from: dict[str, int]
+    first_set_aside: tuple[SetAside, ...] = ()
+    first_duplicates: tuple[SetAside, ...] = ()
+    bad_dates: int = 0
+    first_bad_dates: tuple[str, ...] = ()
+    missing_comments: int = 0
+    with_missing_comments: int = 0
+    bad_text: int = 0
+    same_text: int = 0
+    first_same_text: tuple[str, ...] = ()
+    labelled: int = 0
+    labels_file: str = ""
+    set_aside_file: str = ""
 
 
 def import_issues(

@@ -22,13 +22,17 @@ from pydantic import ValidationError
 from coder.errors import InputError
 from coder.files.reading import LineTooLong, lines
 from coder.records import Issue, content_hash
-from coder.sources.columns import ISSUE_FIELDS, Columns
-from coder.sources.envelopes import lists_inside
 from coder.sources.files import opened
-from coder.sources.github import is_database_id, is_pull_request, issue_from_url, repo_from_url
-from coder.sources.issue_names import place_in_id
+from coder.sources.github import (
+    is_database_id,
+    is_pull_request,
+    issue_from_url,
+    place_in_id,
+    repo_from_url,
+)
+from coder.sources.json_and_csv import lists_inside
 from coder.sources.rows import Row, SetAside
-from coder.sources.values import WRONG_TYPE, Values, WrongType
+from coder.sources.values import ISSUE_FIELDS, WRONG_TYPE, Columns, Values, WrongType
 
 _OWN_FIELDS = frozenset(Issue.model_fields)
 _MESSAGE_KEYS = 4
@@ -59,7 +63,7 @@ def read_issues(
 ) -> Iterator[Issue | SetAside]:
     """Every row of ``paths`` as an issue, or set aside with its reason; duplicates included.
 
-    ``mapping`` is field -> column as in :class:`~coder.sources.columns.Columns`. Raises
+    ``mapping`` is field -> column as in :class:`~coder.sources.values.Columns`. Raises
     ``InputError`` for a file that cannot be read at all.
     """
     columns = Columns(mapping or {}, ISSUE_FIELDS)

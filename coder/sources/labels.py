@@ -11,15 +11,20 @@ from typing import Any
 
 from coder.errors import CoderError, InputError
 from coder.escaping import from_csv_cell
-from coder.records import NONE_CODE, Label
-from coder.sources.columns import LABEL_ALIASES, LABEL_FIELDS, Columns, fold
+from coder.records import NONE_CODE, Label, Record
 from coder.sources.files import opened
-from coder.sources.github import repo_from_url
-from coder.sources.issue_names import IssueNames, is_number
+from coder.sources.github import IssueNames, is_number, repo_from_url
 from coder.sources.issues import Imported, to_issue
-from coder.sources.report import LabelReport
 from coder.sources.rows import Row, SetAside
-from coder.sources.values import WRONG_TYPE, Values, WrongType
+from coder.sources.values import (
+    LABEL_ALIASES,
+    LABEL_FIELDS,
+    WRONG_TYPE,
+    Columns,
+    Values,
+    WrongType,
+    fold,
+)
 from coder.storage.intra_rater import people
 from coder.text.spelling import visible
 
@@ -39,6 +44,14 @@ _NO_LABEL = ("", "n/a", "na", "nan", "null", "-", "?")
 _WRONG_SEPARATORS = re.compile(r"[/|,\n+&]")
 
 Resolve = Callable[[str], str]
+
+
+class LabelReport(Record):
+    """The labels found in one file, in file order, and the rows set aside."""
+
+    read: int
+    labels: tuple[Label, ...]
+    set_aside: tuple[SetAside, ...]
 
 
 @dataclass

@@ -19,7 +19,7 @@ from coder.report.export import blind_rows, labels_csv, resolved_rows
 from coder.report.html import html
 from coder.report.markdown import markdown
 from coder.report.model import Report
-from coder.sources.issue_names import IssueNames
+from coder.sources.github import IssueNames
 from coder.sources.labels import read_labels
 from coder.storage.run import Run
 

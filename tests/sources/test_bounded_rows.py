@@ -13,9 +13,9 @@ import pytest
 
 from coder.__main__ import run
 from coder.errors import InputError
-from coder.sources import importing, labels, lines, tables
+from coder.sources import importing, json_and_csv, labels
+from coder.sources.github import IssueNames
 from coder.sources.importing import import_issues
-from coder.sources.issue_names import IssueNames
 from coder.sources.labels import read_labels
 
 MEMORY = 400 << 20
@@ -62,7 +62,7 @@ def test_a_small_file_that_unpacks_to_one_huge_line(
 
 @pytest.fixture
 def short_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "LARGEST_ROW", 200)
+    monkeypatch.setattr(json_and_csv, "LARGEST_ROW", 200)
 
 
 CASES = {
@@ -126,7 +126,3 @@ def test_a_file_of_rows_that_are_no_labels_does_not_fill_the_memory(
     path.write_text("id,code\n1,x\n" + "2,\n" * 60)
     with pytest.raises(InputError, match=r"more than 50 rows .* are no labels"):
         read_labels(path, str, IssueNames([]), rater="ann", single=True)
-
-
-def test_cells_may_be_as_long_as_rows() -> None:
-    assert tables.LARGEST_ROW == lines.LARGEST_ROW

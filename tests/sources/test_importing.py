@@ -16,10 +16,9 @@ from hypothesis import strategies as st
 
 from coder.errors import InputError, StorageError, UsageError
 from coder.records import Comment, Issue
-from coder.sources.columns import parse_map
-from coder.sources.importing import CONFLICT, import_issues
+from coder.sources.importing import CONFLICT, ImportReport, import_issues
 from coder.sources.issues import load_issues, read_issues
-from coder.sources.report import ImportReport
+from coder.sources.values import parse_map
 
 
 def write(path: Path, *rows: Any) -> Path:

@@ -11,9 +11,8 @@ from support.runs import make_issue, make_run
 from coder.cli.main import cli
 from coder.codebook.load import parse, resolver
 from coder.records import Issue
-from coder.sources.issue_names import IssueNames
-from coder.sources.labels import read_labels
-from coder.sources.report import LabelReport
+from coder.sources.github import IssueNames
+from coder.sources.labels import LabelReport, read_labels
 from coder.storage.run import Run
 
 BOOK, _ = parse(

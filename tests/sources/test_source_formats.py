@@ -13,7 +13,7 @@ import pytest
 
 from coder.errors import InputError
 from coder.records import Issue
-from coder.sources import json_rows
+from coder.sources import json_and_csv
 from coder.sources.files import opened
 from coder.sources.issues import read_issues
 from coder.sources.rows import SetAside
@@ -89,8 +89,8 @@ def test_json_lines_end_at_newlines_only(tmp_path: Path) -> None:
 def test_a_value_without_end_does_not_take_all_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(json_rows, "_CHUNK", 500)
-    monkeypatch.setattr(json_rows, "LARGEST_ROW", 1000)
+    monkeypatch.setattr(json_and_csv, "_CHUNK", 500)
+    monkeypatch.setattr(json_and_csv, "LARGEST_ROW", 1000)
     path = tmp_path / "a.json"
     path.write_text('[{"title": "a"}, {"title": "' + "x" * 5000 + '"}]')
     first, second = read_issues([path])

@@ -10,10 +10,9 @@ import pytest
 from coder.codebook.load import parse, resolver
 from coder.errors import InputError
 from coder.records import Issue
+from coder.sources.github import IssueNames
 from coder.sources.importing import import_issues
-from coder.sources.issue_names import IssueNames
-from coder.sources.labels import read_labels
-from coder.sources.report import LabelReport
+from coder.sources.labels import LabelReport, read_labels
 
 BOOK, _ = parse(
     """
