@@ -7,7 +7,7 @@ import unicodedata
 from types import SimpleNamespace
 
 import pytest
-from support.run_maker import TREE, Maker, issue, label
+from support.runs import TREE, Maker, issue, label
 
 from coder.__main__ import run as coder
 from coder.cli.tables import folder_of

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score, f1_score
-from support.run_maker import AT, FLAT, MULTIPLE, TREE, Maker, issue, label
+from support.runs import AT, FLAT, MULTIPLE, TREE, Maker, issue, label
 
 from coder.compare import compare, write_comparison
 from coder.compare.wording import Names, verdict

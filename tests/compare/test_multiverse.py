@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from support.run_maker import AT, Maker, issue, label, proposal
+from support.runs import AT, Maker, issue, label, proposal
 
 from coder.__main__ import run as coder
 from coder.compare import multiverse, write_multiverse

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.run_maker import Maker
+from support.runs import Maker
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import math
 import random
 
 import pytest
-from support.run_maker import Maker, label
+from support.runs import Maker, label
 
 from coder.report.plan import by_sampling, plan
 

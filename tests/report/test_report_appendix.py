@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
-from support.run_maker import AT, FLAT, Maker, decide, label
+from support.runs import AT, FLAT, Maker, decide, label
 from test_report_outputs import HOSTILE, report_of
 
 from coder.cli.main import cli

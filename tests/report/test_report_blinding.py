@@ -14,7 +14,7 @@ from pathlib import Path
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.run_maker import AT, FLAT, Maker, label
+from support.runs import AT, FLAT, Maker, label
 
 from coder.cli.main import cli
 from coder.records import Action, Decision, Label, Mode

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from support.browser import Browser, Colour, browser
-from support.run_maker import AT, TREE, Maker, issue, label
+from support.runs import AT, TREE, Maker, issue, label
 
 from coder.records import Action, Decision, Label, Mode
 from coder.report import build_report, figures

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from support.run_maker import MULTIPLE, TREE, Maker, decide, issue, label, proposal
+from support.runs import MULTIPLE, TREE, Maker, decide, issue, label, proposal
 
 from coder.compare import compare
 from coder.ratings.model import ExclusionReason

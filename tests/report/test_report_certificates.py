@@ -6,7 +6,7 @@ import math
 from datetime import timedelta
 
 import pytest
-from support.run_maker import AT, Maker, label
+from support.runs import AT, Maker, label
 
 from coder.__main__ import run as coder
 from coder.records import Calibration, Example, Label, Mode

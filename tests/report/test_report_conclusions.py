@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from support.run_maker import TREE, Maker, label
+from support.runs import TREE, Maker, label
 from test_report_findings import decided, reviewed, study
 from test_report_outputs import run_cli
 

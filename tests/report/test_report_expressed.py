@@ -6,7 +6,7 @@ import csv
 import io
 import json
 
-from support.run_maker import Maker, decide, label
+from support.runs import Maker, decide, label
 
 from coder.records import Action, Status
 from coder.report import build_report

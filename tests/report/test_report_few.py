@@ -6,7 +6,7 @@ import csv
 import json
 
 import pytest
-from support.run_maker import FLAT, MULTIPLE, TREE, Maker, label
+from support.runs import FLAT, MULTIPLE, TREE, Maker, label
 from test_report_findings import decided, reviewed
 
 from coder.__main__ import run as command

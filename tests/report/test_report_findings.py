@@ -6,7 +6,7 @@ import random
 from datetime import timedelta
 
 import pytest
-from support.run_maker import AT, FLAT, MULTIPLE, TREE, Maker, label
+from support.runs import AT, FLAT, MULTIPLE, TREE, Maker, label
 
 from coder.agreement import dsl, ppi
 from coder.records import NONE_CODE, Action, Decision, Label, Mode, Status

@@ -7,7 +7,7 @@ import io
 from datetime import timedelta
 
 import pytest
-from support.run_maker import AT, FLAT, MULTIPLE, Maker, decide, label
+from support.runs import AT, FLAT, MULTIPLE, Maker, decide, label
 from test_report_findings import study
 from test_report_outputs import run_cli
 

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.run_maker import TREE, Maker, label
+from support.runs import TREE, Maker, label
 from test_report_findings import reviewed, study
 
 from coder.agreement import Anchoring

@@ -8,7 +8,7 @@ import json
 import random
 
 import pytest
-from support.run_maker import TREE, Maker, label
+from support.runs import TREE, Maker, label
 from test_report_findings import decided, reviewed, study
 
 from coder.records import Mode

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from support.run_maker import AT, MULTIPLE, TREE, Maker, decide, issue, label
+from support.runs import AT, MULTIPLE, TREE, Maker, decide, issue, label
 
 from coder.cli.main import cli
 from coder.records import Action, Label, Status

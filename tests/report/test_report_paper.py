@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support.run_maker import Maker, label
+from support.runs import Maker, label
 from test_report_browser import rich_run
 
 from coder.cli.main import cli

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from support.run_maker import MULTIPLE, Maker, codes_of, label
+from support.runs import MULTIPLE, Maker, codes_of, label
 
 from coder.cli import report as terminal
 from coder.codebook.load import resolver

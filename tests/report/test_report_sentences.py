@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.run_maker import AT, MULTIPLE, TREE, Maker, decide, issue, label
+from support.runs import AT, MULTIPLE, TREE, Maker, decide, issue, label
 
 from coder.cli.report import show
 from coder.records import Action, Estimate, Example, Label

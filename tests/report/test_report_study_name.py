@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.run_maker import FLAT, Maker, label
+from support.runs import FLAT, Maker, label
 
 from coder.__main__ import run as command
 from coder.study import Settings, Study

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
-from support.run_maker import AT, MULTIPLE, TREE, Maker, decide, label, proposal
+from support.runs import AT, MULTIPLE, TREE, Maker, decide, label, proposal
 
 from coder.errors import UsageError
 from coder.records import Action, Label, Status
