@@ -6,21 +6,27 @@ reason on its line is asked for one on the next, which may be empty.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
-from coder.cli.adjudicate_words import before, keys, resolution_line, who
-from coder.cli.browser import open_page
-from coder.cli.issue_view import clean, pieces, unfolding
-from coder.cli.review_words import names, where
-from coder.cli.terminal import plain, plain_line
-from coder.cli.typed_lines import read_line, with_further_lines
-from coder.codebook.load import UnknownCode, resolver
-from coder.codebook.search import find_codes
+from coder.cli.adjudicate_words import (
+    LETTERS,
+    NOTHING_LEFT,
+    TAKEN_BACK,
+    before,
+    keys,
+    resolution_line,
+    who,
+)
+from coder.cli.issue_view import clean
+from coder.cli.line_mode import LineMode, read_line, with_further_lines
+from coder.cli.review_words import NOTHING_TO_UNDO, names
+from coder.cli.terminal import plain
 from coder.errors import UsageError
 from coder.ratings.comparable import Codes
+from coder.records import Issue
 from coder.review.adjudication import AdjudicationSession
-
-_FOUND = 9
 
 
 def adjudicate_plain(session: AdjudicationSession) -> None:
@@ -28,33 +34,25 @@ def adjudicate_plain(session: AdjudicationSession) -> None:
     _Lines(session).run()
 
 
-class _Lines:
+class _Lines(LineMode):
+    NOTHING_LEFT = NOTHING_LEFT
+
     def __init__(self, session: AdjudicationSession) -> None:
+        super().__init__(session.codebook, LETTERS, keys(session))
         self._session = session
-        self._book = session.codebook
-        self._found: Codes = ()
-        """What the last search listed; while it is not empty, digits mean these."""
 
-    def run(self) -> None:
-        self._show()
-        while True:
-            line = read_line("> ")
-            if line is None or line == "q":
-                return
-            try:
-                self._obey(line)
-            except UsageError as error:
-                click.echo(plain(f"not possible: {error.message}. {error.hint}"))
+    def issue_shown(self) -> Issue | None:
+        return self._session.dispute.issue if self._session.dispute else None
 
-    def _obey(self, line: str) -> None:
-        found, self._found = self._found, ()
+    def obey(self, line: str, found: Sequence[str]) -> None:
         first, _, words = line.partition(" ")
+        action = self.actions.get(first, "")
         if first.isdecimal():
             number = int(first)
             if not found:
                 self._resolve(self._session.answer(number), words)
             elif 1 <= number <= len(found):
-                self._take(found[number - 1], words)
+                self.take(found[number - 1], words)
             else:
                 raise UsageError(f"there is no number {number} here", "find a code with /")
         elif not line and found:
@@ -65,41 +63,32 @@ class _Lines:
                     "no code is marked", "take an answer by its number, or find with /"
                 )
             self._resolve(self._session.selected, "")
-        elif line[0] == "/":
-            self._find(line[1:].strip())
-        elif first == "m" and words:
+        elif line[0] == self.letters["find"]:
+            self.find(line[1:].strip())
+        elif action == "reason" and words:
             self._session.reason = with_further_lines(words)
             click.echo("the reason is kept for the next answer")
-        elif first == "n":
+        elif action == "none":
             self._resolve((), words)
         elif words:
-            click.echo(f"{plain(line)!r} is no command; ? lists them. Nothing was changed.")
+            self.unknown(line)
         else:
-            self._letter(first)
+            self._act(action, line)
 
-    def _letter(self, letter: str) -> None:
-        session = self._session
-        match letter:
-            case "s":
-                session.skip()
+    def _act(self, action: str, line: str) -> None:
+        match action:
+            case "skip":
+                self._session.skip()
                 click.echo("left for later")
-                self._show()
-            case "u":
-                if session.undo() is None:
-                    click.echo("there is nothing to undo")
+                self.show()
+            case "undo":
+                if self._session.undo() is None:
+                    click.echo(NOTHING_TO_UNDO)
                 else:
-                    click.echo("answer taken back; answer again, or u for the one before")
-                    self._show()
-            case "x":
-                self._show(unfolded=True)
-            case "o":
-                issue = session.dispute.issue if session.dispute else None
-                click.echo(open_page(issue.url) if issue else "no disagreement is left")
-            case "?":
-                for key in keys(session):
-                    click.echo(f"{key.key:>5}  {key.long}")
+                    click.echo(TAKEN_BACK)
+                    self.show()
             case _:
-                click.echo(f"{plain(letter)!r} is no command; ? lists them. Nothing was changed.")
+                self.look(action, line)
 
     def _resolve(self, codes: Codes, reason: str) -> None:
         codes = self._session.checked(codes)
@@ -109,64 +98,36 @@ class _Lines:
                 return  # the input ended before the answer was complete
             reason = with_further_lines(given)
         click.echo(resolution_line(self._session, self._session.resolve(codes, reason)))
-        self._show()
+        self.show()
 
-    def _take(self, code: str, reason: str) -> None:
+    def take(self, code: str, reason: str = "") -> None:
         if not self._session.several:
             self._resolve((code,), reason)
             return
         self._session.mark(code)
-        marked = self._session.selected
-        shown = names(self._book, marked) if marked else "nothing"
-        click.echo(f"marked: {shown}. An empty line takes these.")
+        self.say_marked(self._session.selected)
 
-    def _find(self, words: str) -> None:
-        """Take a code spelled out in full at once; otherwise list what it may mean."""
-        try:
-            code = resolver(self._book)(words)
-        except UnknownCode:
-            code = ""
-        if code in self._book.by_id:
-            self._take(code, "")
-            return
-        matches = find_codes(self._book, words)
-        shown = matches if not words else matches[:_FOUND]
-        if not shown:
-            click.echo(f"nothing matches {plain(words)!r}; / alone lists all")
-            return
-        self._found = tuple(match.id for match in shown)
-        for number, match in enumerate(shown, start=1):
-            click.echo(f"{number:>3}  {names(self._book, (match.id,))}  ({match.id})")
-        click.echo("a number takes that code; an empty line goes back")
-
-    def _show(self, unfolded: bool = False) -> None:
+    def show(self, unfolded: bool = False) -> None:
         dispute = self._session.dispute
         progress = self._session.progress
         if dispute is None:
             left = f"; {progress.postponed} left for later" if progress.postponed else ""
-            click.echo(f"no disagreement is left{left}: u takes back the last answer, q ends")
+            click.echo(f"{NOTHING_LEFT}{left}: u takes back the last answer, q ends")
             return
-        issue = dispute.issue
         place = min(progress.done + 1, progress.total)
         click.echo(f"\n=== {place} of {progress.total} ({progress.done} resolved)")
-        click.echo(plain_line(f"{where(issue)} {issue.url}").rstrip())
-        click.echo("".join(piece.text for piece in pieces(issue, (), unfolded)))
-        if unfolded:
-            click.echo(unfolding(pieces(issue, ()), pieces(issue, (), True), opens=True))
+        self.show_issue(dispute.issue, (), unfolded)
         click.echo("---")
         if earlier := before(self._session):
             click.echo(f"resolved so far: {earlier}")
         for answer in dispute.answers:
             head = who(self._session, dispute, answer)
-            click.echo(f"{head}: {names(self._book, answer.codes)}")
+            click.echo(f"{head}: {names(self.codebook, answer.codes)}")
             for line in clean(answer.memo).splitlines():
                 click.echo(f"   memo: {line}")
         for code_id in dispute.codes:
-            code = self._book.by_id[code_id]
-            click.echo(f"{names(self._book, (code_id,))} means: {plain(code.definition)}")
-            for rule in code.include:
-                click.echo(f"  include: {plain(rule)}")
-            for rule in code.exclude:
-                click.echo(f"  exclude: {plain(rule)}")
+            code = self.codebook.by_id[code_id]
+            click.echo(f"{names(self.codebook, (code_id,))} means: {plain(code.definition)}")
+            self.show_rules(code)
         if self._session.selected:
-            click.echo(f"marked: {names(self._book, self._session.selected)}")
+            click.echo(f"marked: {names(self.codebook, self._session.selected)}")

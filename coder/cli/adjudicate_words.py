@@ -2,51 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from coder.cli.review_words import names
+from coder.cli.review_words import KEYS, PICK, Key, names
 from coder.cli.terminal import plain, plain_line
 from coder.ratings.resolved import Answer
 from coder.records import Adjudication
 from coder.report.wording import WHY, plural
 from coder.review.adjudication import AdjudicationSession, Dispute
+from coder.review.keymap import spelled
 
+_OF = {key.action: key for key in KEYS}
+"""The keys of the review."""
 NAMED = 5
 """How many issues of each kind that is set aside are named; all are counted."""
 
 
-@dataclass(frozen=True)
-class Key:
-    """One key; ``short`` is for the key bar, ``long`` for the help."""
+NOTHING_LEFT = "no disagreement is left"
+TAKEN_BACK = "answer taken back; answer again, or u for the one before"
 
-    key: str
-    short: str
-    long: str
-
+ACTION_KEYS = {
+    "find": "/",
+    "accept": "enter",
+    "none": "n",
+    "reason": "m",
+    "skip": "s",
+    "undo": "u",
+    "unfold": "x",
+    "open": "o",
+    "help": "?",
+    "quit": "q",
+}
+"""The key of each action; a study can change those of the review alone."""
+LETTERS = {PICK: "1-9", **{action: spelled(key) for action, key in ACTION_KEYS.items()}}
+"""The same as people read them."""
 
 _KEYS = (
-    Key("1-9", "theirs", "take that rater's answer"),
-    Key("/", "find", "find any code by its name, id or definition; where several may fit: mark it"),
-    Key("Enter", "marked", "take the codes marked"),
-    Key("n", "none", "none fits"),
-    Key("m", "reason", "write the reason first; otherwise it is asked for with the answer"),
-    Key("s", "skip", "leave it for later; it comes back after all others"),
-    Key("u", "undo", "take back your last answer, again for more"),
-    Key("x", "unfold", "show what is folded, or fold it again"),
-    Key("o", "open", "open the issue's page in a browser"),
-    Key("?", "help", "show this"),
-    Key("q", "quit", "stop; the same command goes on from here"),
+    Key(PICK, "theirs", "take that rater's answer"),
+    Key("find", "find", f"{_OF['find'].long}; where several may fit: mark it"),
+    Key("accept", "marked", "take the codes marked"),
+    _OF["none"],
+    Key("reason", "reason", "write the reason first; otherwise it is asked for with the answer"),
+    Key("skip", "skip", "leave it for later; it comes back after all others"),
+    Key("undo", "undo", "take back your last answer, again for more"),
+    *(_OF[action] for action in ("unfold", "open", "help", "quit")),
 )
 
 
 def keys(session: AdjudicationSession) -> tuple[Key, ...]:
-    """The letters that do something with this codebook."""
+    """The keys that do something with this codebook."""
     hidden = set()
     if not session.codebook.allow_none:
-        hidden.add("n")
+        hidden.add("none")
     if not session.several:
-        hidden.add("Enter")
-    return tuple(key for key in _KEYS if key.key not in hidden)
+        hidden.add("accept")
+    return tuple(key for key in _KEYS if key.action not in hidden)
 
 
 def who(session: AdjudicationSession, dispute: Dispute, answer: Answer) -> str:

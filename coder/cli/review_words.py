@@ -76,6 +76,7 @@ CHANGES: Mapping[Change, str] = {
 ALONE = "Code this one yourself; no suggestion is shown."
 NOT_YET = "nothing of the model is shown before your own code"
 DIFFER = "You and the suggestion differ."
+NOTHING_TO_UNDO = "there is nothing to undo"
 AGREE = "The suggestion is the same."
 
 _DONE = {

@@ -5,30 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from coder.cli.adjudicate_words import before, keys, resolution_line, who
+from coder.cli.adjudicate_words import (
+    ACTION_KEYS,
+    LETTERS,
+    NOTHING_LEFT,
+    TAKEN_BACK,
+    before,
+    keys,
+    resolution_line,
+    who,
+)
 from coder.cli.issue_view import Piece, clean, pieces
-from coder.cli.review_words import names
+from coder.cli.review_words import NOTHING_TO_UNDO, PICK, names
 from coder.cli.screen import panes
-from coder.cli.screen.dialogs import FindCode, Read, WriteReason
+from coder.cli.screen.dialogs import Read, WriteReason
 from coder.cli.screen.terminal_app import WIDE
 from coder.cli.screen.two_panes import TwoPanes
 from coder.cli.terminal import plain
-from coder.errors import CoderError, UsageError
 from coder.ratings.comparable import Codes
 from coder.ratings.resolved import Answer
-from coder.records import Issue
+from coder.records import Adjudication, Issue
 from coder.review.adjudication import AdjudicationSession, Dispute
 
 COLUMNS = 3
 """So many raters stand side by side; more of them one below the other."""
-_ALWAYS = ("u", "?", "q")
 
 
 def adjudicate_on_screen(session: AdjudicationSession) -> None:
@@ -36,28 +42,23 @@ def adjudicate_on_screen(session: AdjudicationSession) -> None:
     AdjudicateApp(session).run_in_terminal()
 
 
+ACTIONS = {"accept": "marked", "open": "open_page"}
+"""What Textual is to do for an action that its name does not say."""
+
+
 class AdjudicateApp(TwoPanes):
     """One screen over one :class:`AdjudicationSession`."""
 
     TITLE = "coder adjudicate"
-    NOTHING_LEFT = "no disagreement is left"
+    NOTHING_LEFT = NOTHING_LEFT
+    first_notice = f"{LETTERS['help']} shows all keys"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "marked"),
-        *(Binding(str(digit), f"answer({digit})") for digit in range(1, 10)),
-        Binding("slash", "find"),
-        Binding("n", "none"),
-        Binding("s", "skip"),
-        Binding("m", "reason"),
-        Binding("u", "undo"),
-        Binding("x", "unfold"),
-        Binding("o", "open_page"),
-        Binding("space", "page_down"),
-        Binding("question_mark", "help"),
-        Binding("q", "quit"),
+        Binding(str(digit), f"answer({digit})") for digit in range(1, 10)
     ]
 
     def __init__(self, session: AdjudicationSession) -> None:
         super().__init__()
+        self.bind_keys(ACTION_KEYS, {action: action for action in ACTION_KEYS} | ACTIONS)
         self.session = session
 
     def answer_widgets(self) -> Iterable[Widget]:
@@ -71,39 +72,13 @@ class AdjudicateApp(TwoPanes):
         dispute = self.session.dispute
         return pieces(dispute.issue, (), unfolded) if dispute else []
 
-    def on_mount(self) -> None:
-        self.choose_theme()
-        self.query_one("#reading").focus()
-        self._show("? shows all keys")
-
-    def on_resize(self, event: events.Resize) -> None:
-        self._show_frame(event.size.width)
-
     # --- showing --------------------------------------------------------------------------------
 
-    def _show(self, notice: str) -> None:
-        """Draw the session's dispute from its start."""
-        self._unfolded = False
-        self._show_issue()
-        self._show_answers()
-        for pane in ("#reading", "#answer"):
-            self.query_one(pane).scroll_home(animate=False)
-        self._notify(notice)
-        self._show_frame(self.size.width)
+    def closing(self) -> Content:
+        return _closing(self.session)
 
-    def _show_issue(self) -> None:
+    def fill_answer(self) -> None:
         dispute = self.session.dispute
-        if dispute is None:
-            self._put("#where", Content.styled("No disagreement is left", panes.HEAD))
-            self._put("#text", _closing(self.session))
-            return
-        self._put("#where", panes.issue_head(dispute.issue))
-        shown = self.issue_pieces(self._unfolded)
-        self._put("#text", panes.issue_text(shown, self.native_ansi_color))
-
-    def _show_answers(self) -> None:
-        dispute = self.session.dispute
-        self.query_one("#answer").display = dispute is not None
         given = dispute.answers if dispute else ()
         answers = self.query_one("#answers")
         answers.set_class(len(given) <= COLUMNS, "beside")
@@ -118,8 +93,7 @@ class AdjudicateApp(TwoPanes):
         answers.mount_all(more)
         self._put("#meaning", _meaning(self.session, dispute) if dispute else Content())
 
-    def _show_frame(self, width: int) -> None:
-        """Draw what depends on the width."""
+    def show_frame(self, width: int) -> None:
         self._put("#top", _top_line(self.session, width))
         self._put("#keys", _key_bar(self.session, width < WIDE))
 
@@ -127,39 +101,24 @@ class AdjudicateApp(TwoPanes):
 
     def _resolve(self, codes: Codes) -> None:
         """Ask for the reason, unless it was written first, and keep the answer."""
-        try:
-            codes = self.session.checked(codes)
-        except UsageError as error:
-            self._refuse(error)
-            return
 
-        def keep(reason: str | None) -> None:
-            if reason is not None:
-                self._keep(codes, reason)
+        def ask(checked: Codes) -> None:
+            def keep(reason: str | None) -> None:
+                if reason is not None:
+                    self._attempt(lambda: self.session.resolve(checked, reason), kept)
 
-        if self.session.reason:
-            self._keep(codes, "")
-        else:
-            self.push_screen(WriteReason(names(self.session.codebook, codes)), keep)
+            if self.session.reason:
+                keep("")
+            else:
+                self.push_screen(WriteReason(names(self.session.codebook, checked)), keep)
 
-    def _keep(self, codes: Codes, reason: str) -> None:
-        try:
-            record = self.session.resolve(codes, reason)
-        except CoderError as error:
-            self.fail(error)
-        else:
+        def kept(record: Adjudication) -> None:
             self._show(resolution_line(self.session, record))
 
-    def _refuse(self, error: UsageError) -> None:
-        self._notify(plain(f"{error.message}: {error.hint}"), "bold $text-error")
+        self._attempt(lambda: self.session.checked(codes), ask)
 
     def action_answer(self, number: int) -> None:
-        try:
-            codes = self.session.answer(number)
-        except UsageError as error:
-            self._refuse(error)
-        else:
-            self._resolve(codes)
+        self._attempt(lambda: self.session.answer(number), self._resolve)
 
     def action_marked(self) -> None:
         if self.session.several and self.session.selected:
@@ -171,54 +130,42 @@ class AdjudicateApp(TwoPanes):
         self._resolve(())
 
     def action_find(self) -> None:
-        def found(code: str | None) -> None:
-            if code is None:
-                return
+        def take(code: str) -> None:
             if self.session.several:
                 self.session.mark(code)
-                self._show_answers()
-                self._notify("Enter takes the codes marked")
+                self._show_answer("Enter takes the codes marked")
             else:
                 self._resolve((code,))
 
-        if self._at_issue():
-            self.push_screen(FindCode(self.session.codebook, self.session.selected), found)
+        self._find_code(self.session.codebook, self.session.selected, take)
 
     def action_reason(self) -> None:
         def written(text: str | None) -> None:
             if text is not None and text.strip():
                 self.session.reason = text.strip()
-                self._show_answers()
-                self._notify("the reason is kept for the next answer")
+                self._show_answer("the reason is kept for the next answer")
 
         if self._at_issue():
             self.push_screen(WriteReason("The reason for your next answer"), written)
 
     def action_skip(self) -> None:
-        try:
-            self.session.skip()
-        except UsageError as error:
-            self._refuse(error)
-        else:
-            self._show("left for later")
+        self._attempt(self.session.skip, lambda _: self._show("left for later"))
 
     def action_undo(self) -> None:
-        try:
-            record = self.session.undo()
-        except CoderError as error:
-            self.fail(error)
-            return
-        if record is None:
-            self._notify("there is nothing to undo")
-        else:
-            self._show("answer taken back; answer again, or u for the one before")
+        def undone(record: Adjudication | None) -> None:
+            if record is None:
+                self._notify(NOTHING_TO_UNDO)
+            else:
+                self._show(TAKEN_BACK)
+
+        self._attempt(self.session.undo, undone)
 
     # --- looking --------------------------------------------------------------------------------
 
     def action_help(self) -> None:
         parts: list[panes.Part] = []
         for key in keys(self.session):
-            parts += [(f"{key.key:>6}  ", "bold $text-accent"), key.long, "\n"]
+            parts += [(f"{LETTERS[key.action]:>6}  ", "bold $text-accent"), key.long, "\n"]
         parts += [("\n Space  ", "bold $text-accent"), "scroll on; so do arrows, Tab changes panes"]
         self.push_screen(Read("Keys", Content.assemble(*parts)))
 
@@ -238,10 +185,10 @@ def _top_line(session: AdjudicationSession, width: int) -> Content:
 def _key_bar(session: AdjudicationSession, narrow: bool) -> Content:
     parts: list[panes.Part] = [" "]
     for key in keys(session):
-        if session.dispute is None and key.key not in _ALWAYS:
+        if session.dispute is None and key.action not in panes.KEYS_AT_THE_END:
             continue
-        spelled = key.key
-        if spelled == "1-9" and session.dispute is not None:
+        spelled = LETTERS[key.action]
+        if key.action == PICK and session.dispute is not None:
             spelled = f"1-{min(9, len(session.dispute.answers))}"
         parts += [(spelled, "bold $text-accent"), " ", (key.short, panes.FAINT)]
         parts.append(" " if narrow else "  ")

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
 from coder.cli.issue_view import Piece, pieces
-from coder.cli.review_words import NOT_YET, decision_line, label_line, taken_back
+from coder.cli.review_words import NOT_YET, NOTHING_TO_UNDO, decision_line, label_line, taken_back
 from coder.cli.screen import panes
-from coder.cli.screen.dialogs import FindCode, ProposeChange, Read, WriteMemo
+from coder.cli.screen.dialogs import ProposeChange, Read, WriteMemo
 from coder.cli.screen.terminal_app import WIDE
 from coder.cli.screen.two_panes import TwoPanes
 from coder.errors import CoderError, UsageError
@@ -59,18 +58,11 @@ class ReviewApp(TwoPanes):
 
     def __init__(self, session: ReviewSession) -> None:
         super().__init__()
-        for action, key in session.view.keys.items():
-            self._bind(key, ACTIONS[action])
-        if "space" not in session.view.keys.values():
-            self._bind("space", "page_down")
+        self.bind_keys(session.view.keys, ACTIONS)
         self.session = session
         self.view = session.view
+        self.first_notice = f"{self.view.key('help')} shows all keys"
         self._last_evidence = -1
-
-    def _bind(self, key: str, action: str) -> None:
-        # Textual reads a comma as the sign between two keys.
-        (named,) = Binding.make_bindings([Binding("comma" if key == "," else key, action)])
-        self.bind(named.key, action)
 
     def answer_widgets(self) -> Iterable[Widget]:
         yield Static(id="suggestion")
@@ -82,43 +74,16 @@ class ReviewApp(TwoPanes):
         item = self.view.item
         return pieces(item.issue, item.evidence, unfolded) if item else []
 
-    def on_mount(self) -> None:
-        self.choose_theme()
-        self.query_one("#reading").focus()
-        self._show(f"{self.view.key('help')} shows all keys")
-
-    def on_resize(self, event: events.Resize) -> None:
-        self._show_frame(event.size.width)
-
     # --- showing --------------------------------------------------------------------------------
 
+    def closing(self) -> Content:
+        return panes.closing(self.view)
+
     def _show(self, notice: str, stay: bool = False) -> None:
-        """Draw the session's item; from its start, unless the issue stays and is being read."""
-        if not stay:
-            self._unfolded = False
-            self.query_one("#reading").scroll_home(animate=False)
         self._last_evidence = -1
-        self._show_issue()
-        self.query_one("#answer").scroll_home(animate=False)
-        self._show_answer(notice)
+        super()._show(notice, stay)
 
-    def _show_issue(self) -> None:
-        item = self.view.item
-        if item is None:
-            self._put("#where", Content.styled("Every issue is reviewed", panes.HEAD))
-            self._put("#text", panes.closing(self.view))
-            return
-        shown = self.issue_pieces(self._unfolded)
-        self._put("#where", panes.issue_head(item.issue))
-        self._put("#text", panes.issue_text(shown, self.native_ansi_color))
-
-    def _show_answer(self, notice: str) -> None:
-        self.query_one("#answer").display = self.view.item is not None
-        self._notify(notice)
-        self._show_frame(self.size.width)
-
-    def _show_frame(self, width: int) -> None:
-        """Draw what depends on the width."""
+    def show_frame(self, width: int) -> None:
         narrow = width < WIDE
         self._put("#top", panes.top_line(self.view, width))
         self._put("#suggestion", panes.answer(self.view, narrow))
@@ -127,26 +92,19 @@ class ReviewApp(TwoPanes):
     # --- answers --------------------------------------------------------------------------------
 
     def _answer(self, give: Callable[[], Decision | Label | None], notice: str = "") -> None:
-        """Give one answer; what is not possible is said, what cannot be stored ends the session."""
-        before = self.view.item
-        try:
-            record = give()
-        except UsageError as error:
-            self._notify(f"{error.message}: {error.hint}", "bold $text-error")
-        except CoderError as error:
-            self.fail(error)
-        else:
+        before = self.issue_shown()
+
+        def given(record: Decision | Label | None) -> None:
             if record is None:
                 self._show_answer(f"{self.view.key('accept')} takes the codes marked")
             elif isinstance(record, Decision):
                 self._show(notice or decision_line(self.view.codebook, record))
             else:
-                self._show(
-                    notice or label_line(self.view.codebook, record),
-                    stay=before is not None
-                    and self.view.item is not None
-                    and self.view.item.issue.id == before.issue.id,
-                )
+                now = self.issue_shown()
+                stay = before is not None and now is not None and now.id == before.id
+                self._show(notice or label_line(self.view.codebook, record), stay)
+
+        self._attempt(give, given)
 
     def action_answer(self, how: str) -> None:
         answers = {
@@ -180,12 +138,10 @@ class ReviewApp(TwoPanes):
             self._notify("no category is open")
 
     def action_find(self) -> None:
-        def found(code: str | None) -> None:
-            if code is not None:
-                self._answer(lambda: self.session.pick(code))
+        def take(code: str) -> None:
+            self._answer(lambda: self.session.pick(code))
 
-        if self._at_issue():
-            self.push_screen(FindCode(self.view.codebook, self.view.selected), found)
+        self._find_code(self.view.codebook, self.view.selected, take)
 
     def action_memo(self) -> None:
         def written(text: str | None) -> None:
@@ -217,7 +173,7 @@ class ReviewApp(TwoPanes):
     def action_undo(self) -> None:
         last = self.view.last
         if last is None:
-            self._notify("there is nothing to undo")
+            self._notify(NOTHING_TO_UNDO)
             return
         self._answer(self.session.undo, taken_back(self.view, last))
 

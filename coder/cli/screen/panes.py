@@ -55,7 +55,7 @@ _PROGRESS_BAR = 24
 HEAD = "bold $text-primary"
 
 BAR = 10
-_KEYS_AT_THE_END = ("undo", "help", "quit")
+KEYS_AT_THE_END = ("undo", "help", "quit")
 _KEYS_OF_THE_MODEL = ("labelled", "evidence")
 _DISPENSABLE = ("open", "unfold", "evidence", "labelled", "change", "memo", "flag", "skip", "undo")
 """What a key bar that is too narrow leaves to the help, the first one first."""
@@ -121,7 +121,7 @@ def _usable(view: ReviewView) -> Iterator[tuple[Key, str, str]]:
     item = view.item
     spelled = spelling(view)
     for key in keys(view.codebook):
-        if item is None and key.action not in _KEYS_AT_THE_END:
+        if item is None and key.action not in KEYS_AT_THE_END:
             continue
         short = key.short
         if item is not None:
