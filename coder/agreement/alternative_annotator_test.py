@@ -108,19 +108,7 @@ def alt_test(
         machine = near[rows, ours[rows]] - words.similarity[ours[rows], theirs]
         wins = (machine >= human - _TIE).astype(np.float64)
         tested[rater] = wins, (human >= machine - _TIE) - wins
-    p_values = {rater: _p_value(loss, epsilon) for rater, (_, loss) in tested.items()}
-    rejected = dict(zip(tested, _rejected(list(p_values.values()), q), strict=True))
-    held = tuple(
-        HeldAgainst(
-            rater=rater,
-            n=len(wins),
-            advantage=float(wins.mean()),
-            difference=float(loss.mean()),
-            p_value=p_values[rater],
-            rejected=bool(rejected[rater]),
-        )
-        for rater, (wins, loss) in tested.items()
-    )
+    held = _held_against(tested, epsilon, q)
     rate = sum(human.rejected for human in held) / len(held) if held else None
     enough = len(held) >= FEWEST_HUMANS
     return AltTest(
@@ -134,6 +122,26 @@ def alt_test(
         items=len(items),
         unanswered=len(shared) - len(items),
         note="" if enough else _too_few(len(held)),
+    )
+
+
+def _held_against(
+    tested: Mapping[str, tuple[Floats, Floats]], epsilon: float, q: float
+) -> tuple[HeldAgainst, ...]:
+    """``tested`` are each human's items: where the model wins, and the human's share less its."""
+    p_values = [_p_value(loss, epsilon) for _, loss in tested.values()]
+    return tuple(
+        HeldAgainst(
+            rater=rater,
+            n=len(wins),
+            advantage=float(wins.mean()),
+            difference=float(loss.mean()),
+            p_value=p_value,
+            rejected=bool(rejected),
+        )
+        for (rater, (wins, loss)), p_value, rejected in zip(
+            tested.items(), p_values, _rejected(p_values, q), strict=True
+        )
     )
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from coder.codebook import load as codebooks
 from coder.errors import CoderError, RunError
@@ -75,7 +76,7 @@ class Checked:
 
 def check_log(run: Run) -> list[Checked]:
     """Every file of the run, checked. Raises ``RunError`` when there is no readable manifest."""
-    return [*_inputs(run), *_journals(run), *_torn(run)]
+    return [*_inputs(run), *_Journals(run).files(), *_torn(run)]
 
 
 def require_whole(run: Run) -> None:
@@ -94,29 +95,21 @@ def require_whole(run: Run) -> None:
 
 
 def _inputs(run: Run) -> Iterator[Checked]:
-    made = run.manifest
+    made, folder = run.manifest, run.path
 
-    def codebook() -> str:
-        return run.first_codebook.hash
-
-    def issues() -> str:
-        return data_hash(Journal(run.path / "issues.jsonl", Issue))
-
-    def examples() -> str:
-        return labels_hash(Journal(run.path / "examples.jsonl", Example))
-
-    def reserved() -> str:
-        return reserved_hash(Journal(run.path / RESERVED, Reserved))
+    kept: tuple[tuple[str, type[Record], Callable[[Any], str], str], ...] = (
+        ("issues.jsonl", Issue, data_hash, made.data_hash),
+        ("examples.jsonl", Example, labels_hash, made.labels_hash),
+        (RESERVED, Reserved, reserved_hash, made.reserved_hash),
+    )
 
     def message(file: str) -> str:
-        return content_hash("message.v1", (run.path / file).read_bytes().decode("utf-8"))
+        return content_hash("message.v1", (folder / file).read_bytes().decode("utf-8"))
 
-    yield _same(run, "codebook.yaml", codebook, made.codebook_hash)
-    yield _same(run, "issues.jsonl", issues, made.data_hash)
-    if made.labels_hash or (run.path / "examples.jsonl").exists():
-        yield _same(run, "examples.jsonl", examples, made.labels_hash)
-    if made.reserved_hash or (run.path / RESERVED).exists():
-        yield _same(run, RESERVED, reserved, made.reserved_hash)
+    yield _same(run, "codebook.yaml", lambda: run.first_codebook.hash, made.codebook_hash)
+    for file, kind, find_hash, wanted in kept:
+        if kind is Issue or wanted or (folder / file).exists():
+            yield _same(run, file, partial(find_hash, Journal(folder / file, kind)), wanted)
     for file, wanted in made.model.get("systems", {}).items():
         if _MESSAGE.fullmatch(file):
             yield _same(run, file, partial(message, file), wanted)
@@ -143,20 +136,93 @@ def _same(
 # --- what was said and decided ------------------------------------------------------------------
 
 
-def _journals(run: Run) -> Iterator[Checked]:
-    try:
-        issues: dict[str, str] | None = {i.id: i.hash for i in run.issues.values()}
-    except RunError:
-        issues = None  # already named; nothing can be held against them
+class _Journals:
+    """The checks of what was said and decided; most need what another file holds."""
 
-    def unknown(issue_id: str) -> Iterator[str]:
-        if issues is not None and issue_id not in issues:
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._issues: dict[str, str] | None = None
+        with contextlib.suppress(RunError):  # already named; nothing can be held against them
+            self._issues = {issue.id: issue.hash for issue in run.issues.values()}
+        self._texts = {issue_id: {text} for issue_id, text in (self._issues or {}).items()}
+        examples = _whole(Journal(run.path / "examples.jsonl", Example))
+        self._learnt = {example.issue.id for example in examples}
+        self._proposed: dict[str, str] = {}
+        """The issue of each proposal, by the proposal's name."""
+
+    def files(self) -> Iterator[Checked]:
+        run = self._run
+        call, proposal = self._answers(self._texts, self._proposed, self._learnt)
+        if run.calls.path.exists() or run.manifest.model.get("kind") == "llm":
+            yield _journal(run, run.calls, call)
+        yield _journal(run, run.proposals, proposal)
+        if run.calibrations.path.exists():
+            yield _journal(run, run.calibrations, lambda _: iter(()))
+        naming = Journal(run.path / "suggest" / "calls.jsonl", Call)
+        if naming.path.exists():
+            yield _journal(run, naming, self._about)
+        if run.migrations.path.exists():
+            yield from _versions(run)
+        if run.assignments.path.exists():
+            yield _journal(run, run.assignments, self._assignment)
+        yield from self._of_raters()
+        if run.adjudications.path.exists():
+            yield _journal(run, run.adjudications, self._about)
+        for folder in sorted(run.path.glob("audit/*")):
+            yield from self._asked_again(folder)
+
+    def _of_raters(self) -> Iterator[Checked]:
+        run, seen = self._run, _exposures(self._run)
+        for path in sorted(run.path.glob("labels/*.jsonl")):
+            rater = name_of(path)
+            checked = _journal(run, Journal(path, Label), _by(rater, self._labeller(rater)))
+            elsewhere = _seen_elsewhere(run, rater, seen)
+            yield replace(checked, note="; ".join(filter(None, (checked.note, elsewhere))))
+        suggested: dict[str, dict[str, str]] = {}
+        fits: dict[str, dict[str, Answers]] = {}
+        for path in sorted(run.path.glob("refits/*.jsonl")):
+            rater = name_of(path)
+            refit = self._refitter(rater, fits.setdefault(rater, {}))
+            yield _journal(run, Journal(path, Refit), _by(rater, refit))
+        for path in sorted(run.path.glob("suggestions/*.jsonl")):
+            own = suggested.setdefault(name_of(path), dict(self._proposed))
+            check = self._suggester(fits.get(name_of(path), {}), own)
+            yield _journal(run, Journal(path, Proposal), check)
+        for path in sorted(run.path.glob("decisions/*.jsonl")):
+            rater = name_of(path)
+            decision = self._decider(suggested.get(rater, self._proposed))
+            yield _journal(run, Journal(path, Decision), _by(rater, decision))
+
+    def _asked_again(self, folder: Path) -> Iterator[Checked]:
+        """The files of an audit that asked the model again, perhaps with texts masked."""
+        run = self._run
+        masked = Journal(folder / "masked-issues.jsonl", Issue)
+        if masked.path.exists():
+            yield _journal(run, masked, lambda record: self._unknown(record.id))
+        texts = {issue_id: set(found) for issue_id, found in self._texts.items()}
+        for issue in _whole(masked):
+            texts.setdefault(issue.id, set()).add(issue.hash)
+        call, proposal = self._answers(texts, {}, self._learnt)
+        calls = Journal(folder / "calls.jsonl", Call)
+        if calls.path.exists():
+            yield _journal(run, calls, call)
+        for path in sorted({*folder.glob("*.jsonl")} - {masked.path, calls.path}):
+            yield _journal(run, Journal(path, Proposal), proposal)
+
+    def _unknown(self, issue_id: str) -> Iterator[str]:
+        if self._issues is not None and issue_id not in self._issues:
             yield f"is about {issue_id!r}, which is not an issue of the run"
 
-    learnt = {e.issue.id for e in _whole(Journal(run.path / "examples.jsonl", Example))}
+    def _about(self, record: Call | Label | Adjudication) -> Iterator[str]:
+        return self._unknown(record.issue_id)
 
-    def answers(
-        texts: dict[str, set[str]],
+    def _assignment(self, record: Assignment) -> Iterator[str]:
+        for issue_id in record.issue_ids:
+            yield from self._unknown(issue_id)
+
+    def _answers(
+        self,
+        texts: Mapping[str, set[str]],
         proposed: dict[str, str],
         learnt: Collection[str],
         called_learnt: str = "the run's examples",
@@ -165,16 +231,17 @@ def _journals(run: Run) -> Iterator[Checked]:
         what the issues said, ``proposed`` collects the proposals, ``learnt`` are the labelled
         issues they may name."""
         called: dict[str, str] = {}
+        model = self._run.manifest.model
 
         def call(record: Call) -> Iterator[str]:
             called[record.id] = record.issue_id
-            yield from unknown(record.issue_id)
-            if record.prompt_hash != run.manifest.model.get("prompt_hash", record.prompt_hash):
+            yield from self._about(record)
+            if record.prompt_hash != model.get("prompt_hash", record.prompt_hash):
                 yield "was asked with another prompt than the manifest says"
 
         def proposal(record: Proposal) -> Iterator[str]:
             proposed[record.id] = record.issue_id
-            yield from unknown(record.issue_id)
+            yield from self._unknown(record.issue_id)
             if record.issue_hash not in texts.get(record.issue_id, {record.issue_hash}):
                 yield f"is about another text of {record.issue_id!r} than issues.jsonl holds"
             for call_id in record.call_ids:
@@ -187,41 +254,30 @@ def _journals(run: Run) -> Iterator[Checked]:
 
         return call, proposal
 
-    texts = {issue_id: {text} for issue_id, text in (issues or {}).items()}
-    proposed: dict[str, str] = {}
-    call, proposal = answers(texts, proposed, learnt)
-
-    def label(record: Label | Adjudication) -> Iterator[str]:
-        yield from unknown(record.issue_id)
-
-    def labeller(rater: str) -> Callable[[Label], Iterator[str]]:
+    def _labeller(self, rater: str) -> Callable[[Label], Iterator[str]]:
         looks: dict[str, datetime] = {}
-        for decision in _whole(Journal(file_called(run.path / "decisions", rater), Decision)):
+        folder = self._run.path
+        for decision in _whole(Journal(file_called(folder / "decisions", rater), Decision)):
             if decision.seen:
                 first = looks.get(decision.issue_id, decision.at)
                 looks[decision.issue_id] = min(first, decision.at)
-        labels = _whole(Journal(file_called(run.path / "labels", rater), Label))
+        labels = _whole(Journal(file_called(folder / "labels", rater), Label))
         last = {record.issue_id: record for record in labels}
 
-        def labelled(record: Label) -> Iterator[str]:
-            yield from label(record)
+        def label(record: Label) -> Iterator[str]:
+            yield from self._about(record)
             look = looks.get(record.issue_id, record.at)
             stands = not record.withdrawn and record == last.get(record.issue_id)
             if stands and record.at > look:
                 yield f"is not blind: {rater!r} had seen the suggestion for {record.issue_id!r}"
 
-        return labelled
+        return label
 
-    def assignment(record: Assignment) -> Iterator[str]:
-        for issue_id in record.issue_ids:
-            yield from unknown(issue_id)
-
-    def refitter(rater: str, made: dict[str, Answers]) -> Callable[[Refit], Iterator[str]]:
+    def _refitter(self, rater: str, made: dict[str, Answers]) -> Callable[[Refit], Iterator[str]]:
         """``made`` collects what each fit learnt from, by the fit's name."""
-        try:
-            teaching = Teaching(run, rater)
-        except CoderError:
-            teaching = None  # named with those files
+        teaching: Teaching | None = None
+        with contextlib.suppress(CoderError):  # named with those files
+            teaching = Teaching(self._run, rater)
 
         def refit(record: Refit) -> Iterator[str]:
             if record.version != len(made) + 1 and not (teaching and teaching.joined):
@@ -233,73 +289,29 @@ def _journals(run: Run) -> Iterator[Checked]:
 
         return refit
 
-    def suggester(made: dict[str, Answers], proposed: dict[str, str]) -> OfProposal:
+    def _suggester(self, made: Mapping[str, Answers], proposed: dict[str, str]) -> OfProposal:
         def suggestion(record: Proposal) -> Iterator[str]:
             if record.model not in made:
                 proposed[record.id] = record.issue_id
                 yield f"is by {record.model!r}, which is not among the rater's refits"
                 return
-            known = learnt | made[record.model].keys()
-            yield from answers(texts, proposed, known, "what it learnt from")[1](record)
+            known = self._learnt | made[record.model].keys()
+            _, check = self._answers(self._texts, proposed, known, "what it learnt from")
+            yield from check(record)
 
         return suggestion
 
-    def decider(proposed: dict[str, str]) -> Callable[[Decision], Iterator[str]]:
+    def _decider(self, proposed: dict[str, str]) -> Callable[[Decision], Iterator[str]]:
         before: dict[str, str] = {}
 
         def decision(record: Decision) -> Iterator[str]:
-            yield from unknown(record.issue_id)
+            yield from self._unknown(record.issue_id)
             yield from _refers("proposal", record.proposal_id, record.issue_id, proposed)
             if record.undoes:
                 yield from _refers("decision", record.undoes, record.issue_id, before)
             before[record.id] = record.issue_id
 
         return decision
-
-    if run.calls.path.exists() or run.manifest.model.get("kind") == "llm":
-        yield _journal(run, run.calls, call)
-    yield _journal(run, run.proposals, proposal)
-    if run.calibrations.path.exists():
-        yield _journal(run, run.calibrations, lambda _: iter(()))
-    naming = Journal(run.path / "suggest" / "calls.jsonl", Call)
-    if naming.path.exists():
-        yield _journal(run, naming, lambda record: unknown(record.issue_id))
-    if run.migrations.path.exists():
-        yield from _versions(run)
-    if run.assignments.path.exists():
-        yield _journal(run, run.assignments, assignment)
-    seen = _exposures(run)
-    for path in sorted(run.path.glob("labels/*.jsonl")):
-        checked = _journal(run, Journal(path, Label), _by(name_of(path), labeller(name_of(path))))
-        elsewhere = _seen_elsewhere(run, name_of(path), seen)
-        yield replace(checked, note="; ".join(filter(None, (checked.note, elsewhere))))
-    suggested: dict[str, dict[str, str]] = {}
-    fits: dict[str, dict[str, Answers]] = {}
-    for path in sorted(run.path.glob("refits/*.jsonl")):
-        made = fits.setdefault(name_of(path), {})
-        yield _journal(run, Journal(path, Refit), _by(name_of(path), refitter(name_of(path), made)))
-    for path in sorted(run.path.glob("suggestions/*.jsonl")):
-        own = suggested.setdefault(name_of(path), dict(proposed))
-        check = suggester(fits.get(name_of(path), {}), own)
-        yield _journal(run, Journal(path, Proposal), check)
-    for path in sorted(run.path.glob("decisions/*.jsonl")):
-        own = suggested.get(name_of(path), proposed)
-        yield _journal(run, Journal(path, Decision), _by(name_of(path), decider(own)))
-    if run.adjudications.path.exists():
-        yield _journal(run, run.adjudications, label)
-    for folder in sorted(run.path.glob("audit/*")):
-        masked = Journal(folder / "masked-issues.jsonl", Issue)
-        if masked.path.exists():
-            yield _journal(run, masked, lambda record: unknown(record.id))
-        also = {issue_id: set(found) for issue_id, found in texts.items()}
-        for issue in _whole(masked):
-            also.setdefault(issue.id, set()).add(issue.hash)
-        call, proposal = answers(also, {}, learnt)
-        calls = Journal(folder / "calls.jsonl", Call)
-        if calls.path.exists():
-            yield _journal(run, calls, call)
-        for path in sorted({*folder.glob("*.jsonl")} - {masked.path, calls.path}):
-            yield _journal(run, Journal(path, Proposal), proposal)
 
 
 def _exposures(run: Run) -> dict[str, Exposure]:
@@ -420,16 +432,14 @@ def _whole(journal: Journal[R]) -> list[R]:
 
 
 def _torn(run: Run) -> Iterator[Checked]:
-    for path in sorted(run.path.rglob("*.torn")):
-        lines, last = _measure(path)
-        file = path.relative_to(run.path).as_posix()
-        yield Checked(
-            file, lines, last, (), "cut off by a crash and set aside; not part of the log"
-        )
-    for path in sorted(run.path.rglob("*.jsonl.from-*")):
-        lines, last = _measure(path)
-        file = path.relative_to(run.path).as_posix()
-        yield Checked(file, lines, last, (), "of another copy; not part of the log")
+    aside = {
+        "*.torn": "cut off by a crash and set aside; not part of the log",
+        "*.jsonl.from-*": "of another copy; not part of the log",
+    }
+    for pattern, note in aside.items():
+        for path in sorted(run.path.rglob(pattern)):
+            lines, last = _measure(path)
+            yield Checked(path.relative_to(run.path).as_posix(), lines, last, (), note)
 
 
 def _measure(path: Path) -> tuple[int, str]:

@@ -71,6 +71,7 @@ class _Coded:
 class _Said:
     """What one row says."""
 
+    row: Row
     issue_id: str
     codes: tuple[str, ...]
     memo: str
@@ -108,29 +109,8 @@ def read_labels(
     columns = Columns(mapping or {}, LABEL_FIELDS, LABEL_ALIASES)
     reader = _Reader(columns, resolve, issues, one_hot)
     set_aside: list[SetAside] = []
-    given: dict[tuple[str, str], _Coded] = {}
-    read = 0
-    with opened(path) as source:
-        for row in source.rows():
-            read += 1
-            if len(set_aside) > _MOST_SET_ASIDE:
-                raise InputError(
-                    f"more than {_MOST_SET_ASIDE:,} rows of {path} are no labels; "
-                    f"first: {set_aside[0]}",
-                    "check that this is the right file, and leave out rows without a code",
-                )
-            if isinstance(row, SetAside):
-                set_aside.append(row)
-                continue
-            item = reader.label(row)
-            if isinstance(item, SetAside):
-                set_aside.append(item)
-                continue
-            coded = given.setdefault((item.issue_id, item.who), _Coded(row))
-            coded.add(item.codes, [item.memo] if item.memo else [])
-    columns.require_all_met()
-    if reader.rows_without and not reader.has_codes:
-        raise InputError(f"{path} has no column 'code'", reader.hint())
+    given, read = _given(path, reader, set_aside)
+    reader.require_columns(path)
     raters = {who for _, who in given}
     wanted = {rater} if rater in raters else {*people(raters)}
     found: dict[str, _Coded] = {}
@@ -142,8 +122,7 @@ def read_labels(
             set_aside.append(coded.row.set_aside(reason, f"{issue_id}: {who}"))
     labels: list[Label] = []
     for issue_id, coded in found.items():
-        problem = _contradiction(coded.codes, single)
-        if problem:
+        if problem := _contradiction(coded.codes, single):
             set_aside.append(coded.row.set_aside(problem, f"{issue_id}: {', '.join(coded.codes)}"))
             continue
         labels.append(
@@ -156,11 +135,33 @@ def read_labels(
                 source=path.name,
             )
         )
-    return LabelReport(
-        read=read,
-        labels=tuple(labels),
-        set_aside=tuple(sorted(set_aside, key=lambda row: row.line)),
-    )
+    set_aside.sort(key=lambda row: row.line)
+    return LabelReport(read=read, labels=tuple(labels), set_aside=tuple(set_aside))
+
+
+def _given(
+    path: Path, reader: _Reader, set_aside: list[SetAside]
+) -> tuple[dict[tuple[str, str], _Coded], int]:
+    """What the file says of each issue, by whom, and how many rows it has; what cannot be taken
+    is added to ``set_aside``."""
+    given: dict[tuple[str, str], _Coded] = {}
+    read = 0
+    with opened(path) as source:
+        for row in source.rows():
+            read += 1
+            if len(set_aside) > _MOST_SET_ASIDE:
+                raise InputError(
+                    f"more than {_MOST_SET_ASIDE:,} rows of {path} are no labels; "
+                    f"first: {set_aside[0]}",
+                    "check that this is the right file, and leave out rows without a code",
+                )
+            item = row if isinstance(row, SetAside) else reader.label(row)
+            if isinstance(item, SetAside):
+                set_aside.append(item)
+            else:
+                coded = given.setdefault((item.issue_id, item.who), _Coded(item.row))
+                coded.add(item.codes, [item.memo] if item.memo else [])
+    return given, read
 
 
 class _Reader:
@@ -203,10 +204,15 @@ class _Reader:
             return row.set_aside("unknown code", f"{found}: {error.message}{hint}", spelling)
         if not codes:
             return row.set_aside("no code", found, "; ".join(cells))
-        return _Said(found, codes, memo, who)
+        return _Said(row, found, codes, memo, who)
 
-    def hint(self) -> str:
-        """What to write for a file without a code column."""
+    def require_columns(self, path: Path) -> None:
+        """``InputError`` when a mapped column was in no row, or no column holds codes."""
+        self._columns.require_all_met()
+        if self.rows_without and not self.has_codes:
+            raise InputError(f"{path} has no column 'code'", self._hint())
+
+    def _hint(self) -> str:
         first, *_ = self.rows_without
         named = [name for name in first.values if self._is_code(name)]
         if len(named) > 1:
