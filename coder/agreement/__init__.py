@@ -32,11 +32,7 @@ with the reason in its note; the functions on arrays below them return ``nan`` i
 from __future__ import annotations
 
 from coder.agreement.alternative_annotator_test import AltTest, alt_test
-from coder.agreement.calibration import (
-    Reliability,
-    reliability,
-    workload,
-)
+from coder.agreement.calibration import Reliability, reliability, workload
 from coder.agreement.certificates import Certificate, certify
 from coder.agreement.coefficients import (
     cohen_kappa,
@@ -74,44 +70,11 @@ from coder.agreement.planning import Plan, for_estimate, for_prevalence
 from coder.agreement.prevalence import dsl, labels_alone, ppi
 
 __all__ = [
-    "Agreement",
-    "AltTest",
-    "Anchoring",
-    "Certificate",
-    "Change",
-    "CodeAgreement",
-    "Confusion",
-    "Disagreement",
-    "ManyAgreement",
-    "McNemar",
-    "Plan",
-    "Reliability",
-    "Statistic",
-    "agree",
-    "agree_many",
-    "alt_test",
-    "anchoring",
-    "bootstrap",
-    "certify",
-    "code_change",
-    "cohen_kappa",
-    "contingency",
-    "dsl",
-    "fleiss_kappa",
-    "for_estimate",
-    "for_prevalence",
-    "gwet_ac1",
-    "gwet_ac1_many",
-    "kappa_change",
-    "krippendorff_alpha",
-    "labels_alone",
-    "masi_distance",
-    "mcnemar",
-    "nominal_distance",
-    "percent_agreement",
-    "ppi",
-    "rating_counts",
-    "reliability",
-    "tree_distance",
-    "workload",
-]
+    "Agreement", "AltTest", "Anchoring", "Certificate", "Change", "CodeAgreement", "Confusion",
+    "Disagreement", "ManyAgreement", "McNemar", "Plan", "Reliability", "Statistic", "agree",
+    "agree_many", "alt_test", "anchoring", "bootstrap", "certify", "code_change", "cohen_kappa",
+    "contingency", "dsl", "fleiss_kappa", "for_estimate", "for_prevalence", "gwet_ac1",
+    "gwet_ac1_many", "kappa_change", "krippendorff_alpha", "labels_alone", "masi_distance",
+    "mcnemar", "nominal_distance", "percent_agreement", "ppi", "rating_counts", "reliability",
+    "tree_distance", "workload",
+]  # fmt: skip

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 import numpy as np
 
 from coder.agreement.arrays import Bools, Floats, Ints
+from coder.agreement.coefficients import overlaps
 from coder.records import Record
 
 Answer = str | Collection[str]
@@ -164,13 +165,7 @@ class _Words:
         found = {_set(answer) for some in answers for answer in some if answer is not None}
         self.sets = sorted(found, key=sorted)
         self._number = {answer: number for number, answer in enumerate(self.sets)}
-        codes = {code: i for i, code in enumerate(sorted(set().union(*self.sets)))}
-        member: Bools = np.zeros((len(self.sets), len(codes)), dtype=np.bool_)
-        for row, answer in enumerate(self.sets):
-            member[row, [codes[code] for code in answer]] = True
-        both = member.astype(np.float64) @ member.T.astype(np.float64)
-        size = member.sum(1)
-        either = size[:, None] + size[None, :] - both
+        both, either = overlaps(self.sets)
         # Two answers that no code fits are the same answer.
         self.similarity: Floats = np.where(either == 0, 1.0, both / np.maximum(either, 1))
 

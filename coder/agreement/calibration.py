@@ -59,9 +59,7 @@ class Point(Record):
 
 
 def reliability(
-    confidence: npt.ArrayLike,
-    right: npt.ArrayLike,
-    groups: Ints | None = None,
+    confidence: npt.ArrayLike, right: npt.ArrayLike, groups: Ints | None = None
 ) -> Reliability:
     """How far confidences (n,) in [0, 1] are from how often the proposals were ``right`` (n,).
 
@@ -176,10 +174,7 @@ class Fit:
 
 
 def fit(
-    confidence: ArrayLike,
-    right: ArrayLike,
-    groups: Sequence[Hashable] | None = None,
-    seed: int = 0,
+    confidence: ArrayLike, right: ArrayLike, groups: Sequence[Hashable] | None = None, seed: int = 0
 ) -> Fit:
     """The better of the two methods, or the identity where neither lowers the Brier score.
 

@@ -245,13 +245,19 @@ def masi_distance(sets: Sequence[Collection[str]]) -> Floats:
     disjoint sets. Two empty sets are equal. On sets of one code it is the nominal distance. Memory
     grows with the square of the number of sets: pass the distinct ones.
     """
-    vocabulary = {label: i for i, label in enumerate(sorted(set().union(*sets)))}
-    member: Bools = np.zeros((len(sets), len(vocabulary)), dtype=np.bool_)
-    for row, labels in enumerate(sets):
-        member[row, [vocabulary[label] for label in labels]] = True
-    size = member.sum(1)
-    both = member.astype(np.float64) @ member.T.astype(np.float64)
+    both, either = overlaps(sets)
+    size = both.diagonal()
     smaller, larger = np.minimum.outer(size, size), np.maximum.outer(size, size)
-    jaccard = both / np.maximum(smaller + larger - both, 1)
     monotonicity = np.select([both == larger, both == smaller, both > 0], [1, 2 / 3, 1 / 3], 0.0)
-    return np.where((both == larger) & (smaller == larger), 0.0, 1 - jaccard * monotonicity)
+    alike = both / np.maximum(either, 1) * monotonicity
+    return np.where((both == larger) & (smaller == larger), 0.0, 1 - alike)
+
+
+def overlaps(sets: Sequence[Collection[str]]) -> tuple[Floats, Floats]:
+    """How many labels each two sets share, and how many they have together: both (s, s)."""
+    vocabulary = {label: i for i, label in enumerate(sorted(set().union(*sets)))}
+    member = np.zeros((len(sets), len(vocabulary)))
+    for row, labels in enumerate(sets):
+        member[row, [vocabulary[label] for label in labels]] = 1
+    shared, size = member @ member.T, member.sum(1)
+    return shared, size[:, None] + size - shared

@@ -19,12 +19,7 @@ from coder.agreement.arrays import (
     ratio,
     sum_by,
 )
-from coder.agreement.coefficients import (
-    alpha_from_sums,
-    disagreement,
-    masi_distance,
-    tree_distance,
-)
+from coder.agreement.coefficients import alpha_from_sums, disagreement, masi_distance, tree_distance
 from coder.agreement.intervals import Statistic, bootstrap
 from coder.records import Estimate, Record
 

@@ -137,8 +137,7 @@ class _Three:
         triples = [(left[i], right[i], reference[i]) for i in self.shared]
         self.words = Vocabulary(codes, (answer for triple in triples for answer in triple))
         numbers = np.array(
-            [[self.words.number(answer) for answer in triple] for triple in triples],
-            dtype=np.int64,
+            [[self.words.number(answer) for answer in triple] for triple in triples], dtype=np.int64
         ).reshape(-1, 3)
         self.distinct, cell = np.unique(numbers, axis=0, return_inverse=True)
         self.cell = cell.reshape(-1).astype(np.int64)

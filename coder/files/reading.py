@@ -34,9 +34,7 @@ def read_text(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(LARGEST_TEXT + 1)
     except OSError as error:
-        raise InputError(
-            f"cannot read {path}: {error.strerror or error}", "check the path and its permissions"
-        ) from None
+        raise unreadable(path, error) from None
     if len(data) > LARGEST_TEXT:
         raise InputError(
             f"{path} is larger than {LARGEST_TEXT >> 20} MiB", "check that this is the right file"
@@ -52,6 +50,13 @@ def read_text(path: Path) -> str:
             f"{path}:{line}: not UTF-8 text (byte 0x{data[error.start]:02x})", "save it as UTF-8"
         ) from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def unreadable(path: Path, error: OSError) -> InputError:
+    """The error for a file that the system does not let us read."""
+    return InputError(
+        f"cannot read {path}: {error.strerror or error}", "check the path and its permissions"
+    )
 
 
 def read_toml(path: Path, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:

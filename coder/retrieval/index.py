@@ -58,11 +58,7 @@ class LabelIndex:
     """
 
     def __init__(
-        self,
-        folder: Path,
-        encoder: Encoder,
-        codebook: Codebook,
-        examples: Sequence[Example],
+        self, folder: Path, encoder: Encoder, codebook: Codebook, examples: Sequence[Example]
     ) -> None:
         self._folder = folder
         self._encoder = encoder

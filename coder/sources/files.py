@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from coder.errors import InputError, UsageError
-from coder.sources.json_and_csv import read_json_lines, read_json_values, read_table
+from coder.files.reading import unreadable
+from coder.sources.json_and_csv import HEADER_WITHIN, read_json_lines, read_json_values, read_table
 from coder.sources.rows import Row, SetAside
 
 _PEEK = 1 << 16
@@ -29,8 +30,6 @@ _ACCENTED = re.compile(rb"(?<=[A-Za-z])[\xc0-\xff](?![\x80-\xff])|[\xc0-\xff](?=
 _JSON = re.compile(r"\s*(\{|\[\s*[\[{\]])")
 _STREAMED = re.compile(r"\[|\{\s*$")
 _DELIMITERS = (",", "\t", ";")
-_HEADER_WITHIN = 10
-"""Lines; what a spreadsheet puts above the header is no longer."""
 
 
 class Source:
@@ -66,7 +65,7 @@ class Source:
                 detail=str(error),
             )
         except OSError as error:
-            raise _unreadable(self.path, error) from error
+            raise unreadable(self.path, error) from error
 
     def kind(self) -> str:
         """What its rows are written as: ``a CSV``, ``a TSV``, ``JSON``; empty when that cannot be
@@ -152,12 +151,12 @@ def opened(path: Path, encoding: str = "") -> Iterator[Source]:
     try:
         raw = io.FileIO(path)
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     with raw:
         try:
             source = Source(path, raw, encoding)
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
         yield source
 
 
@@ -172,19 +171,13 @@ def _check_encoding(name: str) -> None:
 
 def _delimiter(head: str) -> str | None:
     """The delimiter that one of the first lines uses most outside quotes, ``None`` without any."""
-    lines = re.sub(r'"[^"]*"', "", head).lstrip().split("\n", _HEADER_WITHIN)[:_HEADER_WITHIN]
+    lines = re.sub(r'"[^"]*"', "", head).lstrip().split("\n", HEADER_WITHIN)[:HEADER_WITHIN]
     first = lines[0]
     if any(delimiter in first for delimiter in _DELIMITERS):
         lines = [first]
     counts = {d: max(line.count(d) for line in lines) for d in _DELIMITERS}
     best = max(counts, key=lambda delimiter: counts[delimiter])
     return best if counts[best] else None
-
-
-def _unreadable(path: Path, error: OSError) -> InputError:
-    return InputError(
-        f"cannot read {path}: {error.strerror or error}", "check the path and its permissions"
-    )
 
 
 _EXPORT = "export it as CSV or JSON first"

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TypeVar
 
 from coder.errors import InputError, UsageError
 from coder.escaping import no_formula
@@ -22,8 +21,6 @@ from coder.sources.values import ISSUE_FIELDS, Columns
 
 DUPLICATE = "duplicate"
 CONFLICT = "same id, different content"
-
-T = TypeVar("T")
 
 MOST_IN_VAIN = 1_000_000
 """Rows without an issue among them after which a file is given up: some kilobytes that unpack to
@@ -140,13 +137,10 @@ class _Tally:
         self.in_vain = 0
         """Rows since the last issue."""
         self.reasons: Counter[str] = Counter()
-        self._labelled = self._bad_dates = self._bad_text = self._same_text = 0
-        self._missing_comments = self._with_missing = 0
-        self._first_bad_dates: list[str] = []
+        self._totals: Counter[str] = Counter()
         self._ids_from: Counter[str] = Counter()
-        self._first_set_aside: list[SetAside] = []
-        self._first_duplicates: list[SetAside] = []
-        self._first_same_text: list[str] = []
+        self._first: dict[str, list[SetAside | str]] = {}
+        """The first of a few totals, both by the report's fields."""
         self._content: dict[int, int] = {}
         self._texts: set[int] = set()
 
@@ -163,7 +157,7 @@ class _Tally:
             detail = f"{issue.id} is the same as an earlier row"
             again = SetAside(file=found.file, line=found.line, reason=DUPLICATE, detail=detail)
             self.duplicates += 1
-            _remember(again, self._first_duplicates)
+            self._remember("first_duplicates", again)
             return again
         if first is not None:
             detail = (
@@ -186,44 +180,42 @@ class _Tally:
             duplicates=self.duplicates,
             set_aside=set_aside,
             reasons=dict(self.reasons.most_common()),
-            first_set_aside=tuple(self._first_set_aside),
-            first_duplicates=tuple(self._first_duplicates),
-            bad_dates=self._bad_dates,
-            first_bad_dates=tuple(self._first_bad_dates),
-            missing_comments=self._missing_comments,
-            with_missing_comments=self._with_missing,
-            bad_text=self._bad_text,
-            same_text=self._same_text,
-            first_same_text=tuple(self._first_same_text),
             ids_from=dict(self._ids_from.most_common()),
-            labelled=self._labelled,
             labels_file=labels_file,
             set_aside_file=set_aside_file,
+            **self._totals,
+            **self._first,
         )
 
     def first_reason(self) -> str:
-        return str(self._first_set_aside[0]) if self._first_set_aside else ""
+        return str(self._first.get("first_set_aside", [""])[0])
 
     def _set_aside(self, row: SetAside) -> SetAside:
         self.reasons[row.reason] += 1
-        _remember(row, self._first_set_aside)
+        self._remember("first_set_aside", row)
         return row
 
     def _count_kept(self, found: Imported) -> None:
         self.kept += 1
         self._ids_from[found.id_from] += 1
-        self._labelled += bool(found.code)
-        self._bad_dates += len(found.bad_dates)
-        for written in found.bad_dates:
-            _remember(written, self._first_bad_dates)
-        self._missing_comments += found.missing_comments
-        self._with_missing += bool(found.missing_comments)
-        self._bad_text += found.bad_text
         text = _digest(found.issue.text)
-        if text in self._texts:
-            self._same_text += 1
-            _remember(found.issue.id, self._first_same_text)
+        same_text = text in self._texts
+        self._totals.update(
+            labelled=bool(found.code),
+            bad_dates=len(found.bad_dates),
+            missing_comments=found.missing_comments,
+            with_missing_comments=bool(found.missing_comments),
+            bad_text=found.bad_text,
+            same_text=same_text,
+        )
+        self._remember("first_bad_dates", *found.bad_dates)
+        if same_text:
+            self._remember("first_same_text", found.issue.id)
         self._texts.add(text)
+
+    def _remember(self, which: str, *items: SetAside | str) -> None:
+        first = self._first.setdefault(which, [])
+        first += items[: _NAMED - len(first)]
 
 
 def _each(
@@ -281,11 +273,6 @@ def _nothing_kept(paths: Sequence[Path], tally: _Tally, aside: Path) -> InputErr
             f"every row and its reason is in {aside}",
         )
     return InputError(f"{names} holds no rows", "check that this is the right file")
-
-
-def _remember(item: T, first: list[T]) -> None:
-    if len(first) < _NAMED:
-        first.append(item)
 
 
 def _digest(text: str) -> int:

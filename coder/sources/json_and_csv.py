@@ -271,8 +271,8 @@ def _document(value: object, depth: int = 0) -> str | None:
     return ("" if inline else "\n\n").join(parts)
 
 
-_HEADER_WITHIN = 10
-"""Lines."""
+HEADER_WITHIN = 10
+"""Lines; what a spreadsheet puts above the header is no longer."""
 
 
 def read_table(text: TextIO, file: str, delimiter: str) -> Iterator[Row | SetAside]:
@@ -304,7 +304,7 @@ def read_table(text: TextIO, file: str, delimiter: str) -> Iterator[Row | SetAsi
             continue
         if header is None:
             # A title, a date or "sep=;" that a spreadsheet put above the names of the columns.
-            if not (len(cells) > 1 and not any(cells[1:]) and line <= _HEADER_WITHIN):
+            if not (len(cells) > 1 and not any(cells[1:]) and line <= HEADER_WITHIN):
                 header = [cell.strip() for cell in cells]
         elif len(cells) != len(header):
             detail = f"{len(cells)} cells under {len(header)} columns"

@@ -50,10 +50,7 @@ def salt(made: Manifest) -> str:
 
 def _uniform(*parts: str) -> tuple[float, float]:
     digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()
-    return (
-        int.from_bytes(digest[:8], "big") / 2**64,
-        int.from_bytes(digest[8:16], "big") / 2**64,
-    )
+    return (int.from_bytes(digest[:8], "big") / 2**64, int.from_bytes(digest[8:16], "big") / 2**64)
 
 
 IssuesOf = Callable[[], Mapping[str, Issue]]
