@@ -53,7 +53,7 @@ def command(files: tuple[Path, ...], output: Path, maps: tuple[str, ...], encodi
 
     from coder.cli.terminal import err_console
     from coder.sources.importing import import_issues
-    from coder.sources.values import parse_map
+    from coder.sources.rows import parse_map
 
     mapping = parse_map(maps)
     bar = Progress(

@@ -4,10 +4,9 @@
 ``importing``     ``import_issues``: files -> our own issues.jsonl, with a report
 ``issues``        ``read_issues`` (one row -> one Issue), ``load_issues`` (our own file, strictly)
 ``labels``        ``read_labels``: a label file -> Labels, with a report
-``values``        which column feeds which field (``--map``), and one cell -> text, date, number ...
+``rows``          which column feeds which field (``--map``), one cell -> text, date, number ...
 ``github``        what is particular to GitHub: bots, pull requests, URLs, the names of an issue
 ``files``         opens a file (gzip, BOM), tells JSON from tables, refuses what holds no rows
 ``json_and_csv``  JSON Lines, JSON lists, CSV, TSV and what APIs wrap around issues -> rows
-``rows``          a row, and a row that could not be taken
 ================  =========================================================================
 """

@@ -16,8 +16,7 @@ from coder.files.atomic_write import Draft
 from coder.records import Record
 from coder.sources.files import opened
 from coder.sources.issues import Imported, to_issue
-from coder.sources.rows import SetAside
-from coder.sources.values import ISSUE_FIELDS, Columns
+from coder.sources.rows import ISSUE_FIELDS, Columns, SetAside
 
 DUPLICATE = "duplicate"
 CONFLICT = "same id, different content"

@@ -31,8 +31,7 @@ from coder.sources.github import (
     repo_from_url,
 )
 from coder.sources.json_and_csv import lists_inside
-from coder.sources.rows import Row, SetAside
-from coder.sources.values import ISSUE_FIELDS, WRONG_TYPE, Columns, Values, WrongType
+from coder.sources.rows import ISSUE_FIELDS, WRONG_TYPE, Columns, Row, SetAside, Values, WrongType
 
 _OWN_FIELDS = frozenset(Issue.model_fields)
 _MESSAGE_KEYS = 4
@@ -63,7 +62,7 @@ def read_issues(
 ) -> Iterator[Issue | SetAside]:
     """Every row of ``paths`` as an issue, or set aside with its reason; duplicates included.
 
-    ``mapping`` is field -> column as in :class:`~coder.sources.values.Columns`. Raises
+    ``mapping`` is field -> column as in :class:`~coder.sources.rows.Columns`. Raises
     ``InputError`` for a file that cannot be read at all.
     """
     columns = Columns(mapping or {}, ISSUE_FIELDS)

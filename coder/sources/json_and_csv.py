@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from coder.errors import InputError
-from coder.sources.rows import TOO_LONG, Repeated, Row, SetAside
-from coder.sources.values import kind
+from coder.sources.rows import TOO_LONG, Repeated, Row, SetAside, kind
 
 LARGEST_ROW = 16 << 20
 """Characters of the longest row that is read, over all of its lines."""

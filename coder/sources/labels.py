@@ -15,12 +15,13 @@ from coder.records import NONE_CODE, Label, Record
 from coder.sources.files import opened
 from coder.sources.github import IssueNames, is_number, repo_from_url
 from coder.sources.issues import Imported, to_issue
-from coder.sources.rows import Row, SetAside
-from coder.sources.values import (
+from coder.sources.rows import (
     LABEL_ALIASES,
     LABEL_FIELDS,
     WRONG_TYPE,
     Columns,
+    Row,
+    SetAside,
     Values,
     WrongType,
     fold,

@@ -18,7 +18,7 @@ from coder.errors import InputError, StorageError, UsageError
 from coder.records import Comment, Issue
 from coder.sources.importing import CONFLICT, ImportReport, import_issues
 from coder.sources.issues import load_issues, read_issues
-from coder.sources.values import parse_map
+from coder.sources.rows import parse_map
 
 
 def write(path: Path, *rows: Any) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from coder.sources.github import BOTS, is_bot, is_pull_request, issue_from_url, repo_from_url
-from coder.sources.values import Values, WrongType
+from coder.sources.rows import Values, WrongType
 
 MARCH = datetime(2019, 3, 22, 7, 43, 39, tzinfo=UTC)
 
