@@ -82,7 +82,10 @@ def alt_test(
     ``None`` is no answer. Items need two humans besides an answer of the model. ``epsilon`` is .2
     where the humans are experts, .15 for skilled raters, .1 for a crowd.
     """
-    given = {rater: _answered(labels) for rater, labels in humans.items()}
+    given = {
+        rater: {item: answer for item, answer in labels.items() if answer is not None}
+        for rater, labels in humans.items()
+    }
     number: dict[str, int] = {}
     for labels in given.values():
         for item in labels:
@@ -152,10 +155,6 @@ def _too_few(held: int) -> str:
         f"the test needs {FEWEST_HUMANS} humans who each coded {FEWEST_ITEMS} items that somebody "
         f"else coded too; {found}"
     )
-
-
-def _answered(labels: Mapping[str, Answer | None]) -> dict[str, Answer]:
-    return {item: answer for item, answer in labels.items() if answer is not None}
 
 
 class _Words:

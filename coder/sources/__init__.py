@@ -2,7 +2,7 @@
 
 ================  =========================================================================
 ``importing``     ``import_issues``: files -> our own issues.jsonl, with a report
-``issues``        ``read_issues`` (one row -> one Issue), ``load_issues`` (our own file, strictly)
+``issues``        ``to_issue`` (one row -> one Issue), ``load_issues`` (our own file, strictly)
 ``labels``        ``read_labels``: a label file -> Labels, with a report
 ``rows``          which column feeds which field (``--map``), one cell -> text, date, number ...
 ``github``        what is particular to GitHub: bots, pull requests, URLs, the names of an issue

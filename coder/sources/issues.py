@@ -11,7 +11,7 @@ from __future__ import annotations
 import codecs
 import json
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,7 +31,7 @@ from coder.sources.github import (
     repo_from_url,
 )
 from coder.sources.json_and_csv import lists_inside
-from coder.sources.rows import ISSUE_FIELDS, WRONG_TYPE, Columns, Row, SetAside, Values, WrongType
+from coder.sources.rows import WRONG_TYPE, Columns, Row, SetAside, Values, WrongType
 
 _OWN_FIELDS = frozenset(Issue.model_fields)
 _MESSAGE_KEYS = 4
@@ -55,23 +55,6 @@ class Imported:
     def json(self) -> str:
         """The line the issue is written as."""
         return self.issue.to_json()
-
-
-def read_issues(
-    paths: Iterable[Path], mapping: Mapping[str, str] | None = None
-) -> Iterator[Issue | SetAside]:
-    """Every row of ``paths`` as an issue, or set aside with its reason; duplicates included.
-
-    ``mapping`` is field -> column as in :class:`~coder.sources.rows.Columns`. Raises
-    ``InputError`` for a file that cannot be read at all.
-    """
-    columns = Columns(mapping or {}, ISSUE_FIELDS)
-    for path in paths:
-        with opened(path) as source:
-            for row in source.rows():
-                item = to_issue(row, columns)
-                yield item.issue if isinstance(item, Imported) else item
-    columns.require_all_met()
 
 
 def load_issues(path: Path) -> list[Issue]:

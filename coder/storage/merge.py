@@ -180,17 +180,9 @@ def _issue(record: Label | Decision | Proposal | Adjudication) -> str:
     return record.issue_id
 
 
-def _version(record: Refit) -> str:
-    return f"version {record.version}"
-
-
-def _assigned(record: Assignment) -> str:
-    return record.rater
-
-
 _PER_RATER: tuple[tuple[str, type[Record], Callable[[Any], str]], ...] = (
     ("suggestions", Proposal, _issue),
-    ("refits", Refit, _version),
+    ("refits", Refit, lambda refit: f"version {refit.version}"),
     # Labels before decisions: a label that is not blind is withdrawn before it can be seen as one.
     ("labels", Label, _issue),
     ("decisions", Decision, _issue),
@@ -220,7 +212,7 @@ def _pairs(run: Run, other: Run) -> Iterator[_Pair]:
             known = names.get(rater.casefold(), rater)
             clash = known if known != rater else ""
             yield _Pair(*pair(f"{folder}/{rater}.jsonl", kind, rater), about, clash)
-    yield _Pair(*pair("assignments.jsonl", Assignment), _assigned)
+    yield _Pair(*pair("assignments.jsonl", Assignment), lambda assigned: assigned.rater)
     yield _Pair(*pair("adjudications.jsonl", Adjudication), _issue)
 
 

@@ -166,14 +166,17 @@ def limited(queue: str) -> bool:
     return " code=" in queue or " repo=" in queue
 
 
-def inclusion(records: Iterable[Drawn], *, whole: bool = False) -> dict[str, float]:
-    """The probability with which each issue a rater met was to come before them.
+def reached(
+    records: Iterable[Drawn], *, whole: bool = False
+) -> tuple[frozenset[str], dict[str, float]]:
+    """What a rater met that was certain to come, and the probability with which each issue that
+    was drawn was to come before them (inclusion probability).
 
     ``records`` are all that one rater wrote, oldest first; skips and flags say how far the queue
     had come as well as answers do. Estimates rest on the longest stint that drew at random. What
     was met before it is certain (1): the stint drew from the rest, so its issues stand for the
-    rest. What was met after it is left out. Without any such stint the result is empty: nothing
-    can be said about the issues that were not met.
+    rest. What was met after it is left out. Without any such stint both are empty: nothing can be
+    said about the issues that were not met.
 
     The sum of ``y / probability`` over the issues estimates the total of ``y`` over all issues the
     queue could show (Horvitz & Thompson 1952, JASA 47:663-685); for a queue limited to a code or a
@@ -185,14 +188,6 @@ def inclusion(records: Iterable[Drawn], *, whole: bool = False) -> dict[str, flo
     stopped for a reason that does not lie in the answers: after a number of issues, or for lack of
     time.
     """
-    certain, drawn = reached(records, whole=whole)
-    return dict.fromkeys(certain, 1.0) | drawn
-
-
-def reached(
-    records: Iterable[Drawn], *, whole: bool = False
-) -> tuple[frozenset[str], dict[str, float]]:
-    """The two parts of :func:`inclusion`: what was met before the stint, and what it drew."""
     met = ((r.issue_id, Draw(r.queue, r.chance, r.weight)) for r in records)
     parts = stints(met)
     drawn = [

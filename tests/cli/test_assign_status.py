@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from support.runs import done, make_issue, make_proposal, make_run
+from support.sampling import inclusion
 
 from coder.audit.log import check_log
 from coder.cli.main import cli
@@ -18,7 +19,6 @@ from coder.review.adjudication import AdjudicationSession
 from coder.review.queues import Order
 from coder.review.session import ReviewSession
 from coder.storage.run import Run
-from coder.storage.sampling import inclusion
 
 
 @pytest.fixture

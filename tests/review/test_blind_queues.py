@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.runs import CODEBOOK, done, make_issue, make_proposal, make_run
+from support.sampling import inclusion
 
 from coder.errors import UsageError
 from coder.records import Action, Decision, Label, Mode, ScoredCode
@@ -14,7 +15,6 @@ from coder.review.session import ReviewSession
 from coder.revision.migration import migrate, plan
 from coder.storage.blinding import Shares
 from coder.storage.run import Run
-from coder.storage.sampling import inclusion
 
 BOOK = CODEBOOK.format(cardinality="single", allow_none="true").replace(
     "name: Fruit complaints", 'name: Fruit complaints\nversion: "2"'

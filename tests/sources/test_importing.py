@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from issue_rows import read_issues
 
 from coder.errors import InputError, StorageError, UsageError
 from coder.records import Comment, Issue
 from coder.sources.importing import CONFLICT, ImportReport, import_issues
-from coder.sources.issues import load_issues, read_issues
+from coder.sources.issues import load_issues
 from coder.sources.rows import parse_map
 
 

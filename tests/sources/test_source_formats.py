@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from issue_rows import read_issues
 
 from coder.errors import InputError
 from coder.records import Issue
 from coder.sources import json_and_csv
 from coder.sources.files import opened
-from coder.sources.issues import read_issues
 from coder.sources.rows import SetAside
 
 BOM = b"\xef\xbb\xbf"

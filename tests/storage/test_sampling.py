@@ -13,12 +13,13 @@ from types import SimpleNamespace
 
 import pytest
 from support.runs import make_issue, make_proposal, make_run
+from support.sampling import inclusion
 
 from coder.records import ScoredCode
 from coder.review.queues import EVERYTHING, Only, Order, Queue, ReviewPool
 from coder.storage import sampling
 from coder.storage.run import Run
-from coder.storage.sampling import Draw, inclusion
+from coder.storage.sampling import Draw
 
 N, SEEDS = 60, 600
 
