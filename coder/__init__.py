@@ -10,15 +10,15 @@ The packages, from the ground up; imports run downwards only, which ``pyproject.
     files/        bounded reading, atomic writing, caches, permissions, where shipped files are
     text/         structure of an issue, evidence, injection, redaction, spellings, templates
     study         the study folder and its settings
-    agreement/    the statistics, pure functions; resolution times (durations)
+    agreement/    the statistics, pure: coefficients, alternative annotator test, calibration ...
     codebook/     YAML -> Codebook (load), names -> codes, search, changes between two versions
-    retrieval/    encoder, kept vectors, index of labelled issues, near-duplicates, rank fusion
-    storage/      the run folder, journals, history, exposure, sampling, provenance, merge
+    retrieval/    embedders, kept vectors, index, search by words, rank fusion, near-duplicates
+    storage/      run folder, journals, blinding, intra-rater passes, sampling, history, merge
     sources/      other people's files -> issues and labels
     proposers/    issue -> proposal: the loop of a run, costs; embedded/ and chat/ propose
     revision/     a codebook during a study: new version, migration of runs, code suggestions
     ratings/      who said what about which issue, made comparable; resolved labels
-    review/       session, queues, blinding by chance, learning, adjudication, assignments
+    review/       session, queues, learning, adjudication, assignments
     audit/        what a run's files prove, and what its model says when asked again
     report/       run -> tables, figures, Markdown, JSON, HTML, LaTeX, CSV
     compare/      several runs of the same issues; which conclusions hang on the settings
