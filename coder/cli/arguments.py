@@ -12,8 +12,11 @@ from coder.text.spelling import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, TypeVar
 
     from coder.storage.run import Run
+
+    F = TypeVar("F", bound=Callable[..., Any])
 
 
 def run_names(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
@@ -28,6 +31,11 @@ def run_names(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
 def rater_name(_: click.Context, __: click.Parameter, name: str | None) -> str | None:
     """A name as it is kept: letters composed, and nothing in it that nobody sees."""
     return None if name is None else visible(name)
+
+
+def column_map(told: str) -> Callable[[F], F]:
+    """Which columns of a file people made feed which fields."""
+    return click.option("--map", "maps", multiple=True, metavar="FIELD=COLUMN", help=told)
 
 
 def several_runs(command: Callable[..., None]) -> Callable[..., None]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from coder.cli import consent
 from coder.cli.arguments import run_names
+from coder.cli.asking import agree_to_send, send_to
 
 if TYPE_CHECKING:
     from coder.revision.code_suggestions import Candidate, Suggestions
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     "-o", "output", type=click.Path(path_type=Path), help="Write the candidates as YAML codes."
 )
 @click.option("--name-with-model", is_flag=True, help="Ask the study's chat model for names.")
-@consent.send_to
+@send_to
 def suggest(
     name: str, output: Path | None, name_with_model: bool, send_to: tuple[str, ...]
 ) -> None:
@@ -71,7 +71,7 @@ def _named(
             "leave --name-with-model out, or set model.name to a chat model",
         )
     shown = [one.examples for one in candidates]
-    consent.require(study, [issue for issues in shown for issue in issues], send_to)
+    agree_to_send(study, [issue for issues in shown for issue in issues], send_to)
     calls = Journal(run.path / "suggest" / "calls.jsonl", Call)
     with calls.writing("coder codebook suggest"):
         names = name_groups(study, run.codebook, shown, calls)

@@ -30,7 +30,7 @@ def command(name: str) -> None:
     The sample was written for this project, with the code its author had in mind for each issue. It
     shows what coder does; it says nothing about how well it does on real issues.
     """
-    from coder.cli.labels import read_label_file
+    from coder.cli.label import read_label_file
     from coder.cli.propose import propose_with_progress
     from coder.cli.report import show
     from coder.cli.terminal import console, safe

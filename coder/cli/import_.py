@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coder.cli.arguments import column_map
+
 if TYPE_CHECKING:
     from coder.sources.importing import ImportReport
 
@@ -23,13 +25,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Where the issues go; replaced when it exists.",
 )
-@click.option(
-    "--map",
-    "maps",
-    multiple=True,
-    metavar="FIELD=COLUMN",
-    help="Which column feeds a field; repeatable. See below.",
-)
+@column_map("Which column feeds a field; repeatable. See below.")
 @click.option("--encoding", default="", metavar="NAME", help="Of the files; UTF-8 as it comes.")
 def command(files: tuple[Path, ...], output: Path, maps: tuple[str, ...], encoding: str) -> None:
     """Bring in issues from files or folders.
@@ -78,18 +74,19 @@ def command(files: tuple[Path, ...], output: Path, maps: tuple[str, ...], encodi
 
 def _print(report: ImportReport) -> None:
     from coder.cli.terminal import console, safe
+    from coder.text.spelling import plural
 
     def say(line: str) -> None:
         console.print(line, soft_wrap=True)
 
-    say(f"[bold]{safe(report.out)}[/bold]: {_count(report.kept, 'issue')}")
+    say(f"[bold]{safe(report.out)}[/bold]: {plural(report.kept, 'issue')}")
     if report.labels_file:
         say(
-            f"{safe(report.labels_file)}: {_count(report.labelled, 'label')}, "
+            f"{safe(report.labels_file)}: {plural(report.labelled, 'label')}, "
             "for coder label import or coder propose --labels"
         )
     say(
-        f"{_count(report.read, 'row')} read: {report.kept:,} kept, "
+        f"{plural(report.read, 'row')} read: {report.kept:,} kept, "
         f"{report.duplicates:,} duplicate, {report.set_aside:,} set aside"
     )
     for reason, n in report.reasons.items():
@@ -103,28 +100,24 @@ def _print(report: ImportReport) -> None:
         say(f"  all of them: {safe(report.set_aside_file)}")
     if report.bad_dates:
         say(
-            f"[yellow]{_count(report.bad_dates, 'date')} not understood[/yellow], left empty: "
+            f"[yellow]{plural(report.bad_dates, 'date')} not understood[/yellow], left empty: "
             f"{safe(', '.join(report.first_bad_dates))}"
             f"{' ...' if report.bad_dates > len(report.first_bad_dates) else ''}"
         )
     if report.missing_comments:
         say(
-            f"[yellow]{_count(report.missing_comments, 'comment')} missing[/yellow]: "
-            f"{_count(report.with_missing_comments, 'issue')} count comments that are not in the "
+            f"[yellow]{plural(report.missing_comments, 'comment')} missing[/yellow]: "
+            f"{plural(report.with_missing_comments, 'issue')} count comments that are not in the "
             "file; what people wrote there is not coded"
         )
     if report.bad_text:
         say(
-            f"[yellow]{_count(report.bad_text, 'issue')} with characters that are not text"
+            f"[yellow]{plural(report.bad_text, 'issue')} with characters that are not text"
             "[/yellow]: replaced by U+FFFD"
         )
     if report.same_text:
         say(
-            f"[yellow]{_count(report.same_text, 'issue')} with the text of an earlier one"
+            f"[yellow]{plural(report.same_text, 'issue')} with the text of an earlier one"
             f"[/yellow], kept: {safe(', '.join(report.first_same_text))}"
             f"{' ...' if report.same_text > len(report.first_same_text) else ''}"
         )
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"

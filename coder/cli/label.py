@@ -1,12 +1,26 @@
-"""``coder label``: brings labels that people gave elsewhere into a run, and takes labels out."""
+"""``coder label``: brings labels that people gave elsewhere into a run, and takes labels out.
+
+Label files are read here for the other verbs that take them, too.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from coder.cli.arguments import rater_name, run_names
+from coder.cli.arguments import column_map, rater_name, run_names
+
+if TYPE_CHECKING:
+    from coder.records import Codebook, Example, Issue
+    from coder.sources.labels import LabelReport
+    from coder.sources.rows import SetAside
+
+SHOWN = 5
+"""How many set-aside rows are named on the terminal; all of them are counted by reason."""
 
 
 @click.group("label")
@@ -24,7 +38,7 @@ def command() -> None:
     shell_complete=run_names,
     help="The run whose issues they are about.",
 )
-@click.option("--map", "maps", multiple=True, metavar="FIELD=COLUMN", help="E.g. --map code=rater1")
+@column_map("E.g. --map code=rater1")
 @click.option("--one-hot", is_flag=True, help="Each code is a column, marked 1 where it was given.")
 def import_labels(file: Path, rater: str, name: str, maps: tuple[str, ...], one_hot: bool) -> None:
     """Import blind labels from FILE: CSV or JSONL with id, code and optionally memo.
@@ -34,11 +48,11 @@ def import_labels(file: Path, rater: str, name: str, maps: tuple[str, ...], one_
     code is understood by id, name or full path; "none" means that no code fits.
     Importing the same file again changes nothing.
     """
-    from coder.cli.labels import SHOWN, read_label_file, show_set_aside
     from coder.cli.terminal import console, err_console, safe
     from coder.errors import InputError
     from coder.storage.run import Run
     from coder.study import Study
+    from coder.text.spelling import plural
 
     run = Run.open(Study.open().runs, name)
     report = read_label_file(file, run.codebook, run.issues, rater, maps, one_hot)
@@ -62,8 +76,8 @@ def import_labels(file: Path, rater: str, name: str, maps: tuple[str, ...], one_
     changed = f", {outcome.changed:,} of them changing an earlier one" if outcome.changed else ""
     known = f"; {len(outcome.unchanged):,} were there already" if outcome.unchanged else ""
     console.print(
-        f"{_count(len(outcome.added), 'blind label')} by {safe(rater)} added to run {safe(name)}"
-        f"{changed}{known}. {_count(report.read, 'row')} read, "
+        f"{plural(len(outcome.added), 'blind label')} by {safe(rater)} added to run {safe(name)}"
+        f"{changed}{known}. {plural(report.read, 'row')} read, "
         f"{len(report.set_aside):,} set aside.",
         soft_wrap=True,
     )
@@ -93,6 +107,7 @@ def export_labels(name: str, rater: str | None, resolved: bool, output: Path) ->
     from coder.report.export import blind_rows, labels_csv, resolved_rows
     from coder.storage.run import Run
     from coder.study import Study
+    from coder.text.spelling import plural
 
     run = Run.open(Study.open().runs, name)
     if rater and resolved:
@@ -107,8 +122,84 @@ def export_labels(name: str, rater: str | None, resolved: bool, output: Path) ->
     else:
         rows = [row for who in ([rater] if rater else raters) for row in blind_rows(run, who)]
     write_atomically(output, labels_csv(rows))
-    console.print(f"{safe(output)}: {_count(len(rows), 'label')}", soft_wrap=True)
+    console.print(f"{safe(output)}: {plural(len(rows), 'label')}", soft_wrap=True)
 
 
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+def read_label_file(
+    path: Path,
+    codebook: Codebook,
+    issues: Mapping[str, Issue],
+    rater: str,
+    maps: tuple[str, ...] = (),
+    one_hot: bool = False,
+) -> LabelReport:
+    """The labels in ``path`` on ``issues``, by any spelling of the codebook's codes."""
+    from coder.codebook import load as codebooks
+    from coder.records import Cardinality
+    from coder.sources import labels
+    from coder.sources.github import IssueNames
+    from coder.sources.values import parse_map
+
+    return labels.read_labels(
+        path,
+        codebooks.resolver(codebook, former=True),
+        IssueNames(issues.values()),
+        rater=rater,
+        single=codebook.cardinality is Cardinality.SINGLE,
+        mapping=parse_map(maps),
+        one_hot=one_hot,
+        codebook_hash=codebook.hash,
+    )
+
+
+def read_examples(
+    path: Path,
+    codebook: Codebook,
+    issues: Mapping[str, Issue],
+    maps: tuple[str, ...] = (),
+    one_hot: bool = False,
+) -> list[Example]:
+    """The labelled issues in ``path``, for a model to learn from; says what was set aside."""
+    from coder.records import Example
+
+    report = read_label_file(path, codebook, issues, "examples", maps, one_hot)
+    show_set_aside(report, path)
+    return [
+        Example(issue=issues[label.issue_id], codes=label.codes, memo=label.memo)
+        for label in report.labels
+    ]
+
+
+def show_set_aside(report: LabelReport, path: Path) -> None:
+    """Name the rows of ``path`` that were not taken, on stderr: counted by reason and by what stood
+    there, the commonest first; all of them are in a file beside ``path``."""
+    from coder.cli.terminal import err_console, safe
+
+    if not report.set_aside:
+        return
+    reasons = Counter(row.reason for row in report.set_aside)
+    listed = ", ".join(f"{count:,} × {safe(reason)}" for reason, count in reasons.most_common())
+    err_console.print(f"Set aside: {listed}", soft_wrap=True)
+    alike: dict[tuple[str, str], list[SetAside]] = {}
+    for row in report.set_aside:
+        alike.setdefault((row.reason, row.given or row.detail), []).append(row)
+    for rows in sorted(alike.values(), key=len, reverse=True)[:SHOWN]:
+        times = f"{len(rows):,} times, first " if len(rows) > 1 else ""
+        err_console.print(f"  [dim]{times}{safe(rows[0])}[/]", soft_wrap=True)
+    if len(alike) > SHOWN:
+        err_console.print(f"  [dim]... and {len(alike) - SHOWN:,} more kinds[/]")
+    err_console.print(f"  {_write_set_aside(report, path)}", soft_wrap=True)
+
+
+def _write_set_aside(report: LabelReport, path: Path) -> str:
+    """Put every row that was set aside into a file beside the labels, and say where."""
+    from coder.cli.terminal import safe
+    from coder.errors import StorageError
+    from coder.files.atomic_write import write_atomically
+
+    file = path.with_name(f"{path.name.partition('.')[0]}.set-aside.jsonl")
+    try:
+        write_atomically(file, "".join(row.to_json() + "\n" for row in report.set_aside))
+    except StorageError as error:
+        return f"they could not be written down: {safe(error.message)}"
+    return f"all of them: {safe(file)}"

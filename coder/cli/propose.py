@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from statistics import fmean, median
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from coder.cli import consent
+from coder.cli.arguments import column_map
+from coder.cli.asking import agree_to_run, agree_to_send, capped, how_many, say_used, send_to
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Sequence
 
-    from coder.proposers.base import Proposer
-    from coder.records import Issue, Status
+    from rich.table import Table
+
+    from coder.proposers.base import Preview, Proposer
+    from coder.proposers.budget import Caps
+    from coder.records import Codebook, Issue, Status
     from coder.storage.run import Run
     from coder.study import Study
+
+PARTS = {
+    "system": "system, codebook, form of the answer",
+    "definitions": "retrieved definitions",
+    "examples": "similar labelled issues",
+    "issue": "the issue itself",
+    "total": "whole prompt",
+}
+"""What a prompt is made of, in the table of the dry run."""
 
 
 @click.command("propose")
@@ -37,7 +50,7 @@ if TYPE_CHECKING:
     help="Ask K times and take what most answers say.",
 )
 @click.option("--redact", is_flag=True, default=None, help="Mask e-mails, keys, user names, IPs.")
-@consent.send_to
+@send_to
 @click.option(
     "--decode",
     type=click.Choice(["json", "score"]),
@@ -49,7 +62,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Labels to learn from: CSV or JSONL with id, code. An issue never sees its own.",
 )
-@click.option("--map", "maps", multiple=True, metavar="FIELD=COLUMN", help="Columns of --labels.")
+@column_map("Columns of --labels.")
 @click.option(
     "--labelled-issues",
     type=click.Path(path_type=Path),
@@ -62,44 +75,45 @@ if TYPE_CHECKING:
     help="Keep this share (0 to 1) of --labels from the model, to compare it with.",
 )
 @click.option("--concurrency", type=click.IntRange(1, 512), metavar="N", help="Requests at a time.")
-@click.option("--rpm", type=click.IntRange(min=0), metavar="N", help="Requests a minute at most.")
-@click.option("--tpm", type=click.IntRange(min=0), metavar="N", help="Tokens a minute at most.")
+@click.option(
+    "--rpm",
+    "requests_per_minute",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Requests a minute at most.",
+)
+@click.option(
+    "--tpm",
+    "tokens_per_minute",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Tokens a minute at most.",
+)
 @click.option(
     "--no-cache", is_flag=True, help="Do not use answers that other runs of the study paid for."
 )
 @click.option("--sample", type=click.IntRange(min=1), help="Code a random sample of this many.")
 @click.option("--dry-run", is_flag=True, help="Only say what it will take: tokens, calls, price.")
-@click.option(
-    "--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Stop before this is exceeded."
+@capped(
+    "Stop before this is exceeded.",
+    "The same for input and output.",
+    "The same for requests.",
 )
-@click.option(
-    "--max-tokens", type=click.IntRange(min=0), metavar="N", help="The same for input and output."
-)
-@click.option("--max-calls", type=click.IntRange(min=0), metavar="N", help="The same for requests.")
 def command(
     issues: Path,
     name: str,
     model: str | None,
-    base_url: str | None,
-    strategy: str | None,
-    samples: int | None,
-    redact: bool | None,
     send_to: tuple[str, ...],
-    decode: str | None,
     codebook: str | None,
     labels: Path | None,
     maps: tuple[str, ...],
     labelled_issues: Path | None,
     reserve: float | None,
-    concurrency: int | None,
-    rpm: int | None,
-    tpm: int | None,
     no_cache: bool,
     sample: int | None,
     dry_run: bool,
-    max_cost: float | None,
-    max_tokens: int | None,
-    max_calls: int | None,
+    caps: Caps,
+    **settings: Any,
 ) -> None:
     """Pre-code issues with a model.
 
@@ -108,61 +122,38 @@ def command(
     Stop it with Ctrl-C at any time: the same command goes on where it stopped. The --max caps hold
     over all sessions of a run together.
     """
-    from decimal import Decimal
-
-    from coder.cli import allow_code
-    from coder.cli.labels import read_examples
-    from coder.cli.terminal import console, safe
-    from coder.codebook import load as codebooks
+    from coder.cli.label import read_examples
+    from coder.cli.terminal import console
     from coder.errors import UsageError
-    from coder.files.resources import find
     from coder.proposers import run_loop as driver
-    from coder.proposers.budget import Caps
     from coder.sources.issues import load_issues
     from coder.study import Study
 
-    asked = {"name": model, "base_url": base_url, "strategy": strategy, "decode": decode,
-             "samples": samples, "redact": redact, "concurrency": concurrency,
-             "requests_per_minute": rpm, "tokens_per_minute": tpm,
-             "cache": False if no_cache else None}  # fmt: skip
-    study = Study.open(codebook=codebook, model=asked)
-    wanted = find("codebook", study.settings.codebook, ".yaml", study.root)
-    codebook_path = driver.asked_with(study, name, wanted)
-    book = codebooks.load(codebook_path)
-    if codebook_path != wanted:
-        console.print(
-            f"Run {safe(name)} began with version {safe(book.version)} of its codebook: proposals "
-            "are still made under it, and carried over.",
-            soft_wrap=True,
-        )
-    loaded = load_issues(issues)
-    known = {issue.id: issue for issue in load_issues(labelled_issues)} if labelled_issues else {}
-    known |= {issue.id: issue for issue in loaded}
-    sampled_from = None
-    if sample is not None and sample < len(loaded):
-        sampled_from = len(loaded)
-        loaded = draw(loaded, sample, study.settings.seed)
-    elif sample is not None:
-        console.print(f"There are {len(loaded):,} issues: all of them are the sample.")
+    settings |= {"name": model, "cache": False if no_cache else None}
+    study = Study.open(codebook=codebook, model=settings)
+    codebook_path, book = _codebook(study, name)
+    found = load_issues(issues)
+    of_labels = load_issues(labelled_issues) if labelled_issues else []
+    known = {issue.id: issue for issue in (*of_labels, *found)}
+    chosen = _sampled(found, sample, study.settings.seed)
     if reserve and not labels:
         raise UsageError(
             "--reserve keeps some of --labels away, and there are none", "add --labels"
         )
     examples = read_examples(labels, book, known, maps) if labels else []
-    learnt, kept = driver.reserve(examples, loaded, reserve or 0, study.settings.seed)
+    learnt, kept = driver.reserve(examples, chosen, reserve or 0, study.settings.seed)
     if reserve:
         console.print(f"Reserved for evaluation: {len(kept):,} of {len(examples):,} labels.")
-    caps = Caps(None if max_cost is None else Decimal(str(max_cost)), max_tokens, max_calls)
     if dry_run:
-        from coder.cli.dry_run import show
-
-        show(*driver.dry_run(study, name, codebook_path, loaded, learnt, caps, reserved=kept))
+        show_dry_run(
+            *driver.dry_run(study, name, codebook_path, chosen, learnt, caps, reserved=kept)
+        )
         return
-    allow_code.require(study, len(loaded))
-    consent.require(study, loaded, send_to)
+    agree_to_run(study, len(chosen))
+    agree_to_send(study, chosen, send_to)
     run, proposer = driver.start(
-        study, name, codebook_path, loaded, learnt, caps,
-        sampled_from=sampled_from, reserved=kept,
+        study, name, codebook_path, chosen, learnt, caps, reserved=kept,
+        sampled_from=len(found) if len(chosen) < len(found) else None,
     )  # fmt: skip
     _say_what_teaches_nothing(run)
     try:
@@ -172,12 +163,37 @@ def command(
     _next_steps(run)
 
 
-def draw(issues: list[Issue], size: int, seed: int) -> list[Issue]:
+def _codebook(study: Study, run: str) -> tuple[Path, Codebook]:
+    """The codebook that proposals of the run are made under: the one it began with."""
+    from coder.cli.terminal import console, safe
+    from coder.codebook import load as codebooks
+    from coder.files.resources import find
+    from coder.proposers import run_loop as driver
+
+    wanted = find("codebook", study.settings.codebook, ".yaml", study.root)
+    path = driver.asked_with(study, run, wanted)
+    book = codebooks.load(path)
+    if path != wanted:
+        console.print(
+            f"Run {safe(run)} began with version {safe(book.version)} of its codebook: proposals "
+            "are still made under it, and carried over.",
+            soft_wrap=True,
+        )
+    return path, book
+
+
+def _sampled(issues: list[Issue], size: int | None, seed: int) -> list[Issue]:
     """A uniform random sample without replacement, in the order of the file."""
     import random
 
-    chosen = random.Random(seed).sample(range(len(issues)), size)
-    return [issues[i] for i in sorted(chosen)]
+    from coder.cli.terminal import console
+
+    if size is None:
+        return issues
+    if size >= len(issues):
+        console.print(f"There are {len(issues):,} issues: all of them are the sample.")
+        return issues
+    return [issues[i] for i in sorted(random.Random(seed).sample(range(len(issues)), size))]
 
 
 def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
@@ -249,21 +265,6 @@ def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
     return counts
 
 
-def how_many(status: Status, reasons: Sequence[str]) -> str:
-    """``3 failed (2 of them: why)``: how many issues ended so, one for each of ``reasons``, and the
-    reason that most of them have."""
-    from coder.proposers.chat.failures import commonest
-
-    count = f"{len(reasons):,} {status.value}"
-    if not any(reasons):
-        return count
-    why, alike = commonest(reasons)
-    shared = (
-        "" if len(reasons) == 1 else "all: " if alike == len(reasons) else f"{alike:,} of them: "
-    )
-    return f"{count} ({shared}{why})"
-
-
 def _say_what_teaches_nothing(run: Run) -> None:
     from coder.cli.terminal import console
     from coder.ratings.comparable import taught
@@ -283,20 +284,12 @@ def _say_what_teaches_nothing(run: Run) -> None:
 
 
 def _say_what_it_took(study: Study, run: Run) -> None:
-    """What the run has used in all its sessions; nothing for a model that makes no calls."""
-    from coder.cli.terminal import console, safe
-    from coder.proposers.budget import find_price, in_words, spent_by
-    from coder.proposers.chat.providers import endpoint
+    from coder.cli.terminal import console
 
     calls = list(run.calls)
     if taken := sum(call.cached for call in calls):
         console.print(f"Answers that other runs of the study had paid for: {taken:,}.")
-    spent = spent_by(calls)
-    if spent.calls:
-        price = find_price(study.root, study.settings.model.name, endpoint(study).identity)
-        cost, as_of = (price.of(spent.usage), price.as_of) if price else (None, None)
-        said = in_words(spent, cost, as_of)
-        console.print(f"Used by this run so far: {safe(said)}.", soft_wrap=True)
+    say_used(study, calls, "run")
 
 
 def _next_steps(run: Run) -> None:
@@ -312,3 +305,77 @@ def _next_steps(run: Run) -> None:
             soft_wrap=True,
         )
     console.print(f"Next: coder review {name} --rater YOU   or   coder report {name}")
+
+
+# --- the dry run ----------------------------------------------------------------------------------
+
+
+def show_dry_run(pending: int, preview: Preview | None) -> None:
+    """Print what proposing codes for ``pending`` issues will take; ``None``: nothing."""
+    from coder.cli.terminal import console, safe
+
+    console.print("Dry run: nobody is contacted and nothing is written.")
+    console.print(f"Issues pending: {pending:,}.")
+    if preview is None:
+        console.print("The embedded model makes no calls and costs nothing.")
+        return
+    if preview.sampled:
+        measured = len(preview.measured) + preview.on_disk
+        console.print(f"Measured on a random sample of {measured:,}; totals are extrapolated.")
+    if preview.on_disk:
+        console.print(
+            f"{preview.on_disk:,} of those have their answer on disk already, of this run or of "
+            "another of the study.",
+            soft_wrap=True,
+        )
+    if preview.measured:
+        console.print(_parts(preview))
+        masked = sum(parts.masked for parts in preview.measured)
+        if masked:
+            console.print(f"Masked in what was measured: {masked:,} places.")
+    for line in _totals(preview):
+        console.print(safe(line), soft_wrap=True)
+
+
+def _parts(preview: Preview) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    single = all(parts.prompts == 1 for parts in preview.measured)
+    table.add_column("tokens of one prompt" if single else "tokens an issue")
+    for head in ("mean", "median", "largest"):
+        table.add_column(head, justify="right")
+    for part, name in PARTS.items():
+        counts = [getattr(parts, part) for parts in preview.measured]
+        figures = (fmean(counts), median(counts), max(counts))
+        table.add_row(name, *(f"{figure:,.0f}" for figure in figures))
+    return table
+
+
+def _totals(preview: Preview) -> list[str]:
+    from coder.proposers.budget import money
+
+    usage, cacheable = preview.usage, preview.cacheable
+    about = "about " if preview.sampled else ""
+    how = preview.counted_by if preview.exact else f"{preview.counted_by}, an approximation here"
+    share = cacheable.cached_tokens / usage.input_tokens if usage.input_tokens else 0
+    lines = [
+        f"Calls: {about}{preview.calls:,}; one more for each answer that must be repaired or "
+        "request that must be repeated.",
+        f"Input: {about}{usage.input_tokens:,} tokens (counted by {how}); {share:.0%} of them are "
+        "a prefix that a provider may have cached.",
+        f"Output: at most {about}{usage.output_tokens:,} tokens, if every answer is as long as it "
+        f"may be ({preview.max_output_tokens:,}).",
+    ]
+    price = preview.price
+    if price is None:
+        return [*lines, f"Price: unknown; prices.toml has no entry for {preview.model}."]
+    if price.as_of is None:
+        return [*lines, "Price: USD 0; the server is your own."]
+    return [
+        *lines,
+        f"Price: {about}{money(preview.cost(usage))} with that output, "
+        f"{money(preview.cost(cacheable))} with the prefix cached "
+        f"(prices of {price.as_of}; they change).",
+    ]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from coder.cli import consent
 from coder.cli.arguments import run_names
+from coder.cli.asking import Command, agree_to_send, capped, how_many, say_used, send_to
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from coder.audit.injection import Compared
     from coder.audit.order import Ordered, Place
     from coder.audit.reask import Codes, Heard, Reasker
+    from coder.proposers.budget import Caps
     from coder.records import Codebook, Estimate, Issue, Proposal
     from coder.storage.run import Run
     from coder.study import Study
@@ -27,26 +27,20 @@ SHOWN = 20
 QUOTED = 60
 """Characters of a suspicious stretch in a table."""
 
-F = TypeVar("F", bound=Callable[..., Any])
 
-
-def asking(command: F) -> F:
+def asking(command: Command) -> Command:
     """The options of a command that asks a model."""
-    whole = click.IntRange(min=0)
     options = (
         click.option("--base-url", help="The server that the run asked, if study.toml names none."),
-        consent.send_to,
+        send_to,
         click.option(
             "--control/--no-control", default=True, help="Also ask the very same again (default)."
         ),
-        click.option(
-            "--max-cost",
-            type=click.FloatRange(min=0),
-            metavar="USD",
-            help="Stop before this audit exceeds this.",
+        capped(
+            "Stop before this audit exceeds this.",
+            "The same for its tokens.",
+            "The same for its requests.",
         ),
-        click.option("--max-tokens", type=whole, metavar="N", help="The same for its tokens."),
-        click.option("--max-calls", type=whole, metavar="N", help="The same for its requests."),
     )
     for option in reversed(options):
         command = option(command)
@@ -57,7 +51,7 @@ def asking(command: F) -> F:
 @click.argument("name", shell_complete=run_names)
 @asking
 def injection(
-    name: str, base_url: str | None, send_to: tuple[str, ...], control: bool, **caps: Any
+    name: str, base_url: str | None, send_to: tuple[str, ...], control: bool, caps: Caps
 ) -> None:
     """Ask again with text aimed at the model masked.
 
@@ -65,7 +59,7 @@ def injection(
     with that text masked. The answers are kept beside the run and never become part of it.
     """
     from coder.audit import injection as audit
-    from coder.audit.reask import CONTROL
+    from coder.audit.reask import CONTROL, Reasker
     from coder.cli.terminal import console, safe
     from coder.errors import RunError
 
@@ -75,7 +69,7 @@ def injection(
     if not found:
         console.print("There is nothing to mask: nobody was asked.")
         return
-    asker = _asker(study, run, audit.NAME, caps)
+    asker = Reasker(study, run, audit.NAME, caps)
     _agree(asker, [one.issue for one in found], send_to)
     plan = {audit.MASKED: [one.masked for one in found]}
     if control:
@@ -123,7 +117,7 @@ def order(
     base_url: str | None,
     send_to: tuple[str, ...],
     control: bool,
-    **caps: Any,
+    caps: Caps,
 ) -> None:
     """Ask again with the codes and examples shuffled.
 
@@ -132,7 +126,7 @@ def order(
     are kept beside the run and never become part of it.
     """
     from coder.audit import order as audit
-    from coder.audit.reask import CONTROL
+    from coder.audit.reask import CONTROL, Reasker
     from coder.cli.terminal import console
     from coder.errors import RunError
 
@@ -145,7 +139,7 @@ def order(
     books = audit.orders(run.first_codebook, permute, run.manifest.seed)
     if len(books) < permute:
         console.print(f"The codebook can be read in no more than {len(books)} other orders.")
-    asker = _asker(study, run, audit.NAME, caps)
+    asker = Reasker(study, run, audit.NAME, caps)
     _agree(asker, issues, send_to)
     plan = {CONTROL: issues} if control else {}
     plan |= {audit.variant(number): issues for number in range(1, len(books) + 1)}
@@ -167,18 +161,10 @@ def _open(name: str, base_url: str | None) -> tuple[Study, Run]:
     return Study.open(model={"name": made, "base_url": base_url}), run
 
 
-def _asker(study: Study, run: Run, audit: str, caps: dict[str, Any]) -> Reasker:
-    from coder.audit.reask import Reasker
-    from coder.proposers.budget import Caps
-
-    cost = None if caps["max_cost"] is None else Decimal(str(caps["max_cost"]))
-    return Reasker(study, run, audit, Caps(cost, caps["max_tokens"], caps["max_calls"]))
-
-
 def _agree(asker: Reasker, issues: Sequence[Issue], send_to: tuple[str, ...]) -> None:
     # First: nobody should agree to what is refused then.
     asker.require_same_model()
-    consent.require(asker.study, issues, send_to)
+    agree_to_send(asker.study, issues, send_to)
 
 
 @contextmanager
@@ -190,11 +176,8 @@ def _progress(asker: Reasker, plan: Mapping[str, Sequence[Issue]], study: Study)
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeRemainingColumn as TimeLeft
 
-    from coder.cli.propose import how_many
     from coder.cli.terminal import console, err_console, safe
     from coder.errors import ModelError
-    from coder.proposers.budget import find_price, in_words, spent_by
-    from coder.proposers.chat.providers import endpoint
     from coder.records import Status
 
     asked: list[Proposal] = []
@@ -213,12 +196,7 @@ def _progress(asker: Reasker, plan: Mapping[str, Sequence[Issue]], study: Study)
 
             yield hear
     finally:
-        spent = spent_by(asker.calls)
-        if spent.calls:
-            price = find_price(study.root, study.settings.model.name, endpoint(study).identity)
-            cost, as_of = (price.of(spent.usage), price.as_of) if price else (None, None)
-            said = safe(in_words(spent, cost, as_of))
-            console.print(f"Used by this audit so far: {said}.", soft_wrap=True)
+        say_used(study, asker.calls, "audit")
     if failed := [one.error for one in asked if one.status is Status.FAILED]:
         why, again = how_many(Status.FAILED, failed), "the same command asks again for those"
         if len(failed) == len(asked):

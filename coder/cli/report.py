@@ -101,7 +101,7 @@ def command(name: str, figures: bool, appendix: bool, for_raters: bool) -> None:
 
 def _write_appendix(study: Study, run: Run, report: Report) -> None:
     """``appendix.md`` and ``appendix.tex``, and a word on what the authors have to add."""
-    from coder.cli.consent import FILE
+    from coder.cli.asking import FILE
     from coder.cli.terminal import console, safe
     from coder.files.atomic_write import write_atomically
     from coder.records import Consent

@@ -24,7 +24,7 @@ def command(name: str) -> None:
     For each rater what they answered and what is left; how many issues two or more of them coded,
     and how far their blind labels agree. Figures with intervals are in coder report.
     """
-    from coder.cli.propose import how_many
+    from coder.cli.asking import how_many
     from coder.cli.terminal import console, safe
     from coder.records import Status
     from coder.report.sentences import FEWEST_SHARED, broken

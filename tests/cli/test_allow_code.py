@@ -25,7 +25,7 @@ def study(tmp_path, monkeypatch):
     monkeypatch.setenv("CODER_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(
-        "coder.cli.allow_code.sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
+        "coder.cli.asking.sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
     )
     (tmp_path / "allowed_embedder.py").write_text(EMBEDDER)
     (tmp_path / "study.toml").write_text(

@@ -11,7 +11,7 @@ from support.runs import AT, FLAT, MULTIPLE, Maker, decide, label
 from test_report_findings import study
 from test_report_outputs import run_cli
 
-from coder.cli.labels import read_examples, read_label_file
+from coder.cli.label import read_examples, read_label_file
 from coder.compare import compare, multiverse
 from coder.errors import UsageError
 from coder.records import Action, Decision

@@ -1,21 +1,29 @@
-"""Asks, once per study and server, whether issue texts may leave this machine."""
+"""Asking a model: who must have agreed, what it may cost, and how costs and failures are told.
+
+Shared by the verbs that ask one. What the user has agreed to is asked once per study: that issue
+texts leave this machine for a server, and that the embedder which a study names is run.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Iterable, Sequence
+from decimal import Decimal
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from coder.proposers.chat.providers import Endpoint
-    from coder.records import Issue
+    from coder.records import Call, Issue, Status
     from coder.study import Study
 
 FILE = "consent.jsonl"
 """In the study's runs: what was agreed to, for the report. It allows nothing; what the user has
 allowed is kept outside the study, see :mod:`coder.files.permissions`."""
+
+Command = Callable[..., None]
 
 send_to = click.option(
     "--send-to",
@@ -25,7 +33,33 @@ send_to = click.option(
 )
 
 
-def require(study: Study, issues: Sequence[Issue], agreed: Collection[str]) -> None:
+def capped(cost: str, tokens: str, calls: str) -> Callable[[Command], Command]:
+    """The options that stop a verb; it is given them as ``caps``. The arguments are their help."""
+    whole = click.IntRange(min=0)
+    options = (
+        click.option("--max-cost", type=click.FloatRange(min=0), metavar="USD", help=cost),
+        click.option("--max-tokens", type=whole, metavar="N", help=tokens),
+        click.option("--max-calls", type=whole, metavar="N", help=calls),
+    )
+
+    def with_caps(command: Command) -> Command:
+        @wraps(command)
+        def called(
+            max_cost: float | None, max_tokens: int | None, max_calls: int | None, **others: Any
+        ) -> None:
+            from coder.proposers.budget import Caps
+
+            cost = None if max_cost is None else Decimal(str(max_cost))
+            command(caps=Caps(cost, max_tokens, max_calls), **others)
+
+        for option in reversed(options):
+            called = option(called)
+        return called
+
+    return with_caps
+
+
+def agree_to_send(study: Study, issues: Sequence[Issue], agreed: Collection[str]) -> None:
     """Go on only if texts stay here, or the user has agreed that they leave.
 
     ``agreed`` are the hosts named on the command line. Raises ``UsageError`` when nobody has agreed
@@ -136,3 +170,69 @@ def _note(study: Study, to: Endpoint, subject: str) -> None:
     if consent not in journal:
         with journal.writing("coder propose"):
             journal.append([consent])
+
+
+def agree_to_run(study: Study, issues: int) -> None:
+    """Go on only if no code of others is run on the texts of the study, or the user allows it.
+
+    Raises ``UsageError`` when nobody has and nobody can be asked, and ``click.Abort`` when the
+    answer is no.
+    """
+    setting = study.settings.retrieval.embedder
+    if not setting.startswith("langchain:"):
+        return
+    from coder.cli.terminal import console, safe
+    from coder.errors import UsageError
+    from coder.files.permissions import permit
+    from coder.retrieval.embedders import VARIABLE, is_allowed, subject
+    from coder.text.spelling import plural
+
+    model = study.settings.model
+    masked = model.redact and model.name != "embedded"
+    if is_allowed(setting, study.root, masked=masked):
+        return
+    module, _, name = setting.removeprefix("langchain:").partition(":")
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"this study would run code that it names, {name} of {module}, and nobody has allowed "
+            "that on this machine",
+            f"run it once in a terminal, or set {VARIABLE}={setting} in the environment",
+        )
+    console.print(
+        f"This study names code to run as its embedder: {safe(name)} of {safe(module)}, as it is "
+        f"installed here. It is given the {'masked ' if masked else ''}texts of "
+        f"{plural(issues, 'issue')}, of labelled issues and of the codebook, and may send them "
+        "elsewhere.",
+        soft_wrap=True,
+    )
+    click.confirm("Run it?", abort=True)
+    permit(study.root, subject(setting, masked=masked))
+
+
+def how_many(status: Status, reasons: Sequence[str]) -> str:
+    """``3 failed (2 of them: why)``: how many issues ended so, one for each of ``reasons``, and the
+    reason that most of them have."""
+    from coder.proposers.chat.failures import commonest
+
+    count = f"{len(reasons):,} {status.value}"
+    if not any(reasons):
+        return count
+    why, alike = commonest(reasons)
+    shared = (
+        "" if len(reasons) == 1 else "all: " if alike == len(reasons) else f"{alike:,} of them: "
+    )
+    return f"{count} ({shared}{why})"
+
+
+def say_used(study: Study, calls: Iterable[Call], by: str) -> None:
+    """What ``calls`` have used in all sessions; nothing for a model that makes no calls."""
+    from coder.cli.terminal import console, safe
+    from coder.proposers.budget import find_price, in_words, spent_by
+    from coder.proposers.chat.providers import endpoint
+
+    spent = spent_by(calls)
+    if spent.calls:
+        price = find_price(study.root, study.settings.model.name, endpoint(study).identity)
+        cost, as_of = (price.of(spent.usage), price.as_of) if price else (None, None)
+        said = safe(in_words(spent, cost, as_of))
+        console.print(f"Used by this {by} so far: {said}.", soft_wrap=True)
