@@ -87,7 +87,7 @@ def _named(
 def _show(run: Run, found: Suggestions, candidates: list[Candidate]) -> None:
     from collections import Counter
 
-    from coder.cli.tables import table
+    from coder.cli.printing import table
     from coder.cli.terminal import console, safe
     from coder.revision.code_suggestions import heading
 

@@ -32,8 +32,7 @@ def command(runs: tuple[str, ...], output: Path | None) -> None:
     Each pair: how far they agree, who agrees better with blind labels, and the issues that flipped.
     Writes compare.md, compare.json and flips.csv.
     """
-    from coder.cli.blind_view import warn_raters
-    from coder.cli.tables import folder_of, open_runs, wrote
+    from coder.cli.printing import folder_of, open_runs, warn_raters, wrote
     from coder.compare import compare, write_comparison
     from coder.study import Study
 
@@ -89,7 +88,7 @@ def _show(comparison: Comparison) -> None:
 
 def members(found: Comparison) -> Table:
     """The runs, each with the letter it has in the tables."""
-    from coder.cli.tables import table
+    from coder.cli.printing import table
     from coder.cli.terminal import safe
     from coder.compare.wording import letters
     from coder.proposers.budget import money
@@ -111,7 +110,7 @@ def _leaked(left_out: dict[ExclusionReason, int]) -> int:
 
 
 def _against(told: Sequence[Against], level: Level, names: Names, ours: str, theirs: str) -> Table:
-    from coder.cli.tables import short, table
+    from coder.cli.printing import short, table
     from coder.cli.terminal import safe
     from coder.compare.wording import p_value
 
@@ -133,7 +132,7 @@ def _against(told: Sequence[Against], level: Level, names: Names, ours: str, the
 
 
 def _per_code(found: Against, names: Names, ours: str, theirs: str) -> Table:
-    from coder.cli.tables import short, table
+    from coder.cli.printing import short, table
     from coder.cli.terminal import safe
 
     codes = sorted(found.per_code, key=lambda c: -abs(c.f1.difference.value or 0))

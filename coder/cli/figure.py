@@ -70,7 +70,7 @@ def _lines(report: Report, found: Figure) -> dict[str, set[int]]:
 
 
 def _files(report: Report, lines: dict[str, set[int]]) -> None:
-    from coder.cli.tables import table
+    from coder.cli.printing import table
     from coder.cli.terminal import console, safe
 
     shown = table("", "file", "lines", "of", "hash of the last line")

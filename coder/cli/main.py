@@ -62,6 +62,6 @@ def cli(verbose: bool) -> None:
     Try it: coder demo
     """
     if verbose:
-        from coder.cli.log_lines import show_log
+        from coder.cli.terminal import show_log
 
         show_log()

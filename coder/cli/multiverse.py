@@ -27,7 +27,7 @@ def command(runs: tuple[str, ...], output: Path | None) -> None:
     category, the order of all, and whether days to resolution differ between them. Writes
     multiverse.md and multiverse.json.
     """
-    from coder.cli.tables import folder_of, open_runs, wrote
+    from coder.cli.printing import folder_of, open_runs, wrote
     from coder.compare import multiverse, write_multiverse
     from coder.study import Study
 
@@ -68,7 +68,7 @@ def _show(found: Multiverse) -> None:
 
 
 def _runs(found: Multiverse, letter: Mapping[str, str]) -> Table:
-    from coder.cli.tables import table
+    from coder.cli.printing import table
     from coder.cli.terminal import safe
     from coder.compare.wording import p_value
     from coder.report.wording import number

@@ -66,7 +66,7 @@ def command(name: str, width: float) -> None:
 
 
 def _certificates(found: Planned, book: Codebook, epsilon: float) -> None:
-    from coder.cli.tables import table
+    from coder.cli.printing import table
     from coder.cli.terminal import console, safe
 
     shown = table(
@@ -136,7 +136,7 @@ def _show(found: Planned, book: Codebook) -> None:
 
 
 def _table(figures: Sequence[PlannedFigure], title: str, book: Codebook) -> Table:
-    from coder.cli.tables import short, table
+    from coder.cli.printing import short, table
     from coder.cli.terminal import safe
     from coder.records import NONE_CODE
 

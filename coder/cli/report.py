@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from coder.cli.arguments import run_names
-from coder.cli.tables import short, table
+from coder.cli.printing import short, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,7 +58,7 @@ def command(name: str, figures: bool, appendix: bool, for_raters: bool) -> None:
     Shows the main figures of run NAME and writes runs/NAME/report/ as HTML, Markdown, JSON, CSV and
     LaTeX.
     """
-    from coder.cli.blind_view import warn_raters
+    from coder.cli.printing import warn_raters
     from coder.cli.terminal import console, safe
     from coder.errors import UsageError
     from coder.proposers.budget import find_price

@@ -1,11 +1,14 @@
-"""The two consoles, and the one function every foreign text passes on its way to a terminal."""
+"""The two consoles, the log, and the one function every foreign text passes on its way there."""
 
 from __future__ import annotations
 
+import logging
 import unicodedata
 
 from rich.console import Console
 from rich.markup import escape
+
+from coder.escaping import inert
 
 # No emoji: a word such as :bug: in an issue would become a picture.
 console = Console(highlight=False, soft_wrap=False, emoji=False)
@@ -49,3 +52,22 @@ def safe(text: object) -> str:
 def safe_lines(text: str) -> str:
     """``plain`` and Rich markup escaped, for a text of several lines that stands by itself."""
     return escape(plain(text))
+
+
+class _OneLine(logging.Formatter):
+    """Ids and paths may hold whatever somebody wrote: nothing in them moves a cursor."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return " ".join(inert(super().format(record)).split())
+
+
+def show_log() -> None:
+    """From now on tell on stderr what the package's own modules log; others stay silent."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_OneLine("%(asctime)s %(name)s: %(message)s", "%H:%M:%S"))
+    log = logging.getLogger("coder")
+    for old in [*log.handlers]:
+        log.removeHandler(old)
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False

@@ -10,7 +10,7 @@ import pytest
 from support.runs import TREE, Maker, issue, label
 
 from coder.__main__ import run as coder
-from coder.cli.tables import folder_of
+from coder.cli.printing import folder_of
 
 LONG = "a-run-with-a-name-as-long-as-some-people-like-them"
 

@@ -1,4 +1,4 @@
-"""Tables and figures of several verbs, made to fit into 80 columns."""
+"""What several verbs print: tables of 80 columns, where files went, and who is not to read them."""
 
 from __future__ import annotations
 
@@ -78,3 +78,23 @@ def wrote(files: Sequence[Path]) -> None:
     console.print(f"\nWritten: {safe(files[0])}", soft_wrap=True)
     if files[1:]:
         console.print(f"Beside it: {', '.join(safe(file.name) for file in files[1:])}")
+
+
+def warn_raters(run: Run) -> None:
+    """Say who should not read what the model said of single issues, and what they may read."""
+    from coder.cli.terminal import err_console, safe
+    from coder.report.blind_view import still_blind
+    from coder.report.wording import plural
+
+    left = ", ".join(f"{rater} {count:,}" for rater, count in still_blind(run).items())
+    if run.raters() and not left:
+        return
+    whom = (
+        f"still labels blind ({left} of {plural(len(run.issues), 'issue')})"
+        if left
+        else ("is to label blind")
+    )
+    err_console.print(
+        f"What the model said of single issues is in it: not for whoever {safe(whom)}."
+    )
+    err_console.print(f"For them: coder report {safe(run.name)} --for-raters", soft_wrap=True)
