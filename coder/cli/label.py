@@ -138,7 +138,7 @@ def read_label_file(
     from coder.records import Cardinality
     from coder.sources import labels
     from coder.sources.github import IssueNames
-    from coder.sources.values import parse_map
+    from coder.sources.rows import parse_map
 
     return labels.read_labels(
         path,

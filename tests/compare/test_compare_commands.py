@@ -19,7 +19,7 @@ LONG = "a-run-with-a-name-as-long-as-some-people-like-them"
 def study(tmp_path, monkeypatch, capsys):
     """A study with two runs, one of them labelled, whose titles are hostile and wide."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("coder.cli.terminal.console.width", 80, raising=False)
+    monkeypatch.setattr("coder.cli.terminal.console._width", 80)
     (tmp_path / "study.toml").write_text("[report]\ndraws = 100\n")
     title = "[red]:bug: 漢字漢字漢字 \x1b[31m" + "x" * 90
     maker = Maker(tmp_path / "runs", issues=[issue(f"{n:02}", title=title) for n in range(40)])
