@@ -14,12 +14,13 @@ from coder.cli.asking import agree_to_run, agree_to_send, capped, how_many, say_
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Mapping, Sequence
 
     from rich.table import Table
 
     from coder.proposers.base import Preview, Proposer
     from coder.proposers.budget import Caps
-    from coder.records import Codebook, Issue, Status
+    from coder.records import Codebook, Example, Issue, Reserved, Status
     from coder.storage.run import Run
     from coder.study import Study
 
@@ -123,8 +124,6 @@ def command(
     over all sessions of a run together.
     """
     from coder.cli.label import read_examples
-    from coder.cli.terminal import console
-    from coder.errors import UsageError
     from coder.proposers import run_loop as driver
     from coder.sources.issues import load_issues
     from coder.study import Study
@@ -136,14 +135,8 @@ def command(
     of_labels = load_issues(labelled_issues) if labelled_issues else []
     known = {issue.id: issue for issue in (*of_labels, *found)}
     chosen = _sampled(found, sample, study.settings.seed)
-    if reserve and not labels:
-        raise UsageError(
-            "--reserve keeps some of --labels away, and there are none", "add --labels"
-        )
-    examples = read_examples(labels, book, known, maps) if labels else []
-    learnt, kept = driver.reserve(examples, chosen, reserve or 0, study.settings.seed)
-    if reserve:
-        console.print(f"Reserved for evaluation: {len(kept):,} of {len(examples):,} labels.")
+    examples = read_examples(labels, book, known, maps) if labels else None
+    learnt, kept = _reserved(examples, chosen, reserve or 0, study.settings.seed)
     if dry_run:
         show_dry_run(
             *driver.dry_run(study, name, codebook_path, chosen, learnt, caps, reserved=kept)
@@ -196,6 +189,24 @@ def _sampled(issues: list[Issue], size: int | None, seed: int) -> list[Issue]:
     return [issues[i] for i in sorted(random.Random(seed).sample(range(len(issues)), size))]
 
 
+def _reserved(
+    labelled: list[Example] | None, issues: list[Issue], share: float, seed: int
+) -> tuple[list[Example], list[Reserved]]:
+    """The labels to learn from, and those that are kept for evaluation."""
+    from coder.cli.terminal import console
+    from coder.errors import UsageError
+    from coder.proposers import run_loop as driver
+
+    if share and labelled is None:
+        raise UsageError(
+            "--reserve keeps some of --labels away, and there are none", "add --labels"
+        )
+    learnt, kept = driver.reserve(labelled or [], issues, share, seed)
+    if share:
+        console.print(f"Reserved for evaluation: {len(kept):,} of {len(labelled or []):,} labels.")
+    return learnt, kept
+
+
 def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
     """Run the driver under a progress bar with rate and time left, then say how it ended.
 
@@ -212,10 +223,8 @@ def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
     )
 
     from coder.cli.terminal import console, err_console, safe
-    from coder.errors import ModelError
     from coder.proposers import run_loop as driver
     from coder.records import Proposal, Status
-    from coder.text.spelling import plural
 
     class HeldUpColumn(ProgressColumn):
         """Looked at each time the bar is drawn: nothing may have been proposed for a while."""
@@ -250,6 +259,18 @@ def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
             progress.update(task, advance=1, rate=f"{speed:.1f}/s" if speed else "")
 
         counts = driver.propose(run, proposer, advance)
+    _say_how_it_ended(run, proposer, counts, reasons)
+    return counts
+
+
+def _say_how_it_ended(
+    run: Run, proposer: Proposer, counts: Counter[Status], reasons: Mapping[Status, Sequence[str]]
+) -> None:
+    from coder.cli.terminal import console, safe
+    from coder.errors import ModelError
+    from coder.records import Status
+    from coder.text.spelling import plural
+
     done = f"{plural(counts.total(), 'issue')} proposed in run {safe(run.name)}"
     kinds = ", ".join(how_many(s, reasons[s]) for s in Status if counts[s])
     console.print(
@@ -262,7 +283,6 @@ def propose_with_progress(run: Run, proposer: Proposer) -> Counter[Status]:
         if counts[Status.FAILED] == counts.total():
             raise ModelError(f"all {plural(counts.total(), 'issue')} failed", again)
         console.print(again)
-    return counts
 
 
 def _say_what_teaches_nothing(run: Run) -> None:

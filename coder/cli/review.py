@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -13,6 +13,8 @@ from coder.cli.arguments import issue_id, rater_name, run_names
 
 if TYPE_CHECKING:
     from coder.review.learning import Learner
+    from coder.review.queues import Only
+    from coder.review.session import ReviewSession
     from coder.storage.run import Run
     from coder.study import Study
 
@@ -61,16 +63,11 @@ def command(
     plain: bool,
     order: str | None,
     against: str | None,
-    code: str | None,
-    repo: str | None,
-    flagged: Literal["me", "anyone"] | None,
-    stale: bool,
-    issue: str | None,
-    answered: str | None,
     blind: bool,
     blind_share: float | None,
     holdout: float | None,
     learn: bool | None,
+    **limits: Any,
 ) -> None:
     """Go through proposals one by one.
 
@@ -81,10 +78,9 @@ def command(
     """
     from coder.cli.review_words import not_blind, summary
     from coder.cli.terminal import plain as plain_text
-    from coder.codebook.load import resolver
     from coder.errors import UsageError
     from coder.review.keymap import keymap
-    from coder.review.queues import Only, Order
+    from coder.review.queues import Order
     from coder.review.session import ReviewSession
     from coder.storage.blinding import Shares, salt
     from coder.storage.run import Run
@@ -98,15 +94,7 @@ def command(
     keys = keymap(study.settings.keys)
     run = Run.open(study.runs, name)
     shares = Shares(settings.blind_share, settings.holdout, salt(run.manifest))
-    resolve = resolver(run.codebook)
-    only = Only(
-        code=resolve(code) if code else "",
-        repo=repo or "",
-        flagged=flagged or "",
-        stale=stale,
-        answered=resolve(answered) if answered else "",
-        issue=issue_id(run, issue) if issue else "",
-    )
+    only = _only(run, **limits)
     order = order or (Order.FILE if only.chosen else Order.RANDOM)
     other = Run.open(study.runs, against) if against else None
     if order == Order.NOVEL:
@@ -120,17 +108,34 @@ def command(
         )
         for line in not_blind(session.view):
             click.echo(line, err=True)
-        if plain or not can_draw():
-            from coder.cli.review_plain import review_plain
-
-            review_plain(session)
-        else:
-            from coder.cli.screen.app import review_on_screen
-
-            review_on_screen(session)
+        _go_through(session, plain)
     if learner is not None and learner.failure:
         click.echo(plain_text(f"suggestions did not learn from your answers: {learner.failure}"))
     click.echo(summary(session.view))
+
+
+def _only(
+    run: Run,
+    code: str | None,
+    repo: str | None,
+    flagged: Literal["me", "anyone"] | None,
+    stale: bool,
+    issue: str | None,
+    answered: str | None,
+) -> Only:
+    """Which issues are asked for, by the options that limit them."""
+    from coder.codebook.load import resolver
+    from coder.review.queues import Only
+
+    resolve = resolver(run.codebook)
+    return Only(
+        code=resolve(code) if code else "",
+        repo=repo or "",
+        flagged=flagged or "",
+        stale=stale,
+        answered=resolve(answered) if answered else "",
+        issue=issue_id(run, issue) if issue else "",
+    )
 
 
 def _learner(study: Study, run: Run, rater: str) -> AbstractContextManager[Learner | None]:
@@ -139,6 +144,17 @@ def _learner(study: Study, run: Run, rater: str) -> AbstractContextManager[Learn
     if not (study.settings.review.learn and learns(run.manifest)):
         return nullcontext()
     return Learner(run, rater, embedder=study.settings.retrieval.embedder, cache=study.cache)
+
+
+def _go_through(session: ReviewSession, plain: bool) -> None:
+    if plain or not can_draw():
+        from coder.cli.review_plain import review_plain
+
+        review_plain(session)
+    else:
+        from coder.cli.screen.app import review_on_screen
+
+        review_on_screen(session)
 
 
 def can_draw() -> bool:
