@@ -6,18 +6,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
 from coder.proposers.embedded.blend import Blend
+from coder.proposers.embedded.choice import Choice, learnt
 from coder.proposers.embedded.features import Features
 from coder.proposers.embedded.prototypes import Prototypes, Scores, softmax
 from coder.proposers.embedded.regression import Targets
 from coder.records import Issue
 from coder.retrieval.near_duplicates import Duplicates
+
+Counts = NDArray[np.int64]
 
 FOLDS = 5
 POWER_PULL = 5.0
@@ -66,7 +69,7 @@ class CrossFitted:
         single: bool,
         quick: bool = False,
     ) -> None:
-        """``quick`` calibrates on one fold only, which takes a fifth of the fits."""
+        """``quick`` calibrates and chooses by one fold only, which takes a fifth of the fits."""
         self._prototypes = prototypes
         self._features = features
         self._targets = targets
@@ -75,6 +78,8 @@ class CrossFitted:
         self._quick = quick
         self._models: dict[frozenset[int], Blend] = {}
         self._powers: dict[frozenset[int], float] = {}
+        self._choices: dict[frozenset[int], Choice] = {}
+        self._unseen: dict[frozenset[int], tuple[Scores, Counts, Targets]] = {}
 
     def model(self, without: Iterable[int]) -> Blend:
         """The model that has seen none of the folds ``without``."""
@@ -97,32 +102,49 @@ class CrossFitted:
         key = frozenset(without)
         return self._linked(self.model(key).scores(features) * self._power(key))
 
-    @cached_property
-    def held_out(self) -> Scores:
-        """Each labelled issue's scores from the model that has not seen its fold."""
-        found = np.zeros(self._targets.shape)
-        for fold in set(self._folds.tolist()):
-            found[self._folds == fold] = self._scores_of(fold, frozenset({fold}))
-        return found
+    def choice(self, without: Iterable[int]) -> Choice:
+        """The decision rule for ``model(without)``, learnt like its calibration."""
+        key = frozenset(without)
+        if key not in self._choices:
+            scores, counts, true = self._held_out(key)
+            p = self._linked(scores * self._power(key))
+            self._choices[key] = learnt(p, counts, true, self._single)
+        return self._choices[key]
 
-    def _scores_of(self, fold: int, without: frozenset[int]) -> Scores:
-        assert self._features is not None
-        rows = np.flatnonzero(self._folds == fold).tolist()
-        return self.model(without).scores(self._features.take(rows))
+    @property
+    def held_out(self) -> tuple[Scores, Targets]:
+        """Labelled issues' scores from models that have not seen them, and their true codes."""
+        scores, _, true = self._held_out(frozenset())
+        return scores, true
+
+    def _held_out(self, key: frozenset[int]) -> tuple[Scores, Counts, Targets]:
+        """Scores of labelled issues outside ``key``, each from a model that has seen neither its
+        fold nor ``key``; what that model has seen of each code; the issues' true codes."""
+        if key not in self._unseen:
+            others = sorted(set(self._folds.tolist()) - key)
+            rows: list[int] = []
+            scores, counts = [], []
+            for fold in others[:1] if self._quick else others:
+                model = self.model(key | {fold})
+                of_fold = np.flatnonzero(self._folds == fold).tolist()
+                assert self._features is not None
+                scores.append(model.scores(self._features.take(of_fold)))
+                counts.append(np.repeat(model.counts[None], len(of_fold), axis=0))
+                rows += of_fold
+            nothing = np.zeros((0, self._targets.shape[1]))
+            self._unseen[key] = (
+                np.concatenate([nothing, *scores]),
+                np.concatenate([nothing.astype(np.int64), *counts]),
+                self._targets[rows],
+            )
+        return self._unseen[key]
 
     def _power(self, key: frozenset[int]) -> float:
         """How much to sharpen the scores of ``model(key)``: learnt from labelled issues that the
         scoring model has not seen, and from no label in ``key``."""
         if key not in self._powers:
-            others = sorted(set(self._folds.tolist()) - key)
-            if not others:
-                return 1.0
-            if key or self._quick:
-                rows = self._folds == others[0]
-                scores = self._scores_of(others[0], key | {others[0]})
-            else:
-                rows, scores = np.ones(len(self._folds), dtype=bool), self.held_out
-            self._powers[key] = self._fit_power(scores, self._targets[rows])
+            scores, _, true = self._held_out(key)
+            self._powers[key] = self._fit_power(scores, true) if len(true) else 1.0
         return self._powers[key]
 
     def _fit_power(self, scores: Scores, true: Targets) -> float:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from coder.codebook.load import can_hold
 from coder.proposers.base import Proposer, SaveCalls
+from coder.proposers.embedded.choice import Choice
 from coder.proposers.embedded.evidence import find_evidence
 from coder.proposers.embedded.features import Extractor, Features, Read, joined
 from coder.proposers.embedded.folds import CrossFitted, assign_folds, components
@@ -118,8 +119,15 @@ class EmbeddedProposer(Proposer):
         }
 
     def measured(self) -> dict[str, Any]:
-        """How often the likeliest code was right on labelled issues the model had not seen."""
-        return {"cross_validated": self._cross_validated()}
+        """How often the likeliest code was right on labelled issues the model had not seen, and the
+        rule that chooses codes for issues without a label."""
+        choice = self._models.choice(())
+        return {
+            "cross_validated": self._cross_validated(),
+            "choice": {"frequency_weight": choice.frequency_weight}
+            if self._single
+            else {"threshold": choice.threshold},
+        }
 
     def propose(self, issues: Iterable[Issue], save_calls: SaveCalls) -> Iterator[Proposal]:
         """One proposal for each issue, in order; ``BATCH`` issues are in memory at a time.
@@ -150,7 +158,8 @@ class EmbeddedProposer(Proposer):
         similarity = self._prototypes.similarity(read.features)[0]
         near = self._neighbours(read.features, set(excluded))
         nearest = max([float(similarity.max()), *(n.score for n in near)])
-        chosen = self._choose(p, nearest, read.view, model.counts)
+        choice = self._models.choice(unseen)
+        chosen = self._choose(p, choice, nearest, read.view, model.counts)
         ranked = sorted(range(self._none), key=lambda i: (-p[i], i))
         codes = tuple(self._scored(i, p) for i in chosen)
         others = tuple(self._scored(i, p) for i in ranked if i not in chosen)[:RUNNERS_UP]
@@ -180,20 +189,18 @@ class EmbeddedProposer(Proposer):
         return _proposal(said, self._codebook.hash, spent + time.perf_counter() - started)
 
     def _choose(
-        self, p: Scores, nearness: float, read: View, counts: NDArray[np.int64]
+        self, p: Scores, choice: Choice, nearness: float, read: View, counts: NDArray[np.int64]
     ) -> list[int]:
-        """Columns of the codes to propose, best first; none of them means abstaining.
-
-        Several codes: all that are likelier than not, else the likeliest.
-        """
-        ranked = sorted(range(self._none), key=lambda i: (-p[i], i))
+        """Columns of the codes to propose, best first; none of them means abstaining."""
+        worth = choice.utility(p[None], counts)[0] if self._single else p
+        ranked = sorted(range(self._none), key=lambda i: (-worth[i], i))
         if self._codebook.allow_none:
             far = nearness < TOO_FAR and counts[self._none] == 0
-            if read.blank or far or p[self._none] > p[ranked[0]]:
+            if read.blank or far or worth[self._none] > worth[ranked[0]]:
                 return []
         if self._single:
             return ranked[:1]
-        return [i for i in ranked if p[i] > 0.5] or ranked[:1]
+        return [i for i in ranked if p[i] > choice.threshold] or ranked[:1]
 
     def _scored(self, column: int, p: Scores) -> ScoredCode:
         return ScoredCode(code=self._leaves[column], confidence=round(float(p[column]), 4))
@@ -231,8 +238,8 @@ class EmbeddedProposer(Proposer):
     def _cross_validated(self) -> dict[str, Any]:
         if len(set(self._folds)) < 2:
             return {"accuracy": None, "n": 0, "note": "needs labels of at least two issues"}
-        likeliest = self._models.held_out.argmax(axis=1)
-        right = self._targets[np.arange(len(likeliest)), likeliest]
+        scores, true = self._models.held_out
+        right = true[np.arange(len(true)), scores.argmax(axis=1)]
         return {"accuracy": round(float(right.mean()), 3), "n": len(right), "note": ""}
 
 
