@@ -51,6 +51,11 @@ class Problem:
     message: str
 
 
+class _Problems(list[Problem]):
+    def at(self, line: int, message: str) -> None:
+        self.append(Problem(line, message))
+
+
 @dataclass(frozen=True)
 class _Entry:
     """A code as written: its fields, its line, and the lines of its fields."""
@@ -94,25 +99,25 @@ def parse(text: str) -> tuple[Codebook | None, list[Problem]]:
     if endless := _endless(root):
         return None, [endless]
 
-    problems: list[Problem] = []
+    problems = _Problems()
     book = _mapping(root, _BOOK_KEYS, "codebook", problems)
     for key in ("id", "name", "codes"):
         if key not in book.fields:
-            problems.append(Problem(1, f"the codebook has no {key!r}"))
+            problems.at(1, f"the codebook has no {key!r}")
     book_id = book.fields.get("id")
     if isinstance(book_id, yaml.ScalarNode) and not _ID.fullmatch(str(book_id.value)):
-        problems.append(Problem(book.lines["id"], _bad_id(book_id.value)))
+        problems.at(book.lines["id"], _bad_id(book_id.value))
     codes_node = book.fields.get("codes")
     entries = list(_codes(codes_node, None, problems)) if codes_node is not None else []
     if codes_node is not None and not entries and not problems:
-        problems.append(Problem(book.lines["codes"], "the codebook has no codes"))
+        problems.at(book.lines["codes"], "the codebook has no codes")
     codes = _validate(entries, problems)
     settings = {
         key: _scalar(node, key, problems) for key, node in book.fields.items() if key != "codes"
     }
     cardinality = settings.get("cardinality", "single")
     if cardinality not in list(Cardinality):
-        problems.append(Problem(book.lines["cardinality"], "cardinality is 'single' or 'multiple'"))
+        problems.at(book.lines["cardinality"], "cardinality is 'single' or 'multiple'")
     if problems:
         return None, sorted(problems, key=lambda p: p.line)
     try:
@@ -159,40 +164,36 @@ def _endless(root: yaml.Node) -> Problem | None:
     return None
 
 
-def _mapping(
-    node: yaml.MappingNode, allowed: set[str], what: str, problems: list[Problem]
-) -> _Entry:
+def _mapping(node: yaml.MappingNode, allowed: set[str], what: str, problems: _Problems) -> _Entry:
     fields: dict[str, object] = {}
     lines: dict[str, int] = {}
     for key_node, value in node.value:
         line = key_node.start_mark.line + 1
         if not isinstance(key_node, yaml.ScalarNode):
-            problems.append(Problem(line, f"a key of this {what} is not a text"))
+            problems.at(line, f"a key of this {what} is not a text")
             continue
         key = str(key_node.value)
         if key in fields:
-            problems.append(Problem(line, f"{key!r} is given twice in this {what}"))
+            problems.at(line, f"{key!r} is given twice in this {what}")
         elif key not in allowed:
             near = difflib.get_close_matches(key, allowed, 1)
             known = f"known: {', '.join(sorted(allowed))}"
             hint = f"; did you mean {near[0]!r}?" if near else f"; {known}"
-            problems.append(Problem(line, f"unknown key {key!r} in this {what}{hint}"))
+            problems.at(line, f"unknown key {key!r} in this {what}{hint}")
         else:
             fields[key], lines[key] = value, line
     return _Entry(fields, node.start_mark.line + 1, lines)
 
 
-def _codes(node: object, parent: str | None, problems: list[Problem]) -> Iterator[_Entry]:
+def _codes(node: object, parent: str | None, problems: _Problems) -> Iterator[_Entry]:
     """The entries of a list of codes, parents before their children, depth first."""
     assert isinstance(node, yaml.Node)
     if not isinstance(node, yaml.SequenceNode):
-        problems.append(Problem(node.start_mark.line + 1, "codes are written as a list"))
+        problems.at(node.start_mark.line + 1, "codes are written as a list")
         return
     for item in node.value:
         if not isinstance(item, yaml.MappingNode):
-            problems.append(
-                Problem(item.start_mark.line + 1, "a code is a mapping with id, name, definition")
-            )
+            problems.at(item.start_mark.line + 1, "a code is a mapping with id, name, definition")
             continue
         raw = _mapping(item, _CODE_KEYS, "code", problems)
         children = raw.fields.pop("children", None)
@@ -202,9 +203,7 @@ def _codes(node: object, parent: str | None, problems: list[Problem]) -> Iterato
             fields[key] = reader(value, key, problems)
         if parent is not None:
             if "parent" in fields and fields["parent"] != parent:
-                problems.append(
-                    Problem(raw.lines["parent"], f"nested under {parent!r}, names another parent")
-                )
+                problems.at(raw.lines["parent"], f"nested under {parent!r}, names another parent")
             fields["parent"] = parent
         yield _Entry(fields, raw.line, raw.lines)
         if children is not None:
@@ -215,10 +214,10 @@ def _bad_id(text: str) -> str:
     return f"id {text!r}: use small letters, digits and . - _"
 
 
-def _scalar(node: object, key: str, problems: list[Problem]) -> object:
+def _scalar(node: object, key: str, problems: _Problems) -> object:
     assert isinstance(node, yaml.Node)
     if not isinstance(node, yaml.ScalarNode):
-        problems.append(Problem(node.start_mark.line + 1, f"{key!r} is one text, not a list"))
+        problems.at(node.start_mark.line + 1, f"{key!r} is one text, not a list")
         return ""
     if key == "allow_none" and node.tag.endswith(":bool"):
         return node.value.lower() in ("true", "yes", "on")
@@ -227,15 +226,15 @@ def _scalar(node: object, key: str, problems: list[Problem]) -> object:
     return _text(node, problems)
 
 
-def _text(node: yaml.ScalarNode, problems: list[Problem]) -> str:
+def _text(node: yaml.ScalarNode, problems: _Problems) -> str:
     text = join_surrogates(node.value.strip())
     if text is None:
         message = "half a character, a surrogate without its pair: write the character itself"
-        problems.append(Problem(node.start_mark.line + 1, message))
+        problems.at(node.start_mark.line + 1, message)
     return node.value if text is None else text
 
 
-def _strings(node: object, key: str, problems: list[Problem]) -> tuple[str, ...]:
+def _strings(node: object, key: str, problems: _Problems) -> tuple[str, ...]:
     assert isinstance(node, yaml.Node)
     if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null"):
         return ()
@@ -243,11 +242,11 @@ def _strings(node: object, key: str, problems: list[Problem]) -> tuple[str, ...]
         return (_text(node, problems),)
     if isinstance(node, yaml.SequenceNode):
         return tuple(str(_scalar(item, key, problems)) for item in node.value)
-    problems.append(Problem(node.start_mark.line + 1, f"{key!r} is a list of texts"))
+    problems.at(node.start_mark.line + 1, f"{key!r} is a list of texts")
     return ()
 
 
-def _validate(entries: list[_Entry], problems: list[Problem]) -> list[Code]:
+def _validate(entries: list[_Entry], problems: _Problems) -> list[Code]:
     """Codes for the entries; ids, names and parents are checked against each other."""
     seen: dict[str, int] = {}
     siblings: dict[tuple[object, str], int] = {}
@@ -255,25 +254,23 @@ def _validate(entries: list[_Entry], problems: list[Problem]) -> list[Code]:
         missing = [key for key in ("id", "name", "definition") if not entry.fields.get(key)]
         for key in missing:
             who = f"code {entry.fields['id']!r}" if entry.fields.get("id") else "this code"
-            problems.append(Problem(entry.lines.get(key, entry.line), f"{who} has no {key!r}"))
+            problems.at(entry.lines.get(key, entry.line), f"{who} has no {key!r}")
         if "id" in missing:
             continue
         code_id, line = str(entry.fields["id"]), entry.lines["id"]
         if not _ID.fullmatch(code_id):
-            problems.append(Problem(line, _bad_id(code_id)))
+            problems.at(line, _bad_id(code_id))
         if code_id == NONE_CODE:
-            problems.append(Problem(line, f"the id {NONE_CODE!r} is reserved for 'no code fits'"))
+            problems.at(line, f"the id {NONE_CODE!r} is reserved for 'no code fits'")
         if code_id in seen:
             first = seen[code_id]
-            problems.append(Problem(line, f"duplicate id {code_id!r}, first on line {first}"))
+            problems.at(line, f"duplicate id {code_id!r}, first on line {first}")
         seen.setdefault(code_id, line)
         sibling = (entry.fields.get("parent"), fold(str(entry.fields.get("name", ""))))
         if sibling in siblings and "name" in entry.lines:
-            problems.append(
-                Problem(
-                    entry.lines["name"],
-                    f"duplicate name {entry.fields['name']!r}, first on line {siblings[sibling]}",
-                )
+            problems.at(
+                entry.lines["name"],
+                f"duplicate name {entry.fields['name']!r}, first on line {siblings[sibling]}",
             )
         siblings.setdefault(sibling, entry.lines.get("name", line))
         replaced = entry.fields.get("replaces", ())
@@ -281,16 +278,16 @@ def _validate(entries: list[_Entry], problems: list[Problem]) -> list[Code]:
         for former in replaced:
             line = entry.lines["replaces"]
             if not _ID.fullmatch(former):
-                problems.append(Problem(line, f"'replaces' lists ids of codes: {_bad_id(former)}"))
+                problems.at(line, f"'replaces' lists ids of codes: {_bad_id(former)}")
             elif former == NONE_CODE:
-                problems.append(Problem(line, f"{NONE_CODE!r} is reserved: it is not replaced"))
+                problems.at(line, f"{NONE_CODE!r} is reserved: it is not replaced")
             elif former == code_id:
-                problems.append(Problem(line, f"code {code_id!r} cannot replace itself"))
+                problems.at(line, f"code {code_id!r} cannot replace itself")
     for entry in entries:
         parent = entry.fields.get("parent")
         if parent and parent not in seen:
             line = entry.lines.get("parent", entry.line)
-            problems.append(Problem(line, f"parent {parent!r} is not a code of this codebook"))
+            problems.at(line, f"parent {parent!r} is not a code of this codebook")
     if problems:
         return []
     codes = [Code.model_validate(entry.fields) for entry in entries]
@@ -301,7 +298,7 @@ def _validate(entries: list[_Entry], problems: list[Problem]) -> list[Code]:
             trail.add(above)
             above = parents[above]
         if above is not None:
-            problems.append(Problem(seen[code.id], f"code {code.id!r} is its own ancestor"))
+            problems.at(seen[code.id], f"code {code.id!r} is its own ancestor")
     return codes
 
 
