@@ -24,7 +24,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from coder.cli.screen.app import ReviewApp
+from coder.cli.screen.review import ReviewApp
 from coder.codebook import load as codebooks
 from coder.files import resources
 from coder.records import (

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coder.__main__ import run as coder
-from coder.cli.screen.app import ReviewApp
+from coder.cli.screen.review import ReviewApp
 from coder.review.queues import Order
 from coder.review.session import ReviewSession
 from coder.storage.blinding import Shares

@@ -15,7 +15,6 @@ _OF = {key.action: key for key in KEYS}
 NAMED = 5
 """How many issues of each kind that is set aside are named; all are counted."""
 
-
 NOTHING_LEFT = "no disagreement is left"
 TAKEN_BACK = "answer taken back; answer again, or u for the one before"
 

@@ -152,7 +152,7 @@ def _go_through(session: ReviewSession, plain: bool) -> None:
 
         review_plain(session)
     else:
-        from coder.cli.screen.app import review_on_screen
+        from coder.cli.screen.review import review_on_screen
 
         review_on_screen(session)
 

@@ -1,11 +1,12 @@
 """The review as a state machine without a terminal: one item, one answer, one record on disk.
 
-Every front end drives a :class:`ReviewSession`. An answer is appended to one of the rater's two
-journals, and synced, before the session moves on; so what a front end has shown as answered is on
-disk. So is that a suggestion is shown, before a front end gets it; whatever ends the review then,
-the issue is not blind any more. Everything the session knows is derived from those journals, which
-makes a restart nothing special. What is answered before the suggestion was shown is a blind label,
-what is answered after it a decision; an item whose suggestion is hidden does not hold it.
+Every front end drives a :class:`ReviewSession`, and shows what its view says. An answer is appended
+to one of the rater's two journals, and synced, before the session moves on; so what a front end has
+shown as answered is on disk. So is that a suggestion is shown, before a front end gets it; whatever
+ends the review then, the issue is not blind any more. Everything the session knows is derived from
+those journals, which makes a restart nothing special. What is answered before the suggestion was
+shown is a blind label, what is answered after it a decision; an item whose suggestion is hidden
+does not hold it.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from support.runs import done, make_issue, make_proposal, make_run
 from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 
-from coder.cli.screen.app import ReviewApp
+from coder.cli.screen.review import ReviewApp
 from coder.errors import StorageError
 from coder.records import Evidence, Status
 from coder.review.keymap import keymap

@@ -11,7 +11,7 @@ from support.runs import make_run
 from textual import events
 
 from coder.cli.screen.adjudicate import AdjudicateApp
-from coder.cli.screen.app import ReviewApp
+from coder.cli.screen.review import ReviewApp
 from coder.cli.screen.terminal_app import TerminalApp
 from coder.records import Label
 from coder.review.adjudication import AdjudicationSession

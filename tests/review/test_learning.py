@@ -22,7 +22,7 @@ from textual.widgets import Static
 from coder.__main__ import run as coder
 from coder.audit.leakage import check_leakage
 from coder.audit.log import check_log
-from coder.cli.screen.app import ReviewApp
+from coder.cli.screen.review import ReviewApp
 from coder.codebook.changes import Codes, Stale
 from coder.ratings.model import ExclusionReason
 from coder.records import (

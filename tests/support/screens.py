@@ -34,7 +34,7 @@ MODES = (1049, 1000, 1003, 1015, 1006, 1004, 2004)
 def forks() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["coder.__main__", "coder.cli.screen.app", "coder.cli.screen.adjudicate", "coder.study"]
+        ["coder.__main__", "coder.cli.screen.review", "coder.cli.screen.adjudicate", "coder.study"]
     )
     return context
 

@@ -1,1 +1,1 @@
-"""The review on a screen (Textual): the app, its dialogs, and what each pane shows."""
+"""Review and adjudication on a screen (Textual): the apps, their dialogs and what panes show."""
