@@ -178,6 +178,8 @@ def build_proposer(
     if study.settings.model.name == "embedded":
         from coder.proposers.embedded import EmbeddedProposer
         from coder.retrieval.embedders import is_code, open_embedder
+        from coder.retrieval.embedding_cache import FILE as VECTORS
+        from coder.retrieval.embedding_cache import remembered
 
         setting = study.settings.retrieval.embedder
         if study.settings.model.redact and is_code(setting):
@@ -187,6 +189,8 @@ def build_proposer(
                 'set retrieval.embedder = "minilm", which stays on this machine',
             )
         encoder = open_embedder(setting, study.root)
+        if encoder is not None:
+            encoder = remembered(encoder, study.cache / VECTORS)
         return EmbeddedProposer.fit(codebook, examples, encoder=encoder, seed=study.settings.seed)
     from coder.proposers.chat.chat_proposer import LLMProposer
 

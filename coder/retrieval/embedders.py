@@ -65,12 +65,23 @@ class Encoder(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """A text's vector, and in ``without`` those it has without each of its first few spans, to half
+    precision. A span beyond these changes nothing, as the encoder does not read so far."""
+
+    mean: Vectors
+    without: NDArray[np.float16]
+
+
 @runtime_checkable
 class TokenEncoder(Encoder, Protocol):
-    """An encoder that also tells what each token of a text contributes."""
+    """An encoder that also tells what each part of a text contributes."""
 
-    def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        """The tokens of each text."""
+    def encode_without(
+        self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
+    ) -> list[LeftOut]:
+        """Each text with each of its ``spans`` left out in turn; they are in the text's order."""
         ...
 
 
@@ -103,6 +114,13 @@ class TokenVectors:
         if not (kept & (self.starts >= 0)).any():
             return np.zeros(self.vectors.shape[1], dtype=np.float32)
         return normalised(self.vectors[kept].mean(axis=0))
+
+    def left_out(self, spans: Sequence[tuple[int, int]]) -> LeftOut:
+        """The text's vector, and those without each of ``spans``."""
+        read = int(self.ends.max(initial=0))
+        less = [self.without([span]) for span in spans if span[0] < read]
+        rows = np.array(less, dtype=np.float16).reshape(len(less), self.vectors.shape[1])
+        return LeftOut(self.mean, rows)
 
 
 def normalised(vectors: Vectors) -> Vectors:
@@ -164,6 +182,13 @@ class MiniLM:
             for row, tokens in enumerate(self.encode_tokens(texts[start : start + 64]), start):
                 vectors[row] = tokens.mean
         return vectors
+
+    def encode_without(
+        self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
+    ) -> list[LeftOut]:
+        """See :class:`TokenEncoder`."""
+        read = zip(self.encode_tokens(texts), spans, strict=True)
+        return [tokens.left_out(of_it) for tokens, of_it in read]
 
     def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
         """The tokens of each text that the model reads; all are held in memory at once."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from coder.files.sqlite_cache import SqliteCache
-from coder.retrieval.embedders import Encoder, TokenEncoder, TokenVectors, Vectors, normalised
+from coder.retrieval.embedders import Encoder, LeftOut, TokenEncoder, Vectors, normalised
 from coder.retrieval.search import Text
 
 FILE = "vectors.sqlite"
@@ -26,7 +26,7 @@ LOG = logging.getLogger(__name__)
 
 
 def remembered(encoder: Encoder, path: Path) -> Encoder:
-    """``encoder`` with its vectors kept at ``path``; one that tells of tokens still does."""
+    """``encoder`` with its vectors kept at ``path``; one that tells of parts still does."""
     if isinstance(encoder, TokenEncoder):
         return _RememberedTokens(encoder, path)
     return _Remembered(encoder, path)
@@ -82,20 +82,46 @@ def _key(encoder_id: str, text: str) -> bytes:
 
 
 def _kept(db: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, Vectors]:
-    found: dict[bytes, Vectors] = {}
+    rows = _rows(db, keys).items()
+    return {key: np.frombuffer(row, dtype=np.float32) for key, row in rows}
+
+
+def _rows(db: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+    found: dict[bytes, bytes] = {}
     for start in range(0, len(keys), MOST_VARIABLES):
         some = keys[start : start + MOST_VARIABLES]
         marks = ", ".join("?" * len(some))
         query = f"SELECT key, vector FROM vectors WHERE key IN ({marks})"
-        found |= {key: np.frombuffer(row, dtype=np.float32) for key, row in db.execute(query, some)}
+        found |= dict(db.execute(query, some))
     return found
 
 
 class _RememberedTokens(_Remembered):
     def __init__(self, encoder: TokenEncoder, path: Path) -> None:
         super().__init__(encoder, path)
-        self._tokens = encoder
+        self._parts = encoder
 
-    def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        """See :class:`coder.retrieval.embedders.TokenEncoder`; tokens are not kept."""
-        return self._tokens.encode_tokens(texts)
+    def encode_without(
+        self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
+    ) -> list[LeftOut]:
+        """See :class:`coder.retrieval.embedders.TokenEncoder`; all of it is kept."""
+        keys = [_key(self.id, text) for text in texts]
+        parts = [
+            _key(f"{self.id}\0without {list(s)}", t) for t, s in zip(texts, spans, strict=True)
+        ]
+        found = self._cache.use(lambda db: _rows(db, [*keys, *parts])) or {}
+        at = {key: i for i, key in enumerate(parts) if key not in found or keys[i] not in found}
+        if at:
+            new = [texts[i] for i in at.values()], [spans[i] for i in at.values()]
+            for i, made in zip(at.values(), self._parts.encode_without(*new), strict=True):
+                # What was kept first stays: the same issue has the same last digits ever after.
+                found.setdefault(keys[i], made.mean.tobytes())
+                found[parts[i]] = made.without.tobytes()
+            rows = [(key, found[key]) for i in at.values() for key in (keys[i], parts[i])]
+            query = "INSERT OR IGNORE INTO vectors VALUES (?, ?)"
+            self._cache.use(lambda db: db.executemany(query, rows))
+        means = [np.frombuffer(found[key], dtype=np.float32) for key in keys]
+        return [
+            LeftOut(mean, np.frombuffer(found[key], dtype=np.float16).reshape(-1, len(mean)))
+            for mean, key in zip(means, parts, strict=True)
+        ]

@@ -20,6 +20,9 @@ class Kind(StrEnum):
 
     PROSE = "prose"
     LIST = "list"
+    CHECKBOX = "checkbox"
+    """An item of a checklist, nearly always of an issue template and only ticked by the author: of
+    15,520 in real issues, 92% stand word for word in three issues or more."""
     QUOTE = "quote"
     HEADING = "heading"
     TEMPLATE = "template"
@@ -98,7 +101,8 @@ _BOILERPLATE = (
 _FENCE = re.compile(r"(`{3,200}|~{3,200})([^`\n]{0,200})$")
 _HEADING = re.compile(r"#{1,6}[ \t]+(?=\S)")
 _ITEM = re.compile(r"(?:[-*+•]|\d{1,3}[.)])[ \t]+")
-_CHECKBOX = re.compile(r"\[[ xX]?\][ \t]+(?=(?:I |I'|yes\b|no\b|my |this issue|the issue))", re.I)
+_CHECKBOX = re.compile(r"(?:>[ \t]*){0,9}(?:(?:[-*+•]|\d{1,3}[.)])[ \t]+)?\[[ xX]?\](?=[ \t]|$)")
+_CONFIRMED = re.compile(r"[ \t]+(?:I |I'|yes\b|no\b|my |this issue|the issue)", re.I)
 _IMAGE = re.compile(r"!\[[^\]]{0,300}\]\([^()\n]{0,1000}\)|<img\b[^<>]{0,1000}>", re.I)
 _IMAGE_HOSTS = ("user-attachments/assets", "user-images.githubusercontent", ".githubassets")
 _IMAGE_FILES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".mp4", ".mov")
@@ -166,7 +170,7 @@ def prose(issue: Issue) -> str:
 
 def below_title(issue: Issue) -> list[Segment]:
     """What people say below the title: prose, lists and quotes; of an issue that holds none, its
-    code and logs. Never a template's own words."""
+    checklists, code and logs. Never a template's own words."""
     below = [s for s in segments(issue) if s.part is not Part.TITLE]
     return [s for s in below if s.kind.is_quotable] or [
         s for s in below if s.kind is not Kind.TEMPLATE
@@ -204,7 +208,7 @@ def _blocks(text: str, start: int, end: int) -> Iterator[tuple[int, int, Kind]]:
         if kind is None or held is None:
             joined = False
         elif kind is Kind.PROSE:
-            joined = held[2] in (Kind.PROSE, Kind.LIST) and _wrapped(
+            joined = held[2] in (Kind.PROSE, Kind.LIST, Kind.CHECKBOX) and _wrapped(
                 text, held[0], held[1], line_start
             )
         else:
@@ -302,6 +306,8 @@ def _line_kind(line: str, previous: Kind | None, in_list: bool) -> Kind | None:
         or (indented and previous in (None, Kind.CODE))
     ):
         return Kind.CODE
+    if _CHECKBOX.match(stripped):
+        return Kind.CHECKBOX
     if stripped[0] == ">":
         return Kind.QUOTE
     if stripped[0] == "|":
@@ -322,8 +328,8 @@ def _is_heading(stripped: str) -> bool:
 
 
 def _is_template(stripped: str) -> bool:
-    item = _ITEM.match(stripped)
-    if item and _CHECKBOX.match(stripped, item.end()):
+    box = _CHECKBOX.match(stripped)
+    if box and _CONFIRMED.match(stripped, box.end()):
         return True
     start = stripped[:200].casefold().lstrip("*_ ")
     if start.startswith(tuple(b.lstrip("*_") for b in _BOILERPLATE)):

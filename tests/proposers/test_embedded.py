@@ -134,6 +134,20 @@ def test_evidence_is_verbatim_and_says_it(
     assert len(quotes) <= 3
 
 
+@pytest.mark.parametrize("by_words", [False, True])
+@pytest.mark.parametrize("box", ["- [ ] ", "* [X] ", "- [x] ", "> - [ ] ", "1. [ ] ", "[x] "])
+def test_what_a_template_lets_people_tick_is_never_evidence(
+    encoder: MiniLM, by_words: bool, box: str
+) -> None:
+    ticked = f"{box}CUDA out of memory: the GPU or the machine runs out of memory"
+    said = "Nothing else than this can be said about the memory."
+    asked = Issue(id="c", title="Help needed", body=f"{ticked}\n\n{said}\n{ticked} again\n")
+    (proposal,) = ask([asked], None if by_words else encoder)
+    assert proposal.codes[0].code == "running.memory"
+    assert [e.quote for e in proposal.evidence] == [said]
+    assert "[" not in proposal.rationale
+
+
 def test_labels_teach_what_definitions_do_not_say(encoder: MiniLM) -> None:
     odd = [
         Example(

@@ -11,6 +11,7 @@ import pytest
 
 from coder.errors import ModelError
 from coder.retrieval.embedders import MiniLM
+from coder.retrieval.embedding_cache import remembered
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,36 @@ def test_leaving_a_sentence_out_moves_the_vector_away_from_it(encoder: MiniLM) -
     without = tokens.without([(len(first) + 1, len(text))])
     assert without @ about < tokens.mean @ about - 0.1
     assert not tokens.without([(0, len(text))]).any(), "nothing is left"
+
+
+def test_each_part_is_left_out_of_what_is_read_and_all_is_kept(
+    encoder: MiniLM, tmp_path: Path
+) -> None:
+    texts = ["The licence forbids it. My GPU is full.", "", "word " * 500 + "far. Farther."]
+    spans = [[(0, 23), (24, 39)], [], [(0, 2504), (2505, 2513)]]
+    first, blank, long = encoder.encode_without(texts, spans)
+    (tokens,) = encoder.encode_tokens(texts[:1])
+    assert first.without[1] == pytest.approx(tokens.without([spans[0][1]]), abs=1e-3)
+    assert first.mean == pytest.approx(encoder.encode(texts[:1])[0], abs=1e-5)
+    assert (len(first.without), len(blank.without), len(long.without)) == (2, 0, 1)
+
+    class Counting:
+        id = encoder.id
+        encode = encoder.encode
+        asked = 0
+
+        def encode_without(self, texts, spans):  # type: ignore[no-untyped-def]
+            Counting.asked += len(texts)
+            return encoder.encode_without(texts, spans)
+
+    for asked in (3, 3, 4):
+        given = spans if asked == 3 else [[(0, 23)], *spans[1:]]
+        again = remembered(Counting(), tmp_path / "vectors.sqlite").encode_without(texts, given)
+        assert Counting.asked == asked, "only what is new is encoded"
+        for one, kept in zip([first, blank, long], again, strict=True):
+            assert kept.mean == pytest.approx(one.mean, abs=1e-6)
+            assert (kept.without == one.without[: len(kept.without)]).all()
+    assert [len(one.without) for one in again] == [1, 0, 1]
 
 
 def test_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ def test_kinds_of_a_typical_report() -> None:
         (Kind.PROSE, "Generation stops after one token."),
         (Kind.PROSE, "It worked in v4.30!"),
         (Kind.TEMPLATE, "- [x] I have searched the existing issues"),
-        (Kind.LIST, "- [ ] Support batches"),
+        (Kind.CHECKBOX, "- [ ] Support batches"),
         (Kind.LIST, "1. Load the model"),
         (Kind.CODE, "```python\nmodel.generate(x)\n```"),
         (
@@ -96,6 +96,36 @@ def test_a_wall_of_text_is_cut_into_quotable_pieces() -> None:
     pieces = [text for _, text in found("word " * 1000)]
     assert max(map(len, pieces)) <= 600
     assert " ".join(pieces).split() == ["word"] * 1000
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "- [ ] Non-english titles will be closed",
+        "* [X] Docker",
+        "1. [x] Chat Data",
+        "[ ] Bug",
+        "> - [x] quoted",
+        "- [] 我愿意",
+        "- [ ]",
+    ],
+)
+def test_what_can_be_ticked_is_nothing_that_people_say(line: str) -> None:
+    issue = Issue(id="i", title="T", body=f"Said by its author.\n{line}\n")
+    assert kinds(issue.body) == [Kind.PROSE, Kind.CHECKBOX]
+    assert prose(issue) == "T\nSaid by its author."
+
+
+@pytest.mark.parametrize(
+    "line", ["- [x](https://x.org) is a link", "- x[ ] = 1 is an array", "[sic] it"]
+)
+def test_brackets_are_not_always_boxes(line: str) -> None:
+    assert Kind.CHECKBOX not in kinds(line)
+
+
+def test_a_checkbox_that_goes_on_in_the_next_line_does_so_whole() -> None:
+    wrapped = "- [ ] " + "word " * 12 + "and\n  so on. And on."
+    assert kinds(wrapped) == [Kind.CHECKBOX]
 
 
 def test_fenced_log_is_a_log_and_fence_may_be_long_or_tildes() -> None:

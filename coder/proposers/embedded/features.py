@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix, vstack
 
 from coder.proposers.embedded.lexical import TITLE, Lexical
 from coder.proposers.embedded.views import View
-from coder.retrieval.embedders import Encoder, TokenEncoder, TokenVectors, Vectors, normalised
+from coder.retrieval.embedders import Encoder, LeftOut, TokenEncoder, Vectors, normalised
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,12 @@ def joined(pieces: Sequence[Features]) -> Features:
 
 @dataclass(frozen=True)
 class Read:
-    """An issue that has been read: its features (one row) and, where known, its body's tokens."""
+    """An issue that has been read: its features (one row) and, where known, its body's vectors
+    without each of its segments."""
 
     view: View
     features: Features
-    tokens: TokenVectors | None
+    less: LeftOut | None
 
 
 class Extractor:
@@ -75,20 +76,22 @@ class Extractor:
 
     def read(self, views: Sequence[View]) -> list[Read]:
         lexical = self._lexical.rows(views)
-        tokens: Sequence[TokenVectors | None] = [None] * len(views)
+        less: Sequence[LeftOut | None] = [None] * len(views)
         title = body = np.zeros((len(views), 0), dtype=np.float32)
         if self._encoder is not None:
             title = self._encoder.encode([v.title for v in views])
             if isinstance(self._encoder, TokenEncoder):
-                tokens = self._encoder.encode_tokens([v.body for v in views])
-                body = np.array([t.mean for t in tokens if t is not None]).reshape(title.shape)
+                less = self._encoder.encode_without(
+                    [v.body for v in views], [v.spans for v in views]
+                )
+                body = np.array([one.mean for one in less if one is not None])
             else:
                 body = self._encoder.encode([v.body for v in views])
         return [
             Read(
                 v,
                 Features(lexical[i], title[i : i + 1], body[i : i + 1], (v.issue.repo,)),
-                tokens[i],
+                less[i],
             )
             for i, v in enumerate(views)
         ]
@@ -105,8 +108,7 @@ class Extractor:
         for row, number in enumerate(left_out):
             if number == TITLE:
                 title[row] = 0
-            elif read.tokens is not None:
-                s, start = read.view.quotable[number], read.view.starts[number]
-                body[row] = read.tokens.without([(start, start + s.end - s.start)])
+            elif read.less is not None and number < len(read.less.without):
+                body[row] = read.less.without[number]
         repos = read.features.repos * len(left_out)
         return Features(self._lexical.without(read.view, left_out), title, body, repos)

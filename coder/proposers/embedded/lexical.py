@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,22 @@ TITLE = -1
 """Stands for the title where a segment is named by its number."""
 MOST_GRAMS = 20_000
 """Of a block; the rarest go first. Bounds memory whatever the number of labelled issues."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The known grams of one block: their columns in order, how often each, how rare each is."""
+
+    columns: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    idf: NDArray[np.float64]
+
+    def less(self, other: _Part) -> _Part:
+        """Without the grams of ``other``, all of which are in it."""
+        counts = self.counts.copy()
+        counts[np.searchsorted(self.columns, other.columns)] -= other.counts
+        kept = counts > 0
+        return _Part(self.columns[kept], counts[kept], self.idf[kept])
 
 
 class Lexical:
@@ -41,35 +58,35 @@ class Lexical:
 
     def rows(self, views: Sequence[View]) -> csr_matrix:
         """One row for each issue: (n, width)."""
-        return self._matrix([self._row(blocks_of(v)) for v in views])
+        return self._matrix(
+            [
+                _row([self._part(i, Counter(block)) for i, block in enumerate(blocks_of(v))])
+                for v in views
+            ]
+        )
 
     def without(self, view: View, left_out: Sequence[int]) -> csr_matrix:
         """A row for each segment number in ``left_out`` (or ``TITLE``): the issue without it."""
-        title, body, structure = (Counter(block) for block in blocks_of(view))
+        title, body, structure = (
+            self._part(number, Counter(block)) for number, block in enumerate(blocks_of(view))
+        )
+        nothing = self._part(0, {})
         rows = []
         for number in left_out:
             if number == TITLE:
-                rows.append(self._row((Counter(), body, structure)))
+                rows.append(_row([nothing, body, structure]))
             else:
                 s = view.quotable[number]
-                less = Counter(body)
-                less.subtract(grams(view.issue.text[s.start : s.end]))
-                rows.append(self._row((title, less, structure)))
+                lost = Counter(grams(view.issue.text[s.start : s.end]))
+                rows.append(_row([title, body.less(self._part(1, lost)), structure]))
         return self._matrix(rows)
 
-    def _row(
-        self, blocks: Sequence[Mapping[str, int] | Iterable[str]]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        columns, values = [], []
-        start = 0
-        for block, known, idf in zip(blocks, self._columns, self._idf, strict=True):
-            counts = {known[g]: c for g, c in Counter(block).items() if c > 0 and g in known}
-            at = np.fromiter(counts, dtype=np.int64, count=len(counts))
-            value = (1 + np.log(np.fromiter(counts.values(), float, len(counts)))) * idf[at - start]
-            columns.append(at)
-            values.append(value / (np.linalg.norm(value) or 1))
-            start += len(known)
-        return np.concatenate(columns), np.concatenate(values)
+    def _part(self, block: int, counts: Mapping[str, int]) -> _Part:
+        known = self._columns[block]
+        found = sorted((known[gram], count) for gram, count in counts.items() if gram in known)
+        columns, often = np.array(found, dtype=np.int64).reshape(-1, 2).T
+        first = sum(map(len, self._columns[:block]))
+        return _Part(columns, often, self._idf[block][columns - first])
 
     def _matrix(self, rows: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]]) -> csr_matrix:
         ends = np.cumsum([0] + [len(columns) for columns, _ in rows])
@@ -83,3 +100,11 @@ def blocks_of(view: View) -> tuple[list[str], list[str], Sequence[str]]:
     text = view.issue.text
     body = [gram for s in view.quotable for gram in grams(text[s.start : s.end])]
     return grams(view.title), body, view.structure
+
+
+def _row(parts: Sequence[_Part]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    values = []
+    for part in parts:
+        value = (1 + np.log(part.counts)) * part.idf
+        values.append(value / (np.linalg.norm(value) or 1))
+    return np.concatenate([part.columns for part in parts]), np.concatenate(values)

@@ -24,8 +24,8 @@ _VERSION = re.compile(r"\b\d{1,4}\.\d{1,4}(?:\.\d{1,6})?\b")
 class View:
     """An issue as the classifiers read it.
 
-    ``body`` is what people say below the title (``quotable``), one segment a line; ``starts``
-    is where each segment begins in it. ``title_at`` is where the title stands in
+    ``body`` is what people say below the title (``quotable``), one segment a line; ``spans``
+    are where each segment stands in it. ``title_at`` is where the title stands in
     ``issue.text``. An issue that holds nothing but code or logs is read as it is.
     """
 
@@ -34,7 +34,7 @@ class View:
     title_at: tuple[int, int]
     body: str
     quotable: tuple[Segment, ...]
-    starts: tuple[int, ...]
+    spans: tuple[tuple[int, int], ...]
     structure: tuple[str, ...]
 
     @property
@@ -46,9 +46,9 @@ def view(issue: Issue) -> View:
     found = segments(issue)
     quotable = below_title(issue)
     pieces = [issue.text[s.start : s.end] for s in quotable]
-    starts, at = [], 0
+    spans, at = [], 0
     for piece in pieces:
-        starts.append(at)
+        spans.append((at, at + len(piece)))
         at += len(piece) + 1
     return View(
         issue=issue,
@@ -56,7 +56,7 @@ def view(issue: Issue) -> View:
         title_at=next(((s.start, s.end) for s in found if s.part is Part.TITLE), (0, 0)),
         body="\n".join(pieces),
         quotable=tuple(quotable),
-        starts=tuple(starts),
+        spans=tuple(spans),
         structure=_structure(issue, found),
     )
 
