@@ -19,3 +19,10 @@ def test_a_server_that_nobody_entered_lets_its_address_go():
     gc.collect()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port))
+
+
+def test_a_server_whose_address_nobody_asked_for_has_none(monkeypatch):
+    opened = []
+    monkeypatch.setattr(socket.socket, "bind", lambda *_: opened.append(1))
+    FaultServer(lambda *_: completion())
+    assert not opened

@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -137,11 +138,20 @@ class FaultServer:
             daemon_threads = True
             request_queue_size = 256
 
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._open = lambda: Server(("127.0.0.1", 0), Handler)
+
+    @cached_property
+    def _server(self) -> ThreadingHTTPServer:
+        """Listens from the moment that its address is asked for, or it is entered."""
+        server = self._open()
         # Where it is never entered, as in a test that fails before, the address is let go all the
         # same: a socket that is left open is a warning, in whatever test runs at that moment.
-        weakref.finalize(self, self._server.socket.close)
-        self.base_url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        weakref.finalize(self, server.socket.close)
+        return server
+
+    @cached_property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
 
     @contextmanager
     def running(self) -> Iterator[FaultServer]:
