@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from coder.cli.arguments import issue_id, rater_name, run_names
+from coder.cli.arguments import issue_id, open_run, rater_name, run_names
 
 
 @click.command("adjudicate")
@@ -28,10 +28,8 @@ def command(
     from coder.cli.adjudicate_words import set_aside, summary
     from coder.cli.review import can_draw
     from coder.review.adjudication import AdjudicationSession
-    from coder.storage.run import Run
-    from coder.study import Study
 
-    run = Run.open(Study.open().runs, name)
+    run = open_run(name)
     only = issue_id(run, issue) if issue else ""
     with run.adjudications.writing("coder adjudicate"):
         session = AdjudicationSession(run, by, assisted=assisted, anonymous=anonymous, only=only)

@@ -50,6 +50,14 @@ def several_runs(command: Callable[..., None]) -> Callable[..., None]:
     return runs(output(command))
 
 
+def open_run(name: str, *, damaged: bool = False) -> Run:
+    """The run of the study one stands in; ``damaged``: also one whose files are not whole."""
+    from coder.storage.run import Run
+    from coder.study import Study
+
+    return Run.open(Study.open().runs, name, damaged=damaged)
+
+
 def issue_id(run: Run, name: str) -> str:
     """The id of an issue given by any of its names."""
     from coder.errors import UsageError

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from coder.cli.arguments import rater_name, run_names
+from coder.cli.arguments import open_run, rater_name, run_names
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -42,10 +42,8 @@ def command(name: str, raters: str, overlap: float, each: int | None) -> None:
     from coder.cli.terminal import console, safe
     from coder.review.assign import assign, split
     from coder.review.queues import issue_ids
-    from coder.storage.run import Run
-    from coder.study import Study
 
-    run = Run.open(Study.open().runs, name)
+    run = open_run(name)
     people = [rater.strip() for rater in raters.split(",") if rater.strip()]
     made = split(issue_ids(run), people, overlap, each, run.manifest.seed)
     new = assign(run, made)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from coder.cli.arguments import run_names
+from coder.cli.arguments import open_run, run_names
 from coder.cli.figure import figure
 from coder.cli.reask import injection, order
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from coder.audit.log import Checked
-    from coder.storage.run import Run
 
 SHOWN = 20
 """How many problems are named on the terminal; all of them are counted."""
@@ -43,7 +42,7 @@ def log(name: str) -> None:
     from coder.cli.terminal import console
     from coder.errors import RunError
 
-    run = _open(name)
+    run = open_run(name, damaged=True)
     checked = check_log(run)
     console.print(_table(checked))
     problems = [problem for file in checked for problem in file.problems]
@@ -70,7 +69,7 @@ def leakage(name: str) -> None:
     from coder.retrieval.embedding_cache import FILE, KeptVectors
     from coder.study import Study
 
-    run = _open(name)
+    run = open_run(name, damaged=True)
     study = Study.open()
     encoder = str(run.manifest.model.get("embedder") or run.manifest.model.get("encoder") or "")
     found = check_leakage(run, KeptVectors(encoder, study.cache / FILE))
@@ -108,13 +107,6 @@ def leakage(name: str) -> None:
             soft_wrap=True,
         )
         _named([f"{pair.issue_id} ~ {pair.example_id}: {pair.how}" for pair in found.doubtful])
-
-
-def _open(name: str) -> Run:
-    from coder.storage.run import Run
-    from coder.study import Study
-
-    return Run.open(Study.open().runs, name, damaged=True)
 
 
 def _table(checked: list[Checked]) -> Table:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from coder.cli.arguments import rater_name, run_names
+from coder.cli.arguments import open_run, rater_name, run_names
 
 if TYPE_CHECKING:
     from coder.records import Calibration
@@ -32,10 +32,8 @@ def command(name: str, rater: str | None) -> None:
     from coder.cli.terminal import console, safe
     from coder.errors import RunError
     from coder.report.calibrate import calibrate
-    from coder.storage.run import Run
-    from coder.study import Study
 
-    run = Run.open(Study.open().runs, name)
+    run = open_run(name)
     made = calibrate(run, rater)
     if not made:
         raise RunError(

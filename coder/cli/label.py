@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from coder.cli.arguments import column_map, rater_name, run_names
+from coder.cli.arguments import column_map, open_run, rater_name, run_names
 
 if TYPE_CHECKING:
     from coder.records import Codebook, Example, Issue
@@ -50,11 +50,9 @@ def import_labels(file: Path, rater: str, name: str, maps: tuple[str, ...], one_
     """
     from coder.cli.terminal import console, err_console, safe
     from coder.errors import InputError
-    from coder.storage.run import Run
-    from coder.study import Study
     from coder.text.spelling import plural
 
-    run = Run.open(Study.open().runs, name)
+    run = open_run(name)
     report = read_label_file(file, run.codebook, run.issues, rater, maps, one_hot)
     outcome = run.add_labels(rater, report.labels)
     show_set_aside(report, file)
@@ -105,11 +103,9 @@ def export_labels(name: str, rater: str | None, resolved: bool, output: Path) ->
     from coder.errors import UsageError
     from coder.files.atomic_write import write_atomically
     from coder.report.export import blind_rows, labels_csv, resolved_rows
-    from coder.storage.run import Run
-    from coder.study import Study
     from coder.text.spelling import plural
 
-    run = Run.open(Study.open().runs, name)
+    run = open_run(name)
     if rater and resolved:
         raise UsageError("--rater and --resolved exclude each other", "give one of them")
     raters = run.raters()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coder.cli.arguments import open_run
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -36,10 +38,8 @@ def command(folder: Path, name: str, take_both: bool, dry_run: bool) -> None:
     from coder.errors import RunError
     from coder.report.wording import plural
     from coder.storage.merge import What, merge
-    from coder.storage.run import Run
-    from coder.study import Study
 
-    run = Run.open(Study.open().runs, name)
+    run = open_run(name)
     merged = merge(run, folder, take_both=take_both, dry_run=dry_run)
     for outcome in merged.outcomes:
         for line in _said(outcome, run.path, dry_run):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from coder.cli.arguments import run_names
+from coder.cli.arguments import open_run, run_names
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,11 +29,9 @@ def command(name: str) -> None:
     from coder.records import Status
     from coder.report.sentences import FEWEST_SHARED, broken
     from coder.report.status import run_status
-    from coder.storage.run import Run
-    from coder.study import Study
     from coder.text.spelling import plural, some
 
-    run = Run.open(Study.open().runs, name)
+    run = open_run(name)
     found = run_status(run)
     if places := run.broken_chains():
         console.print(f"[yellow]{safe(broken(name, places))}[/]", soft_wrap=True)
