@@ -107,7 +107,8 @@ def test_cold_start_finds_the_obvious_code_and_says_it_is_uncalibrated(encoder: 
     assert proposal.status is Status.OK
     assert proposal.codes[0].code == "running.memory"
     assert "not calibrated" in proposal.rationale
-    assert "this code's definition" in proposal.rationale
+    assert '"memory" stands in the rule "The GPU' in proposal.rationale
+    assert "and in no rule of Legal > Licence." in proposal.rationale
     assert {r.code for r in proposal.runners_up} == {"running.install", "legal.licence"}
     assert (proposal.retrieved, proposal.excluded) == ((), ())
 
@@ -146,6 +147,20 @@ def test_what_a_template_lets_people_tick_is_never_evidence(
     assert proposal.codes[0].code == "running.memory"
     assert [e.quote for e in proposal.evidence] == [said]
     assert "[" not in proposal.rationale
+
+
+def test_a_list_of_what_a_person_says_is_still_quoted() -> None:
+    said = "- [this log](a.txt) says the machine runs out of memory"
+    (proposal,) = ask([Issue(id="l", title="Trouble", body=said)], None)
+    assert any("runs out of memory" in e.quote for e in proposal.evidence)
+
+
+def test_without_words_that_meet_a_rule_no_reason_is_made_up(encoder: MiniLM) -> None:
+    asked = Issue(id="w", title="Graphics card full", body="VRAM exhausted at once.")
+    (proposal,) = ask([asked], encoder)
+    assert proposal.codes
+    assert "rule" not in proposal.rationale
+    assert "definition" not in proposal.rationale
 
 
 def test_labels_teach_what_definitions_do_not_say(encoder: MiniLM) -> None:

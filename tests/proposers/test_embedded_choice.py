@@ -113,3 +113,19 @@ def test_the_rule_is_on_record() -> None:
     assert set(several["choice"]) == {"threshold"}
     single = EmbeddedProposer.fit(book(Cardinality.SINGLE), SEVERAL, encoder=None).measured()
     assert set(single["choice"]) == {"frequency_weight"}
+
+
+def test_the_rationale_says_why_a_likelier_code_is_not_proposed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("coder.proposers.embedded.choice.FREQUENCY_WEIGHTS", (3.0,))
+    often = [Example(issue=issue(n, "zorb"), codes=("zorb",)) for n in range(60)]
+    rare = [Example(issue=issue(60 + n, "quux"), codes=("quux",)) for n in range(6)]
+    proposer = EmbeddedProposer.fit(book(Cardinality.SINGLE), [*often, *rare], encoder=None)
+    asked = Issue(id="new", title="Nothing of either", body="Neither is said.")
+    (proposal,) = proposer.propose([asked], lambda call: None)
+    assert proposal.codes[0].code == "quux"
+    other, own = proposal.runners_up[0].confidence, proposal.codes[0].confidence
+    assert other is not None and own is not None and other > own
+    assert "zorb is likelier" in proposal.rationale
+    assert "60 of 66 labelled issues have it" in proposal.rationale

@@ -24,6 +24,7 @@ from coder.proposers.embedded.lexical import Lexical, blocks_of
 from coder.proposers.embedded.prototypes import TOO_FAR, Prototypes, Scores, code_texts
 from coder.proposers.embedded.rationale import Grounds, rationale
 from coder.proposers.embedded.regression import Targets
+from coder.proposers.embedded.shared_words import shared_words
 from coder.proposers.embedded.views import View, grams, view
 from coder.records import (
     Cardinality,
@@ -164,6 +165,7 @@ class EmbeddedProposer(Proposer):
         codes = tuple(self._scored(i, p) for i in chosen)
         others = tuple(self._scored(i, p) for i in ranked if i not in chosen)[:RUNNERS_UP]
         evidence = find_evidence(read, self._extractor, chosen, probabilities)
+        first, other = (group[0].code if group else None for group in (codes, others))
         grounds = Grounds(
             codes=codes,
             none_probability=float(p[self._none]),
@@ -173,6 +175,9 @@ class EmbeddedProposer(Proposer):
             labels=int(sum(fold not in unseen for fold in self._folds)),
             own_labels=int(model.counts[chosen[0]]) if chosen else 0,
             blank=read.view.blank,
+            met=shared_words(read.view, self._codebook, first, other) if first else None,
+            next_code=others[0] if others else None,
+            next_labels=int(model.counts[self._leaves.index(other)]) if other else 0,
         )
         said = {
             "issue_id": issue.id,

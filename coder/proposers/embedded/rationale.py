@@ -14,7 +14,8 @@ FEW = 10
 @dataclass(frozen=True)
 class Grounds:
     """What is known about one answer. ``labels`` and ``own_labels`` count the labelled issues the
-    model had seen, of all codes and of the first proposed one."""
+    model had seen, of all codes and of the first proposed one, ``next_labels`` of ``next_code``,
+    the likeliest code that is not proposed. ``met`` are words and the rule they stand in."""
 
     codes: Sequence[ScoredCode]
     none_probability: float
@@ -24,16 +25,21 @@ class Grounds:
     labels: int
     own_labels: int
     blank: bool
+    met: tuple[tuple[str, ...], str] | None = None
+    next_code: ScoredCode | None = None
+    next_labels: int = 0
 
 
 def rationale(codebook: Codebook, grounds: Grounds) -> str:
-    """Two to four sentences."""
+    """A few sentences, each only where there is something to say."""
     if grounds.blank:
         return "The issue has no text to judge by."
     return " ".join(
         s
         for s in (
             _answer(codebook, grounds),
+            _words(codebook, grounds),
+            _frequency(codebook, grounds),
             _evidence(grounds),
             _neighbours(codebook, grounds),
             _doubt(grounds),
@@ -53,10 +59,37 @@ def _answer(codebook: Codebook, grounds: Grounds) -> str:
         return f"No definition is near; the least far is that of {nearest}."
     chosen = grounds.codes[0].code
     if chosen == grounds.nearest_code:
-        return "Closest in wording to this code's definition."
+        return ""
     return (
         f"Most like issues labelled {codebook.path(chosen)}, although in wording it is closest to "
         f"the definition of {nearest}."
+    )
+
+
+def _words(codebook: Codebook, grounds: Grounds) -> str:
+    if not grounds.codes or grounds.met is None:
+        return ""
+    found, rule = grounds.met
+    named = [f'"{word}"' for word in found]
+    listed = " and ".join([", ".join(named[:-1]), named[-1]] if named[1:] else named)
+    stand = "stand" if named[1:] else "stands"
+    told = f"{listed} {stand} in the rule {_quoted(rule)}"
+    if grounds.next_code is None:
+        return f"{told}."
+    return f"{told}, and in no rule of {codebook.path(grounds.next_code.code)}."
+
+
+def _frequency(codebook: Codebook, grounds: Grounds) -> str:
+    """Why a code is proposed though another is likelier."""
+    other = grounds.next_code
+    if not grounds.codes or other is None:
+        return ""
+    own, its = grounds.codes[0].confidence or 0, other.confidence or 0
+    if its <= own:
+        return ""
+    return (
+        f"{codebook.path(other.code)} is likelier ({its:.2f}), but {grounds.next_labels} of "
+        f"{grounds.labels} labelled issues have it, which the choice allows for."
     )
 
 
