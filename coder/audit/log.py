@@ -32,6 +32,7 @@ from coder.records import (
     now,
 )
 from coder.review.learning import Answers, Teaching
+from coder.revision.refine import draws, verdicts
 from coder.storage.blinding import Exposure
 from coder.storage.intra_rater import person
 from coder.storage.journal import Journal
@@ -158,9 +159,13 @@ class _Journals:
         yield _journal(run, run.proposals, proposal)
         if run.calibrations.path.exists():
             yield _journal(run, run.calibrations, lambda _: iter(()))
-        naming = Journal(run.path / "suggest" / "calls.jsonl", Call)
-        if naming.path.exists():
-            yield _journal(run, naming, self._about)
+        for folder in ("suggest", "refine"):
+            asked = Journal(run.path / folder / "calls.jsonl", Call)
+            if asked.path.exists():
+                yield _journal(run, asked, self._about)
+        for kept in (draws(run), verdicts(run)):
+            if kept.path.exists():
+                yield _journal(run, kept, lambda _: iter(()))
         if run.migrations.path.exists():
             yield from _versions(run)
         if run.assignments.path.exists():

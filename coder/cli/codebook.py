@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from coder.cli.arguments import run_names
+from coder.cli.codebook_refine import refine
 from coder.cli.codebook_suggest import suggest
+from coder.cli.codebook_worth import worth
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from coder.records import Code, Codebook, CodeChange
     from coder.revision.migration import Effect
     from coder.storage.run import Run
+    from coder.study import Study
 
 SHOWN = 10
 """How many memos that ask for a change are named; all are counted."""
@@ -112,12 +115,17 @@ def bump(name: str | None, note: str) -> None:
     Raises the version in the file, in place, and adds what changed to NAME.CHANGELOG.md beside it.
     Every version is kept in .versions, so that there is something to compare the next one with.
     """
+    from coder.study import Study
+
+    bump_and_tell(Study.open(), _find(name), note)
+
+
+def bump_and_tell(study: Study, path: Path, note: str) -> None:
+    """Make the next version, and say what changed in it and who had asked for that."""
     from coder.cli.terminal import console, safe
     from coder.codebook import load as codebooks
     from coder.revision import new_version as files
-    from coder.study import Study
 
-    study, path = Study.open(), _find(name)
     made = files.bump(study, path, note)
     if made.diff is None:
         console.print(
@@ -176,7 +184,7 @@ def migrate(name: str, to: str | None, dry_run: bool) -> None:
     run = Run.open(study.runs, name)
     path = files.resolve(study, to or study.settings.codebook)
     planned, effects = migration.plan(run, path)
-    _show_effects(planned.changes, effects)
+    show_effects(planned.changes, effects)
     stale = sum(sum(effect.stale.values()) for effect in effects)
     before = run.codebook.version
     if dry_run:
@@ -263,7 +271,7 @@ def _lines(before: Code, after: Code) -> Iterable[tuple[str, str, str]]:
         yield from (("+", "green", f"{field}: {text}") for text in new if text not in old)
 
 
-def _show_effects(changes: Sequence[CodeChange], effects: Sequence[Effect]) -> None:
+def show_effects(changes: Sequence[CodeChange], effects: Sequence[Effect]) -> None:
     """What each change makes stale, and then what is carried over, of whom."""
     from rich.table import Table
 
@@ -294,4 +302,5 @@ def _runs_with(runs: Path, codebook_id: str) -> list[str]:
     return [run.name for run in found if run.manifest.codebook_id == codebook_id]
 
 
-command.add_command(suggest)
+for verb in (suggest, refine, worth):
+    command.add_command(verb)

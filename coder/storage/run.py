@@ -75,6 +75,7 @@ _CHAINED = frozenset(
     {
         "calls.jsonl", "proposals.jsonl", "calibration.jsonl", "assignments.jsonl",
         "adjudications.jsonl", "migrations.jsonl", "labels", "decisions", "suggestions", "refits",
+        "refine",
     }
 )  # fmt: skip
 _RESERVED_NAMES = re.compile(r"(?i)(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?")

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any
 
-from coder.proposers.budget import NO_CAPS, Meter
 from coder.proposers.chat.answer_text import Damaged, after_reasoning
-from coder.proposers.chat.client import Chat, stop_message
+from coder.proposers.chat.ask_each import Asked, ask_each
 from coder.proposers.chat.condensed_issue import condense
-from coder.proposers.chat.failures import Failure, Fatal
 from coder.proposers.chat.prompt_composer import hash_of
 from coder.proposers.chat.prompts import nonce
-from coder.proposers.chat.providers import endpoint
 from coder.proposers.chat.question import Question
 from coder.proposers.chat.reply import read_raw
 from coder.proposers.chat.response_schema import find_objects
 from coder.proposers.token_count import open_counter
-from coder.records import Call, Codebook, Issue, Usage, content_hash
+from coder.records import Call, Codebook, Issue
 from coder.storage.journal import Journal
 from coder.study import Study
 from coder.text.redaction import Masked, Redactor, authors, masked_codebook
@@ -67,72 +62,12 @@ def name_groups(
     Every call is in ``calls`` before it is read, and what is there is not asked again. Raises
     ``ModelError`` when asking is of no use.
     """
-    asked = [_question(study, book, issues) for issues in groups]
-    known = {call.request["key"]: call for call in calls if call.raw_response and not call.error}
-    try:
-        made = asyncio.run(_ask(study, asked, groups, known, calls))
-    except Fatal as error:
-        raise stop_message(endpoint(study), error) from None
+    asked = [
+        Asked(_question(study, book, issues), "naming.v1", issues[0].id, PROMPT, hash_of(SYSTEM))
+        for issues in groups
+    ]
+    made = ask_each(study, asked, calls)
     return [_read(call) for call in made]
-
-
-async def _ask(
-    study: Study,
-    asked: Iterable[Question],
-    groups: Sequence[Sequence[Issue]],
-    known: dict[str, Call],
-    calls: Journal[Call],
-) -> list[Call]:
-    to, model = endpoint(study), study.settings.model
-    chat, meter = Chat(to, model), Meter(NO_CAPS, None, model.name)
-    counter = open_counter(model.name, study.cache)
-    answered: list[Call] = []
-    async with chat.connected():
-        for question, issues in zip(asked, groups, strict=True):
-            key = content_hash(
-                "naming.v1",
-                [to.setting, to.identity, chat.parameters, SCHEMA, list(question.messages)],
-            )
-            if key in known:
-                answered.append(known[key])
-                continue
-            text = "\n".join(message for _, message in question.messages)
-            account = meter.account(
-                Usage(input_tokens=counter.at_most(text), output_tokens=model.max_output_tokens)
-            )
-            sent: dict[str, Any] = {
-                "key": key,
-                "messages": [{"role": r, "content": t} for r, t in question.messages],
-            }
-            began = perf_counter()
-            fields: dict[str, Any]
-            try:
-                reply = await chat.ask(question, account, issues[0].id)
-                sent |= reply.asked_how
-                fields = {
-                    "raw_response": reply.raw,
-                    "finish_reason": reply.finish_reason,
-                    "usage": reply.usage,
-                }
-            except Fatal:
-                raise
-            except Failure as error:
-                fields = {"error": str(error)}
-            call = Call(
-                id=content_hash("call.v1", [key, began])[:20],
-                issue_id=issues[0].id,
-                model=to.setting,
-                prompt=PROMPT,
-                prompt_hash=hash_of(SYSTEM),
-                request=sent,
-                attempts=account.attempts,
-                estimated=account.estimated,
-                seconds=round(perf_counter() - began, 3),
-                **fields,
-            )
-            calls.append([call])
-            answered.append(call)
-    return answered
 
 
 def _question(study: Study, book: Codebook, issues: Sequence[Issue]) -> Question:
