@@ -159,13 +159,14 @@ class _Journals:
         yield _journal(run, run.proposals, proposal)
         if run.calibrations.path.exists():
             yield _journal(run, run.calibrations, lambda _: iter(()))
-        for folder in ("suggest", "refine"):
-            asked = Journal(run.path / folder / "calls.jsonl", Call)
+        for verb in ("suggest", "refine"):
+            asked = Journal(run.path / verb / "calls.jsonl", Call)
             if asked.path.exists():
                 yield _journal(run, asked, self._about)
-        for kept in (draws(run), verdicts(run)):
-            if kept.path.exists():
-                yield _journal(run, kept, lambda _: iter(()))
+        if (drawn := draws(run)).path.exists():
+            yield _journal(run, drawn, lambda _: iter(()))
+        if (decided := verdicts(run)).path.exists():
+            yield _journal(run, decided, lambda _: iter(()))
         if run.migrations.path.exists():
             yield from _versions(run)
         if run.assignments.path.exists():

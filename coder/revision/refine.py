@@ -67,7 +67,7 @@ def to_write(pair: Confusion, shown: Sequence[str], settles: int) -> Draft:
 def contrasts(
     run: Run, pair: Confusion, coded: Mapping[str, Sequence[str]], encoder: Encoder | None
 ) -> list[Contrast]:
-    """The nearest issues across two codes, each once, the nearest first; none that share nothing."""
+    """The nearest issues across two codes, each once, nearest first; none that share nothing."""
     sides = [[run.issues[i] for i in coded.get(code, ())][:MOST_COMPARED] for code in pair.codes]
     if not all(sides):
         return []
