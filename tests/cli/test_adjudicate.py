@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from support.apps import play_app, text
 from support.runs import make_issue, make_run
 from textual.pilot import Pilot
 from textual.widgets import Static
@@ -166,19 +166,9 @@ Scene = Callable[[Pilot[None], AdjudicateApp], Coroutine[Any, Any, None]]
 def play(
     run: Run, scene: Scene, size: tuple[int, int] = (80, 24), only: str = "", **options: bool
 ) -> AdjudicateApp:
-    app = AdjudicateApp(AdjudicationSession(run, "cy", only=only, **options))
-
-    async def run_scene() -> None:
-        async with app.run_test(size=size) as pilot:
-            await pilot.pause()
-            await scene(pilot, app)
-
-    asyncio.run(run_scene())
-    return app
-
-
-def text(app: AdjudicateApp, pane: str) -> str:
-    return str(app.query_one(f"#{pane}", Static).content)
+    return play_app(
+        AdjudicateApp(AdjudicationSession(run, "cy", only=only, **options)), scene, size
+    )
 
 
 def answers(app: AdjudicateApp) -> list[str]:

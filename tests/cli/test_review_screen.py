@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.apps import play_app, text
 from support.runs import done, make_issue, make_proposal, make_run
 from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
@@ -26,19 +27,7 @@ Scene = Callable[[Pilot[None], ReviewApp], Coroutine[Any, Any, None]]
 
 
 def play(run: Run, scene: Scene, size: tuple[int, int] = (80, 24)) -> ReviewApp:
-    app = ReviewApp(ReviewSession(run, "ann", Order.FILE))
-
-    async def run_scene() -> None:
-        async with app.run_test(size=size) as pilot:
-            await pilot.pause()
-            await scene(pilot, app)
-
-    asyncio.run(run_scene())
-    return app
-
-
-def text(app: ReviewApp, pane: str) -> str:
-    return str(app.query_one(f"#{pane}", Static).content)
+    return play_with(ReviewSession(run, "ann", Order.FILE), scene, size)
 
 
 def told(run: Run) -> list[tuple[str, str, tuple[str, ...]]]:
@@ -306,15 +295,7 @@ def test_ctrl_c_is_told_from_quitting(tmp_path: Path) -> None:
 
 
 def play_with(session: ReviewSession, scene: Scene, size: tuple[int, int] = (80, 24)) -> ReviewApp:
-    app = ReviewApp(session)
-
-    async def run_scene() -> None:
-        async with app.run_test(size=size) as pilot:
-            await pilot.pause()
-            await scene(pilot, app)
-
-    asyncio.run(run_scene())
-    return app
+    return play_app(ReviewApp(session), scene, size)
 
 
 def everything(app: ReviewApp) -> str:
