@@ -163,6 +163,22 @@ def test_without_words_that_meet_a_rule_no_reason_is_made_up(encoder: MiniLM) ->
     assert "definition" not in proposal.rationale
 
 
+OFF_TOPIC = Issue(
+    id="off", title="Ducks on the pond", body="Who feeds them when the baker is away in winter?"
+)
+
+
+def test_cold_it_says_when_it_is_not_sure(encoder: MiniLM) -> None:
+    codebook = book(allow_none=False)
+    unsure, sure = ask([OFF_TOPIC, MEMORY], encoder, codebook=codebook)
+    assert unsure.rationale.startswith("Not sure: no code stands out")
+    assert "50 labelled issues would change that" in unsure.rationale
+    assert unsure.runners_up
+    assert "Not sure" not in sure.rationale
+    (taught,) = ask([OFF_TOPIC], encoder, EXAMPLES, codebook)
+    assert "Not sure" not in taught.rationale
+
+
 def test_labels_teach_what_definitions_do_not_say(encoder: MiniLM) -> None:
     odd = [
         Example(

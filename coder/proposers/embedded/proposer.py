@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -21,6 +22,7 @@ from coder.proposers.embedded.evidence import find_evidence
 from coder.proposers.embedded.features import Extractor, Features, Read, joined
 from coder.proposers.embedded.folds import CrossFitted, assign_folds, components
 from coder.proposers.embedded.lexical import Lexical, blocks_of
+from coder.proposers.embedded.null import Null
 from coder.proposers.embedded.prototypes import TOO_FAR, Prototypes, Scores, code_texts
 from coder.proposers.embedded.rationale import Grounds, rationale
 from coder.proposers.embedded.regression import Targets
@@ -177,6 +179,7 @@ class EmbeddedProposer(Proposer):
             blank=read.view.blank,
             met=shared_words(read.view, self._codebook, first, other) if first else None,
             next_code=others[0] if others else None,
+            beyond_null=self._null is None or self._null.is_beyond(similarity),
             next_labels=int(model.counts[self._leaves.index(other)]) if other else 0,
         )
         said = {
@@ -239,6 +242,14 @@ class EmbeddedProposer(Proposer):
     def _read_all(self, views: Sequence[View]) -> Features | None:
         batches = [views[start : start + BATCH] for start in range(0, len(views), BATCH)]
         return joined([self._extractor.features(batch) for batch in batches]) if batches else None
+
+    @cached_property
+    def _null(self) -> Null | None:
+        """Made when first needed. Labels say more; and shared words alone, ``the`` and ``of``, are
+        as many in texts about other matters."""
+        if self._examples or self._encoder is None:
+            return None
+        return Null(self._prototypes, self._extractor)
 
     def _cross_validated(self) -> dict[str, Any]:
         if len(set(self._folds)) < 2:

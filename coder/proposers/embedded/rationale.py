@@ -10,12 +10,16 @@ from coder.records import NONE_CODE, Codebook, Evidence, Neighbour, ScoredCode
 FEW = 10
 """Labels of a code below which its probability is said to rest on few."""
 
+ENOUGH = 50
+"""Labels with which suggestions were clearly better than without on two sets of real issues."""
+
 
 @dataclass(frozen=True)
 class Grounds:
     """What is known about one answer. ``labels`` and ``own_labels`` count the labelled issues the
     model had seen, of all codes and of the first proposed one, ``next_labels`` of ``next_code``,
-    the likeliest code that is not proposed. ``met`` are words and the rule they stand in."""
+    the likeliest code that is not proposed. ``met`` are words and the rule they stand in.
+    ``beyond_null`` is whether a code is nearer than any is to texts that none can fit."""
 
     codes: Sequence[ScoredCode]
     none_probability: float
@@ -28,6 +32,7 @@ class Grounds:
     met: tuple[tuple[str, ...], str] | None = None
     next_code: ScoredCode | None = None
     next_labels: int = 0
+    beyond_null: bool = True
 
 
 def rationale(codebook: Codebook, grounds: Grounds) -> str:
@@ -37,6 +42,7 @@ def rationale(codebook: Codebook, grounds: Grounds) -> str:
     return " ".join(
         s
         for s in (
+            _unsure(grounds),
             _answer(codebook, grounds),
             _words(codebook, grounds),
             _frequency(codebook, grounds),
@@ -45,6 +51,15 @@ def rationale(codebook: Codebook, grounds: Grounds) -> str:
             _doubt(grounds),
         )
         if s
+    )
+
+
+def _unsure(grounds: Grounds) -> str:
+    if grounds.beyond_null or not grounds.codes:
+        return ""
+    return (
+        "Not sure: no code stands out more than codes do for texts about quite other matters, so "
+        f"this is a ranking and no answer. Some {ENOUGH} labelled issues would change that."
     )
 
 
