@@ -49,6 +49,9 @@ _ORDERS = ("random", "uncertain", "by-code", "disagreement", "novel", "file")
 @click.option(
     "--answered", metavar="CODE", help="Only issues you gave this code or category, to go back."
 )
+@click.option(
+    "--slips", is_flag=True, help="Only your answers that lie far from your others with that code."
+)
 @click.option("--blind", is_flag=True, help="Code every issue before its suggestion is shown.")
 @click.option("--blind-share", type=float, help="The same for this share of issues.  [0 to 1]")
 @click.option("--holdout", type=float, help="Show no suggestion for this share.  [0 to 1]")
@@ -94,7 +97,7 @@ def command(
     keys = keymap(study.settings.keys)
     run = Run.open(study.runs, name)
     shares = Shares(settings.blind_share, settings.holdout, salt(run.manifest))
-    only = _only(run, **limits)
+    only = _only(study, run, rater, **limits)
     order = order or (Order.FILE if only.chosen else Order.RANDOM)
     other = Run.open(study.runs, against) if against else None
     if order == Order.NOVEL:
@@ -115,13 +118,16 @@ def command(
 
 
 def _only(
+    study: Study,
     run: Run,
+    rater: str,
     code: str | None,
     repo: str | None,
     flagged: Literal["me", "anyone"] | None,
     stale: bool,
     issue: str | None,
     answered: str | None,
+    slips: bool,
 ) -> Only:
     """Which issues are asked for, by the options that limit them."""
     from coder.codebook.load import resolver
@@ -135,7 +141,22 @@ def _only(
         stale=stale,
         answered=resolve(answered) if answered else "",
         issue=issue_id(run, issue) if issue else "",
+        slips=_slips(study, run, rater) if slips else (),
     )
+
+
+def _slips(study: Study, run: Run, rater: str) -> tuple[str, ...]:
+    from coder.retrieval.embedders import is_code, open_embedder
+    from coder.retrieval.embedding_cache import FILE, remembered
+    from coder.review.label_errors import likely_slips
+
+    setting = study.settings.retrieval.embedder
+    # Code of others may send elsewhere the whole texts it is given.
+    masked = study.settings.model.redact and is_code(setting)
+    encoder = open_embedder("none" if masked else setting, study.root)
+    click.echo("Comparing your answers with each other.", err=True)
+    kept = remembered(encoder, study.cache / FILE) if encoder is not None else None
+    return likely_slips(run, rater, kept)
 
 
 def _learner(study: Study, run: Run, rater: str) -> AbstractContextManager[Learner | None]:

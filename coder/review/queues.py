@@ -58,7 +58,8 @@ class Only:
 
     ``code`` is a proposed code, a category with all its subcategories, or ``NONE_CODE``;
     ``answered`` the same of the rater's own answers; ``issue`` one issue's id. Issues that are
-    ``flagged``, ``stale``, ``answered`` or named come again although the rater has answered them.
+    ``flagged``, ``stale``, ``answered``, named or ``slips`` (:mod:`coder.review.label_errors`, in
+    order) come again although the rater has answered them.
     """
 
     code: str = ""
@@ -67,16 +68,17 @@ class Only:
     stale: bool = False
     answered: str = ""
     issue: str = ""
+    slips: tuple[str, ...] = ()
 
     @property
     def again(self) -> bool:
         """Whether issues come that the rater has answered."""
-        return bool(self.flagged or self.stale or self.answered or self.issue)
+        return bool(self.flagged or self.stale or self.chosen)
 
     @property
     def chosen(self) -> bool:
-        """Whether the rater chose the issues themselves, so that nothing was drawn."""
-        return bool(self.answered or self.issue)
+        """Whether the issues were chosen for the rater's answers, so that nothing was drawn."""
+        return bool(self.answered or self.issue or self.slips)
 
 
 EVERYTHING = Only()
@@ -162,7 +164,7 @@ class Queue:
         if only.chosen and order is not Order.FILE:
             raise UsageError(
                 f"--order {order} is for issues that nobody chose",
-                "leave it out, or --issue and --answered",
+                "leave it out, or the option that chose them",
             )
         part = part_of(run, rater)
         self.name = name_of(run, order, only, part, against)
@@ -230,8 +232,7 @@ class Queue:
 
         vectors = vectors_at(novelty_file(self._run), lambda: _texts(self._run))
         novelty = Novelty(vectors[[entry.row for entry in self.entries]])
-        entries = enumerate(self.entries)
-        novelty.see([at for at, entry in entries if not waits(entry.issue_id)])
+        novelty.see([at for at, e in enumerate(self.entries) if not waits(e.issue_id)])
         return novelty
 
 
@@ -249,10 +250,10 @@ def name_of(
         words.append(f"against={against.name}")
     if only.flagged:
         words.append(f"flagged={only.flagged}")
-    if only.stale:
-        words.append("stale")
+    words += ["stale"] * only.stale
     if only.issue:
         words.append(f"issue={only.issue}")
+    words += ["slips"] * bool(only.slips)
     if only.answered:
         words.append(f"answered={only.answered}")
     if part is not None:
@@ -306,14 +307,12 @@ _ANSWERED = {status.value for status in Status if status.answered}
 def _limited(run: Run, rater: str, entries: list[Entry], only: Only) -> list[Entry]:
     if only.issue:
         return _one(run, entries, only.issue)
-    if only.repo and not any(entry.repo == only.repo for entry in entries):
-        known = sorted({entry.repo for entry in entries if entry.repo})
-        raise UsageError(
-            f"no issue to review is of the repository {only.repo!r}",
-            f"there are: {', '.join(known[:8])}{' ...' if len(known) > 8 else ''}",
-        )
     if only.repo:
+        known = sorted({entry.repo for entry in entries if entry.repo})
         entries = [entry for entry in entries if entry.repo == only.repo]
+        if not entries:
+            hint = f"there are: {', '.join(known[:8])}{' ...' if len(known) > 8 else ''}"
+            raise UsageError(f"no issue to review is of the repository {only.repo!r}", hint)
     if only.code:
         wanted = _with_subcodes(run.codebook, only.code)
         entries = [e for e in entries if e.codes is not None and _is_of(e.codes, wanted)]
@@ -321,12 +320,15 @@ def _limited(run: Run, rater: str, entries: list[Entry], only: Only) -> list[Ent
         wanted = _with_subcodes(run.codebook, only.answered)
         own = _own_answers(run, rater)
         entries = [e for e in entries if e.issue_id in own and _is_of(own[e.issue_id], wanted)]
+    if only.slips:
+        by_id = {e.issue_id: e for e in entries}
+        entries = [by_id[i] for i in only.slips if i in by_id]
     if only.flagged:
         flagged = _flagged(run, rater, only.flagged)
         entries = [entry for entry in entries if entry.issue_id in flagged]
     if only.stale:
         old = stale_issues(run, run.decisions(rater), run.labels(rater))
-        entries = [entry for entry in entries if entry.issue_id in old]
+        return [entry for entry in entries if entry.issue_id in old]
     return entries
 
 

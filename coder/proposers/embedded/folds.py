@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from coder.proposers.embedded.blend import Blend
 from coder.proposers.embedded.choice import Choice, learnt
@@ -25,6 +25,8 @@ Counts = NDArray[np.int64]
 FOLDS = 5
 POWER_PULL = 5.0
 """Issues' worth of log loss against sharpening by a factor of e."""
+MOST_APART = 50.0
+"""Log odds of a code that a model has never seen; finite, so that it can be ordered."""
 
 
 def components(duplicates: Duplicates, issues: Sequence[Issue]) -> list[int]:
@@ -116,6 +118,19 @@ class CrossFitted:
         """Labelled issues' scores from models that have not seen them, and their true codes."""
         scores, _, true = self._held_out(frozenset())
         return scores, true
+
+    def margins(self) -> NDArray[np.float64]:
+        """For each labelled issue how much likelier, in log odds, its own codes are than any other
+        code to models that have not seen it, by the decision rule; the least of several."""
+        none: frozenset[int] = frozenset()
+        scores, counts, true = self._held_out(none)
+        p = self._linked(scores * self._power(none))
+        worth = self.choice(none).utility(p, counts) if self._single else logit(p)
+        own = np.where(true, np.maximum(worth, -MOST_APART), np.inf).min(axis=1)
+        other = np.where(true, -np.inf, worth).max(axis=1)
+        found = np.empty(len(own))
+        found[np.argsort(self._folds, kind="stable")] = own - other
+        return found
 
     def _held_out(self, key: frozenset[int]) -> tuple[Scores, Counts, Targets]:
         """Scores of labelled issues outside ``key``, each from a model that has seen neither its

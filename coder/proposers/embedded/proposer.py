@@ -132,6 +132,12 @@ class EmbeddedProposer(Proposer):
             else {"threshold": choice.threshold},
         }
 
+    def margins(self) -> dict[str, float]:
+        """For each labelled issue how much likelier its own codes are than any other code, judged
+        by models that have not seen it nor a near-duplicate; below 0 another code is likelier.
+        Needs labels of issues in at least two folds."""
+        return dict(zip((e.issue.id for e in self._examples), self._models.margins(), strict=True))
+
     def propose(self, issues: Iterable[Issue], save_calls: SaveCalls) -> Iterator[Proposal]:
         """One proposal for each issue, in order; ``BATCH`` issues are in memory at a time.
 
