@@ -159,7 +159,7 @@ def _decide(run: Run, pairs: Sequence[Confusion], found: _Drafts, listing: bool)
 
     journal = verdicts(run)
     with journal.writing("coder codebook refine"):
-        done = {verdict.draft for verdict in journal}
+        done = {verdict.draft: verdict for verdict in journal}
         left = sum(d.id not in done for drafts in found.by_pair.values() for d in drafts)
         for pair in pairs:
             drafts = [d for d in found.by_pair.get(pair.codes, ()) if listing or d.id not in done]
@@ -167,7 +167,7 @@ def _decide(run: Run, pairs: Sequence[Confusion], found: _Drafts, listing: bool)
                 continue
             _show_pair(run, pair, found.contrasts.get(pair.codes, ()))
             for draft in drafts:
-                _show(draft)
+                _show(draft, done.get(draft.id))
                 if listing:
                     continue
                 verdict = _asked(draft)
@@ -226,11 +226,15 @@ def _show_pair(run: Run, pair: Confusion, near: Sequence[Contrast]) -> None:
         )
 
 
-def _show(draft: Draft) -> None:
+def _show(draft: Draft, decided: Verdict | None = None) -> None:
     from coder.cli.terminal import console, safe
 
+    if decided is not None:
+        what = {"accept": "accepted", "edit": "accepted as", "reject": "rejected"}[decided.action]
+        as_it_is = f" {safe(decided.rule.line)}" if decided.action == "edit" else ""
+        console.print(f"  [dim]Decided, {what}:[/]{as_it_is}", soft_wrap=True)
     if not draft.text:
-        console.print("  No model drafted a rule: e writes one, r goes on without.")
+        console.print("  No model drafted a rule: e writes one, r goes on without.", soft_wrap=True)
         return
     alone = " [yellow]It rests on a single issue.[/]" if len(draft.issues) == 1 else ""
     console.print(

@@ -27,11 +27,13 @@ SUBJECTS = {
     "both1": "Passing verbose=True to fit prints nothing at all on Windows",
     "both2": "Do I set the number of workers or start the pool by hand?",
     "secret": f"The {MARKER} parameter is ignored when a file is opened twice",
+    "again": f"The {MARKER} parameter is ignored when a file is opened twice!",
     "fast": "Loading of large pictures takes eleven minutes and a half",
 }
 ANN = {"call1": "call", "call2": "call", "set1": "set", "set2": "set",
-       "both1": "call", "both2": "call", "secret": "call", "fast": "speed"}  # fmt: skip
-BEA = ANN | {"both1": "set", "both2": "set", "secret": "set"}
+       "both1": "call", "both2": "call", "secret": "call", "again": "call",
+       "fast": "speed"}  # fmt: skip
+BEA = ANN | {"both1": "set", "both2": "set", "secret": "set", "again": "set"}
 RULE = {"kind": "exclude", "code": "call", "to": "set",
         "text": "The call is known and only a value is asked for", "issues": [1, 2]}  # fmt: skip
 
@@ -90,6 +92,10 @@ def test_a_model_drafts_a_person_decides_and_the_next_version_holds_it(
         out = capsys.readouterr().out
         assert "The call is known" not in out, "what is decided is not asked again"
         assert "All drafts are decided; 2 accepted." in out
+        assert coder([*REFINE, "--list"]) == 0
+        listed = capsys.readouterr().out
+        assert "Decided, accepted:\n  call excludes: The call" in listed
+        assert "Decided, accepted as: A coroutine has to be awaited" in listed
         assert len(server.requests) == 1, "what was paid for is not asked again"
         sent = user_text(server.requests[0])
         assert "Note of a coder: it is about the value" in sent
@@ -101,7 +107,7 @@ def test_a_model_drafts_a_person_decides_and_the_next_version_holds_it(
     assert coder([*REFINE, "--apply"]) == 0
     said = capsys.readouterr().out
     assert "redefined call" in said and "1 -> 2" in said
-    assert "stale: 5 blind labels of ann" in said
+    assert "stale: 6 blind labels of ann" in said
     assert "1 of the rules rest on a single issue" in said
     book = codebooks.load(Path("codebook/tree.yaml"))
     assert book.version == "2"
@@ -124,7 +130,7 @@ def test_nothing_of_a_reserved_issue_is_shown_sent_or_written(
         assert len(server.requests) == model
         assert MARKER not in json.dumps(server.requests)
         assert "both1" in (said := capsys.readouterr().out)
-        assert MARKER not in said and "secret" not in said
+        assert MARKER not in said and "secret" not in said and "again" not in said
     kept = "".join(file.read_text() for file in (run.path / "refine").glob("*.jsonl"))
     assert "both1" in kept and MARKER not in kept and "secret" not in kept
 
@@ -164,6 +170,23 @@ def test_an_issue_cannot_close_the_fence_it_stands_in(run, monkeypatch) -> None:
     assert sent.count(f"<data {word}>") == sent.count(f"</data {word}>") == 2
     for text in (SUBJECTS["both1"], SUBJECTS["both2"]):
         assert sent.index(f"<data {word}>") < sent.index(text) < sent.rindex(f"</data {word}>")
+
+
+def test_no_text_leaves_without_consent_and_titles_that_bite_are_text(
+    run, tmp_path, monkeypatch, capsys
+) -> None:
+    titles = {i: f"[red]{i}[/] \x1b]52;c;aGk=\x07 {text}" for i, text in SUBJECTS.items()}
+    issues = [issue(i, title=text, body="") for i, text in titles.items()]
+    bites = Maker(tmp_path / "runs", TREE, issues).run(ANN, "bites")
+    label(bites, "ann", BEA, memo="[bold]memo \x1b[2J")
+    assert coder(["codebook", "refine", "bites", "--hold-out", "0", "--list"]) == 0
+    said = capsys.readouterr().out
+    assert "\x1b" not in said and "[red]both1[/]" in said and "[bold]memo" in said
+    monkeypatch.setenv("CODER_MODEL__BASE_URL", "https://llm.example.org/v1")
+    monkeypatch.setenv("OPENAI_API_KEY", "key-of-the-tests")
+    assert coder([*REFINE, "--model", "openai:m", "--hold-out", "0"]) == 2
+    assert "--send-to llm.example.org" in capsys.readouterr().err
+    assert not (run.path / "refine" / "calls.jsonl").exists()
 
 
 def test_without_a_model_a_person_writes_the_rule_by_contrasting_neighbours(
