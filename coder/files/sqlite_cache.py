@@ -74,7 +74,14 @@ class SqliteCache:
             # make it to read.
             how = "mode=ro" if self._beside("-wal").is_file() else "mode=ro&immutable=1"
             return sqlite3.connect(f"{self.path.resolve().as_uri()}?{how}", uri=True)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"cannot write {self.path}: {error.strerror or error}",
+                "check that the folder exists, its permissions and the space that is left, and "
+                "run the same command again",
+            ) from error
         # SQLite's own patience does not cover the change to WAL: two processes that open a new
         # file at once would find it locked.
         with self._alone():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -130,7 +131,7 @@ def test_runs_that_are_a_link_to_another_folder_are_refused(hostile):
 def in_place_of(path, target):
     """A link where a file or folder of the study was."""
     if path.is_dir():
-        path.rmdir()
+        shutil.rmtree(path)
     path.unlink(missing_ok=True)
     path.parent.mkdir(exist_ok=True)
     path.symlink_to(target)
@@ -157,6 +158,7 @@ def test_a_link_inside_runs_that_leads_out_is_refused(hostile, link):
     for command in (
         ("status", "first"),
         ("label", "import", "labels.csv", "--run", "first", "--rater", "ann"),
+        (*PROPOSE[:-1], "second"),
     ):
         refused(coder(hostile, *command), "leads out of")
     assert [path.name for path in hostile.outside.iterdir()] == ["secret"]
