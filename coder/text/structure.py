@@ -314,7 +314,10 @@ def _line_kind(line: str, previous: Kind | None, in_list: bool) -> Kind | None:
         return Kind.TABLE
     if stripped[0] in "!<h" and (picture := _picture_or_link(stripped)):
         return picture
-    return Kind.LIST if _ITEM.match(stripped) else Kind.PROSE
+    if _ITEM.match(stripped):
+        return Kind.LIST
+    # An indented line right below goes on with the item.
+    return Kind.CHECKBOX if previous is Kind.CHECKBOX and line[0] in " \t" else Kind.PROSE
 
 
 def _is_heading(stripped: str) -> bool:

@@ -125,7 +125,10 @@ def test_brackets_are_not_always_boxes(line: str) -> None:
 
 def test_a_checkbox_that_goes_on_in_the_next_line_does_so_whole() -> None:
     wrapped = "- [ ] " + "word " * 12 + "and\n  so on. And on."
-    assert kinds(wrapped) == [Kind.CHECKBOX]
+    assert {*kinds(wrapped)} == {*kinds(wrapped.replace("\n  ", "\n"))} == {Kind.CHECKBOX}
+    short = "- [x] There is a test.\n  Its patch has a branch.\n  And a name.\n\nSaid. Done"
+    assert kinds(short) == [Kind.CHECKBOX] * 3 + [Kind.PROSE] * 2
+    assert kinds("- [x] A test.\nSaid after it.") == [Kind.CHECKBOX, Kind.PROSE]
 
 
 def test_fenced_log_is_a_log_and_fence_may_be_long_or_tildes() -> None:
