@@ -214,7 +214,8 @@ def how_many(status: Status, reasons: Sequence[str]) -> str:
     reason that most of them have."""
     from coder.proposers.chat.failures import commonest
 
-    count = f"{len(reasons):,} {status.value}"
+    name = "not sure" if status == "unsure" else status.value
+    count = f"{len(reasons):,} {name}"
     if not any(reasons):
         return count
     why, alike = commonest(reasons)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 RATER = "author"
 """The rater under whose name the sample's intended codes are kept."""
 
-SHOWN = ("harborlight/voice-notes#412", "minnowstack/semdex#224", "oakbyte/codewhistle#158")
+SHOWN = ("minnowstack/semdex#231", "oakbyte/codewhistle#158", "harborlight/voice-notes#412")
+"""Two issues that a code is proposed for, and one that the classifier is not sure of."""
 
 
 @click.command("demo")
@@ -85,6 +86,7 @@ def _show_proposals(run: Run) -> None:
     from rich.panel import Panel
 
     from coder.cli.terminal import console, safe, safe_lines
+    from coder.report.wording import STATUS
 
     proposals = run.latest_proposals()
     scale = "confidence" if run.manifest.model.get("calibrated") else "similarity"
@@ -94,7 +96,7 @@ def _show_proposals(run: Run) -> None:
             f"[bold]{safe(run.first_codebook.path(code.code))}[/] "
             + (f"[dim]{scale} {code.confidence:.2f}[/]" if code.confidence is not None else "")
             for code in proposal.codes
-        ] or [f"[yellow]{proposal.status.value}[/]"]
+        ] or [f"[yellow]{STATUS[proposal.status]}[/]"]
         lines += [f'  "{safe(_one_line(e.quote))}"' for e in proposal.evidence]
         lines.append(f"[dim]{safe_lines(proposal.rationale)}[/]")
         title = f"{safe(issue_id)}: {safe(_one_line(issue.title))}"

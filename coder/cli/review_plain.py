@@ -221,7 +221,8 @@ class _Lines(LineMode):
         assert proposal is not None
         missing = no_answer(item)
         if missing:
-            click.echo(f"no suggestion ({item.state}): {missing}")
+            why = "not sure" if item.ranked else f"no suggestion ({item.state})"
+            click.echo(f"{why}: {missing}")
             if proposal.error:
                 click.echo(f"  {clean(proposal.error)}")
         else:

@@ -88,6 +88,7 @@ _DONE = {
 """How an issue that counts as reviewed was answered."""
 
 _NO_ANSWER = {
+    Status.UNSURE: "no code stands out; the nearest ones are ranked",
     Status.UNPARSED: "the model's answer could not be read",
     Status.OFF_CODEBOOK: "the model answered with a code that is not in the codebook",
     Status.REFUSED: "the model refused to answer",

@@ -32,6 +32,7 @@ class ExclusionReason(StrEnum):
     UNKNOWN_CODE = "unknown_code"
     SEVERAL_CODES = "several_codes"
     NOT_PROPOSED = "not_proposed"
+    UNSURE = "unsure"
     UNPARSED = "unparsed"
     OFF_CODEBOOK = "off_codebook"
     REFUSED = "refused"

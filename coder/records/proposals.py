@@ -132,6 +132,8 @@ class Status(StrEnum):
     OK = "ok"
     ABSTAINED = "abstained"
     """The model answered that no code fits; an answer, not a failure."""
+    UNSURE = "unsure"
+    """The model ranks the codes (``runners_up``) and stands by none, not even by "no code fits"."""
     UNPARSED = "unparsed"
     OFF_CODEBOOK = "off_codebook"
     REFUSED = "refused"

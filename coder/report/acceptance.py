@@ -24,10 +24,17 @@ ANSWERS = (Action.ACCEPT, Action.CORRECT, Action.REJECT)
 
 
 def acceptances(
-    rater: Rater, learnt: Collection[str], groups: Mapping[str, str], *, draws: int, seed: int
+    rater: Rater,
+    learnt: Collection[str],
+    unsure: Collection[str],
+    groups: Mapping[str, str],
+    *,
+    draws: int,
+    seed: int,
 ) -> Iterator[Acceptance]:
     """A row for each way of being shown suggestions, and for each of these one for the run's own
-    proposals and one for those ``learnt`` from the rater; without those nothing is in.
+    proposals and one for those ``learnt`` from the rater; without those nothing is in. ``unsure``
+    proposals ranked codes and proposed none, so there was nothing to accept.
 
     Who has answered blind before is swayed less than who has not. Memos are counted with the run's
     own proposals.
@@ -39,7 +46,7 @@ def acceptances(
         own = {i: d for i, d in shown.items() if i not in taught}
         if own or memos:
             side = replace(rater, decisions=own, memos=memos)
-            yield acceptance(side, groups, mode=mode, draws=draws, seed=seed)
+            yield acceptance(side, groups, unsure=unsure, mode=mode, draws=draws, seed=seed)
         if taught:
             side = replace(rater, decisions=taught, memos=())
             yield acceptance(side, groups, mode=mode, learnt=True, draws=draws, seed=seed)
@@ -49,6 +56,7 @@ def acceptance(
     rater: Rater,
     groups: Mapping[str, str],
     *,
+    unsure: Collection[str] = (),
     mode: Mode = Mode.ASSISTED,
     learnt: bool = False,
     draws: int,
@@ -57,9 +65,16 @@ def acceptance(
     """One rater's decisions by action, and the share of answers that were accepted as proposed.
 
     ``mode`` and ``learnt`` say what all are about. ``groups`` gives each issue's repository.
-    Decisions that a change of the codebook made stale count in ``set_aside`` and nowhere else.
+    Decisions that a change of the codebook made stale, and answers where nothing was proposed,
+    count in ``set_aside`` and nowhere else.
     """
-    aside = {i: why for i, why in _stale(rater).items() if i in rater.decisions}
+    decided = rater.decisions.items()
+    aside = {
+        i: ExclusionReason.UNSURE
+        for i, d in decided
+        if d.proposal_id in unsure and d.action in ANSWERS
+    }
+    aside |= {i: why for i, why in _stale(rater).items() if i in rater.decisions}
     standing = {i: d.action for i, d in rater.decisions.items() if i not in aside}
     actions = Counter(standing.values())
     reasons: Counter[ExclusionReason] = Counter(aside.values())

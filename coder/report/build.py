@@ -28,6 +28,7 @@ from coder.records import (
     Decision,
     Mode,
     Proposal,
+    Status,
 )
 from coder.report.acceptance import acceptances, expressed
 from coder.report.corrected import said_by_model
@@ -138,6 +139,7 @@ class _Builder:
             confidence, bool(calibrations(self.run)), self.draws, self.seed,
             self.choices,
         )  # fmt: skip
+        unsure = {p.id for p in self.by_id.values() if p.status is Status.UNSURE}
         report = Report(
             study=study,
             run=self.run.manifest,
@@ -158,7 +160,7 @@ class _Builder:
                 row
                 for rater in self.raters
                 for row in acceptances(
-                    rater, self.learnt, self.groups, draws=self.draws, seed=self.seed
+                    rater, self.learnt, unsure, self.groups, draws=self.draws, seed=self.seed
                 )
             ),
             expressed=tuple(

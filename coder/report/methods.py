@@ -385,10 +385,9 @@ def when(log: Logged) -> str:
 
 
 def failures(report: Report) -> str:
-    failed = {s: n for s, n in report.coverage.by_status.items() if s not in ("ok", "abstained")}
-    if not failed:
-        return "none failed"
-    return ", ".join(f"{n:,} {STATUS[status]}" for status, n in failed.items())
+    without = {s: n for s, n in report.coverage.by_status.items() if s not in ("ok", "abstained")}
+    told = ", ".join(f"{n:,} {STATUS[status]}" for status, n in without.items())
+    return f"{told}; none failed" if {*without} == {"unsure"} else told or "none failed"
 
 
 def prompt(model: dict[str, Any]) -> str:

@@ -55,6 +55,7 @@ WHY = {
     ExclusionReason.UNKNOWN_CODE: "with a code not in the codebook",
     ExclusionReason.SEVERAL_CODES: "with several codes where one is allowed",
     ExclusionReason.NOT_PROPOSED: "without a proposal",
+    ExclusionReason.UNSURE: "of which the model is not sure",
     ExclusionReason.UNPARSED: "with an unreadable model answer",
     ExclusionReason.OFF_CODEBOOK: "with a model answer off the codebook",
     ExclusionReason.REFUSED: "refused by the model",
@@ -70,6 +71,7 @@ WHY = {
 STATUS = {
     "ok": "with a code",
     "abstained": "no code fits",
+    "unsure": "not sure",
     "unparsed": "unparsed",
     "off_codebook": "off the codebook",
     "refused": "refused",

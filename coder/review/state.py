@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from coder.codebook.changes import Stale
 from coder.errors import UsageError
-from coder.records import Action, Decision, Evidence, Issue, Label, Mode, Proposal
+from coder.records import Action, Decision, Evidence, Issue, Label, Mode, Proposal, Status
 from coder.review.queues import Only, Order, Queue, ReviewPool
 from coder.revision.migration import Versions
 from coder.storage.blinding import Exposure, Shares
@@ -63,6 +63,12 @@ class Item:
     def acceptable(self) -> bool:
         """Whether there is an answer to accept; a failed proposal is never a code."""
         return self.proposal is not None and self.proposal.status.answered and self.stale is None
+
+    @property
+    def ranked(self) -> bool:
+        """Whether the model is not sure: it ranks codes and stands by none."""
+        unsure = self.proposal is not None and self.proposal.status is Status.UNSURE
+        return unsure and self.stale is None
 
     @property
     def state(self) -> str:

@@ -204,9 +204,9 @@ def _often_corrected(
 
 def _unsure(proposals: Mapping[str, Proposal]) -> set[str]:
     sure = {
-        issue_id: min(scored.confidence or 0.0 for scored in proposal.codes)
+        issue_id: min((scored.confidence or 0.0 for scored in proposal.codes), default=0.0)
         for issue_id, proposal in proposals.items()
-        if proposal.status is Status.OK and proposal.codes
+        if proposal.status in (Status.OK, Status.UNSURE)
     }
     least = sorted(sure, key=lambda issue_id: (sure[issue_id], issue_id))
     return set(least[: int(len(least) * UNSURE)])

@@ -176,6 +176,16 @@ def test_a_failed_proposal_is_no_code_and_cannot_be_accepted(tmp_path: Path) -> 
     assert told(tmp_path) == []
 
 
+def test_where_the_model_is_not_sure_the_ranked_codes_are_a_digit_away(tmp_path: Path) -> None:
+    issue = make_issue(1)
+    make_run(tmp_path / "runs", [issue], [make_proposal(issue, status=Status.UNSURE, codes=())])
+    out = review(tmp_path, "\n1\n").stdout
+    assert "not sure: no code stands out; the nearest ones are ranked" in out
+    assert "no suggestion" not in out
+    assert "not possible: there is nothing to accept" in out
+    assert told(tmp_path) == [("i1", "correct", ("looks.green",))]
+
+
 @pytest.mark.parametrize("command", ["z", "nn", "accept", "9", "m", "0", "²"])
 def test_what_is_no_command_changes_nothing(tmp_path: Path, command: str) -> None:
     make_run(tmp_path / "runs")

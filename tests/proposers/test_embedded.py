@@ -157,7 +157,7 @@ def test_a_list_of_what_a_person_says_is_still_quoted() -> None:
 
 def test_without_words_that_meet_a_rule_no_reason_is_made_up(encoder: MiniLM) -> None:
     asked = Issue(id="w", title="Graphics card full", body="VRAM exhausted at once.")
-    (proposal,) = ask([asked], encoder)
+    (proposal,) = ask([asked], encoder, EXAMPLES)
     assert proposal.codes
     assert "rule" not in proposal.rationale
     assert "definition" not in proposal.rationale
@@ -170,11 +170,16 @@ OFF_TOPIC = Issue(
 
 def test_cold_it_says_when_it_is_not_sure(encoder: MiniLM) -> None:
     codebook = book(allow_none=False)
-    unsure, sure = ask([OFF_TOPIC, MEMORY], encoder, codebook=codebook)
-    assert unsure.rationale.startswith("Not sure: no code stands out")
+    proposer = EmbeddedProposer.fit(codebook, [], encoder=encoder)
+    unsure, sure = proposer.propose([OFF_TOPIC, MEMORY], lambda call: None)
+    assert (unsure.status, unsure.codes, unsure.evidence) == (Status.UNSURE, (), ())
+    assert not unsure.status.answered, "it is no answer, so not that no code fits"
+    assert unsure.rationale.startswith("Not sure: words and meaning do not point to one code")
     assert "50 labelled issues would change that" in unsure.rationale
-    assert unsure.runners_up
+    assert len(unsure.runners_up) == 3, "the codes stay ranked"
+    assert sure.status is Status.OK
     assert "Not sure" not in sure.rationale
+    assert proposer.remark().startswith("Not sure of 1 of 2 issues")
     (taught,) = ask([OFF_TOPIC], encoder, EXAMPLES, codebook)
     assert "Not sure" not in taught.rationale
 
@@ -255,8 +260,10 @@ def test_abstains_on_nothing_only_where_the_codebook_allows(encoder: MiniLM) -> 
     assert proposal.status is Status.ABSTAINED
     assert "no text" in proposal.rationale
     (forced,) = ask([empty], encoder, codebook=book(allow_none=False))
-    assert forced.status is Status.OK
-    assert forced.codes[0].confidence == pytest.approx(1 / 3, abs=0.01)
+    assert (forced.status, forced.codes) == (Status.UNSURE, ())
+    assert forced.runners_up[0].confidence == pytest.approx(1 / 3, abs=0.01)
+    (by_words,) = ask([empty], None, codebook=book(allow_none=False))
+    assert by_words.status is Status.OK, "words alone cannot be held against each other"
 
 
 def test_several_codes(encoder: MiniLM) -> None:

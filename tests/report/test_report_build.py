@@ -218,6 +218,21 @@ def test_failures_are_counted_and_never_become_codes(maker: Maker) -> None:
     assert cover.by_status["not_proposed"] == 1
 
 
+def test_what_the_model_is_not_sure_of_is_no_answer_and_counted_apart(maker: Maker) -> None:
+    maker.issues = [issue(i) for i in "123"]
+    run = maker.run({"1": "a", "2": Status.UNSURE, "3": Status.UNSURE})
+    label(run, "anna", dict.fromkeys("123", "a"))
+    decide(run, "dora", {"1": Action.ACCEPT, "2": Action.CORRECT, "3": Action.SKIP})
+    report = report_of(run)
+    found = pair(report, "blind.category.model_vs_anna")
+    assert (found.n, found.excluded) == (1, {ExclusionReason.UNSURE: 2})
+    assert report.coverage.by_status == {"ok": 1, "unsure": 2}
+    assert report.coverage.answered == 1
+    (row,) = report.acceptance
+    assert row.set_aside == {ExclusionReason.UNSURE: 1}, "there was nothing to correct"
+    assert (row.acceptance.value, row.correct, row.skip) == (1.0, 0, 1)
+
+
 def test_only_the_last_proposal_counts(maker: Maker) -> None:
     run = maker.run({"1": Status.FAILED})
     run.proposals.append([proposal("1", "b", number=2)])

@@ -212,7 +212,10 @@ def _verdict(view: ReviewView, item: Item, proposal: Proposal, narrow: bool) -> 
     if item.own is not None and not missing and not view.several:
         yield ("Suggested  ", HEAD)
     if missing:
-        yield (f"No suggestion ({item.state})\n", "bold $text-error")
+        if item.ranked:
+            yield ("Not sure\n", "bold $text-warning")
+        else:
+            yield (f"No suggestion ({item.state})\n", "bold $text-error")
         yield f"{missing}\n"
         if proposal.error:
             yield (f"{clean(proposal.error)}\n", FAINT)

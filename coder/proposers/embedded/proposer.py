@@ -24,7 +24,7 @@ from coder.proposers.embedded.folds import CrossFitted, assign_folds, components
 from coder.proposers.embedded.lexical import Lexical, blocks_of
 from coder.proposers.embedded.null import Null
 from coder.proposers.embedded.prototypes import TOO_FAR, Prototypes, Scores, code_texts
-from coder.proposers.embedded.rationale import Grounds, rationale
+from coder.proposers.embedded.rationale import ENOUGH, Grounds, rationale
 from coder.proposers.embedded.regression import Targets
 from coder.proposers.embedded.shared_words import shared_words
 from coder.proposers.embedded.views import View, grams, view
@@ -41,6 +41,7 @@ from coder.records import (
 )
 from coder.retrieval.embedders import Encoder
 from coder.retrieval.near_duplicates import Duplicates
+from coder.text.spelling import plural
 
 MODEL = "embedded"
 BATCH = 16
@@ -80,6 +81,7 @@ class EmbeddedProposer(Proposer):
         self._labelled = self._read_all(views)
         issues = [e.issue for e in self._examples]
         self._duplicates = Duplicates(issues)
+        self._unsure = self._proposed = 0
         self._groups = components(self._duplicates, issues)
         self._folds = assign_folds(self._groups, issues, seed)
         self._targets = self._targets_of(self._examples)
@@ -152,6 +154,16 @@ class EmbeddedProposer(Proposer):
                 started = time.perf_counter()
                 yield self._propose(read, shared, started)
 
+    def remark(self) -> str:
+        """Of how many issues it was not sure, and what would change that."""
+        if not self._unsure:
+            return ""
+        return (
+            f"Not sure of {self._unsure:,} of {plural(self._proposed, 'issue')}: there the nearest "
+            f"codes are ranked and none is proposed. Some {ENOUGH} labels (--labels) would change "
+            "that; coder review --order uncertain begins with such issues."
+        )
+
     def _propose(self, read: Read, spent: float, started: float) -> Proposal:
         issue = read.view.issue
         groups = {self._groups[i] for i in self._duplicates.positions(issue)}
@@ -167,8 +179,10 @@ class EmbeddedProposer(Proposer):
         similarity = self._prototypes.similarity(read.features)[0]
         near = self._neighbours(read.features, set(excluded))
         nearest = max([float(similarity.max()), *(n.score for n in near)])
+        unsure = self._is_unsure(read)
+        self._unsure, self._proposed = self._unsure + unsure, self._proposed + 1
         choice = self._models.choice(unseen)
-        chosen = self._choose(p, choice, nearest, read.view, model.counts)
+        chosen = [] if unsure else self._choose(p, choice, nearest, read.view, model.counts)
         ranked = sorted(range(self._none), key=lambda i: (-p[i], i))
         codes = tuple(self._scored(i, p) for i in chosen)
         others = tuple(self._scored(i, p) for i in ranked if i not in chosen)[:RUNNERS_UP]
@@ -185,13 +199,13 @@ class EmbeddedProposer(Proposer):
             blank=read.view.blank,
             met=shared_words(read.view, self._codebook, first, other) if first else None,
             next_code=others[0] if others else None,
-            beyond_null=self._null is None or self._null.is_beyond(similarity),
+            unsure=unsure,
             next_labels=int(model.counts[self._leaves.index(other)]) if other else 0,
         )
         said = {
             "issue_id": issue.id,
             "issue_hash": issue.hash,
-            "status": Status.OK if codes else Status.ABSTAINED,
+            "status": Status.UNSURE if unsure else Status.OK if codes else Status.ABSTAINED,
             "codes": codes,
             "runners_up": others,
             "rationale": rationale(self._codebook, grounds),
@@ -201,6 +215,12 @@ class EmbeddedProposer(Proposer):
             "model": self._name,
         }
         return _proposal(said, self._codebook.hash, spent + time.perf_counter() - started)
+
+    def _is_unsure(self, read: Read) -> bool:
+        """Whether the codes are ranked and none of them proposed, for want of labels."""
+        if self._null is None or (read.view.blank and self._codebook.allow_none):
+            return False
+        return not self._null.stands_out(read.features)
 
     def _choose(
         self, p: Scores, choice: Choice, nearness: float, read: View, counts: NDArray[np.int64]

@@ -45,11 +45,15 @@ class Prototypes:
     def similarity(self, features: Features) -> Scores:
         """Cosine of each issue to each leaf code, title and body averaged: (n, codes)."""
         if self._vectors is None:
-            # Rows hold title, body and structure, each of length 1; codes have no structure.
-            shared = (features.lexical @ self._words.T).toarray()
-            return np.asarray(shared / 2, dtype=np.float64)
+            return self.shared(features)
         both = (features.title + features.body) / 2
         return np.asarray(both @ self._vectors.T, dtype=np.float64)
+
+    def shared(self, features: Features) -> Scores:
+        """The same by words alone, whether or not there are vectors."""
+        # Rows hold title, body and structure, each of length 1; codes have no structure.
+        found = (features.lexical @ self._words.T).toarray()
+        return np.asarray(found / 2, dtype=np.float64)
 
 
 def softmax(scores: Scores) -> Scores:

@@ -19,7 +19,7 @@ class Grounds:
     """What is known about one answer. ``labels`` and ``own_labels`` count the labelled issues the
     model had seen, of all codes and of the first proposed one, ``next_labels`` of ``next_code``,
     the likeliest code that is not proposed. ``met`` are words and the rule they stand in.
-    ``beyond_null`` is whether a code is nearer than any is to texts that none can fit."""
+    ``unsure``: no code stands out more than codes do for texts that none can fit."""
 
     codes: Sequence[ScoredCode]
     none_probability: float
@@ -32,17 +32,18 @@ class Grounds:
     met: tuple[tuple[str, ...], str] | None = None
     next_code: ScoredCode | None = None
     next_labels: int = 0
-    beyond_null: bool = True
+    unsure: bool = False
 
 
 def rationale(codebook: Codebook, grounds: Grounds) -> str:
     """A few sentences, each only where there is something to say."""
     if grounds.blank:
         return "The issue has no text to judge by."
+    if grounds.unsure:
+        return _unsure(codebook, grounds)
     return " ".join(
         s
         for s in (
-            _unsure(grounds),
             _answer(codebook, grounds),
             _words(codebook, grounds),
             _frequency(codebook, grounds),
@@ -54,12 +55,11 @@ def rationale(codebook: Codebook, grounds: Grounds) -> str:
     )
 
 
-def _unsure(grounds: Grounds) -> str:
-    if grounds.beyond_null or not grounds.codes:
-        return ""
+def _unsure(codebook: Codebook, grounds: Grounds) -> str:
     return (
-        "Not sure: no code stands out more than codes do for texts about quite other matters, so "
-        f"this is a ranking and no answer. Some {ENOUGH} labelled issues would change that."
+        "Not sure: words and meaning do not point to one code more than those of texts about quite "
+        f"other matters do. Nearest in meaning is {codebook.path(grounds.nearest_code)}. "
+        f"Some {ENOUGH} labelled issues would change that."
     )
 
 
