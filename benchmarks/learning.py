@@ -84,10 +84,11 @@ class Tried:
 
 
 def told(proposals: Sequence[Proposal]) -> list[list[str]]:
-    """Each proposal's codes, the likeliest first; the first of a proposal without any is none."""
-    ranked = [[s.code for s in (*p.codes, *p.runners_up)] for p in proposals]
+    """Each proposal's codes, the likeliest first, also where it is not sure and only ranks them;
+    the first of one that says that no code fits is none."""
     return [
-        codes if p.codes else ["none", *codes] for p, codes in zip(proposals, ranked, strict=True)
+        ["none"] * (p.status is Status.ABSTAINED) + [s.code for s in (*p.codes, *p.runners_up)]
+        for p in proposals
     ]
 
 

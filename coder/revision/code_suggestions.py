@@ -204,9 +204,10 @@ def _often_corrected(
 
 def _unsure(proposals: Mapping[str, Proposal]) -> set[str]:
     sure = {
-        issue_id: min((scored.confidence or 0.0 for scored in proposal.codes), default=0.0)
+        issue_id: min(scored.confidence or 0.0 for scored in ranked)
         for issue_id, proposal in proposals.items()
         if proposal.status in (Status.OK, Status.UNSURE)
+        and (ranked := proposal.codes or proposal.runners_up[:1])
     }
     least = sorted(sure, key=lambda issue_id: (sure[issue_id], issue_id))
     return set(least[: int(len(least) * UNSURE)])

@@ -210,6 +210,21 @@ def test_a_failed_proposal_shows_as_that(tmp_path: Path) -> None:
     assert told(run) == [("i1", "correct", ("taste.sour",))]
 
 
+def test_where_the_model_is_not_sure_its_ranking_is_a_digit_away(tmp_path: Path) -> None:
+    issue = make_issue(1)
+    unsure = make_proposal(issue, status=Status.UNSURE, codes=(), evidence=())
+    run = make_run(tmp_path, [issue], [unsure])
+
+    async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
+        shown = text(app, "suggestion")
+        assert "Not sure" in shown and "No suggestion" not in shown
+        assert "1 Looks > Still Green" in shown
+        await pilot.press("1")
+
+    play(run, scene)
+    assert told(run) == [("i1", "correct", ("looks.green",))]
+
+
 def test_the_end_says_what_stands_and_can_still_be_undone(tmp_path: Path) -> None:
     run = make_run(tmp_path, 1)
 

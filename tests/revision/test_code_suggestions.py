@@ -81,6 +81,21 @@ def test_groups_take_an_embedder(run: Run) -> None:
         suggest(run, None)
 
 
+def test_where_codes_are_only_ranked_the_nearest_says_how_unsure_the_model_is(
+    tmp_path: Path,
+) -> None:
+    issues = [make_issue(n) for n in range(1, 21)]
+    ranked = [
+        make_proposal(
+            issue, status=Status.UNSURE, codes=(),
+            runners_up=(ScoredCode(code="taste.sour", confidence=1 - n / 40),),
+        )
+        for n, issue in enumerate(issues)
+    ]  # fmt: skip
+    run = make_run(tmp_path / "runs", issues, ranked)
+    assert unsettled(run) == {"i19": Reason.UNSURE, "i20": Reason.UNSURE}
+
+
 def test_what_a_person_said_counts_before_what_the_model_said(tmp_path: Path) -> None:
     issues = [make_issue(n) for n in range(1, 24)]
     run = make_run(
