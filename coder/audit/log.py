@@ -32,7 +32,7 @@ from coder.records import (
     now,
 )
 from coder.review.learning import Answers, Teaching
-from coder.revision.refine import draws, verdicts
+from coder.revision.refine import hold_outs, verdicts
 from coder.storage.blinding import Exposure
 from coder.storage.intra_rater import person
 from coder.storage.journal import Journal
@@ -163,7 +163,7 @@ class _Journals:
             asked = Journal(run.path / verb / "calls.jsonl", Call)
             if asked.path.exists():
                 yield _journal(run, asked, self._about)
-        if (drawn := draws(run)).path.exists():
+        if (drawn := hold_outs(run)).path.exists():
             yield _journal(run, drawn, lambda _: iter(()))
         if (decided := verdicts(run)).path.exists():
             yield _journal(run, decided, lambda _: iter(()))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from coder.cli.arguments import run_names
+from coder.cli.arguments import rater_name, run_names
 from coder.cli.asking import agree_to_run, agree_to_send, say_used, send_to
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ SHOWN = 6
 @click.option(
     "--rater", "only", multiple=True, metavar="NAME", help="Only this rater's answers; repeatable."
 )
+@click.option("--by", callback=rater_name, help="Who decides about the drafts.")
 @click.option("--model", help="The chat model that drafts; the study's by default.")
 @click.option(
     "--hold-out", type=click.FloatRange(0, 1, max_open=True), metavar="SHARE",
@@ -45,6 +46,7 @@ SHOWN = 6
 def refine(
     name: str,
     only: tuple[str, ...],
+    by: str | None,
     model: str | None,
     hold_out: float | None,
     pairs: int,
@@ -58,6 +60,7 @@ def refine(
     edit or reject each. The same command goes on where you stopped.
     """
     from coder.cli.terminal import console
+    from coder.errors import UsageError
     from coder.ratings.confusions import confusions, reserved_issues
     from coder.storage.run import Run
     from coder.study import Study
@@ -67,6 +70,11 @@ def refine(
     if applying:
         _apply(study, run)
         return
+    if by is None and not listing:
+        raise UsageError(
+            "who decides about the drafts is not said",
+            f"add --by NAME, or see them first: coder codebook refine {name} --list",
+        )
     others = [Run(file.parent) for file in sorted(study.runs.glob("*/manifest.json"))]
     found = confusions(run, reserved_issues(others), _draw(study, run, hold_out), only)
     chosen = found.pairs[:pairs]
@@ -78,16 +86,16 @@ def refine(
     )
     if chosen:
         drafts = _drafts(study, run, chosen, found, send_to)
-        _decide(run, chosen, drafts, listing)
+        _decide(run, chosen, drafts, None if listing else by)
 
 
 def _draw(study: Study, run: Run, share: float | None) -> HeldOut:
     """The issues held out: as they were drawn the first time."""
     from coder.errors import UsageError
     from coder.records.refinement import HeldOut
-    from coder.revision.refine import draws
+    from coder.revision.refine import hold_outs
 
-    journal = draws(run)
+    journal = hold_outs(run)
     with journal.writing("coder codebook refine"):
         known = next(iter(journal), None)
         if known is None:
@@ -152,8 +160,9 @@ def _to_write(study: Study, run: Run, pairs: Sequence[Confusion], found: Confusi
     return _Drafts(drafts, near)
 
 
-def _decide(run: Run, pairs: Sequence[Confusion], found: _Drafts, listing: bool) -> None:
-    """Go through what nobody has decided; every verdict is on disk before the next draft shows."""
+def _decide(run: Run, pairs: Sequence[Confusion], found: _Drafts, by: str | None) -> None:
+    """Go through what nobody has decided; every verdict is on disk before the next draft shows.
+    With nobody to decide, all is listed."""
     from coder.cli.terminal import console, safe
     from coder.revision.refine import accepted, verdicts
 
@@ -162,21 +171,23 @@ def _decide(run: Run, pairs: Sequence[Confusion], found: _Drafts, listing: bool)
         done = {verdict.draft: verdict for verdict in journal}
         left = sum(d.id not in done for drafts in found.by_pair.values() for d in drafts)
         for pair in pairs:
-            drafts = [d for d in found.by_pair.get(pair.codes, ()) if listing or d.id not in done]
-            if not drafts and not listing:
+            drafts = [
+                d for d in found.by_pair.get(pair.codes, ()) if by is None or d.id not in done
+            ]
+            if not drafts and by is not None:
                 continue
             _show_pair(run, pair, found.contrasts.get(pair.codes, ()))
             for draft in drafts:
                 _show(draft, done.get(draft.id))
-                if listing:
+                if by is None:
                     continue
-                verdict = _asked(draft)
+                verdict = _asked(draft, by)
                 if verdict is None:
                     console.print(f"{left} left; the same command goes on here.")
                     return
                 journal.append([verdict])
                 left -= 1
-        if listing:
+        if by is None:
             return
         count = len(accepted(journal))
     console.print(f"All drafts are decided; {count} accepted.")
@@ -245,7 +256,7 @@ def _show(draft: Draft, decided: Verdict | None = None) -> None:
     )
 
 
-def _asked(draft: Draft) -> Verdict | None:
+def _asked(draft: Draft, by: str) -> Verdict | None:
     """The verdict of a person; ``None`` when they stop here."""
     from coder.records.refinement import Verdict
 
@@ -255,13 +266,13 @@ def _asked(draft: Draft) -> Verdict | None:
         if said is None or said.lower() == "q":
             return None
         if said.lower() == "r":
-            return Verdict(draft=draft.id, action="reject", rule=draft)
+            return Verdict(by=by, draft=draft.id, action="reject", rule=draft)
         if said.lower() == "a" and draft.text:
-            return Verdict(draft=draft.id, action="accept", rule=draft)
+            return Verdict(by=by, draft=draft.id, action="accept", rule=draft)
         if said.lower() == "e":
             rule = _edited(draft)
             if rule is not None:
-                return Verdict(draft=draft.id, action="edit", rule=rule)
+                return Verdict(by=by, draft=draft.id, action="edit", rule=rule)
 
 
 def _edited(draft: Draft) -> Draft | None:

@@ -31,7 +31,7 @@ def worth(old: str, new: str) -> None:
     before, after = (Run.open(study.runs, name) for name in (old, new))
     others = [Run(file.parent) for file in sorted(study.runs.glob("*/manifest.json"))]
     settings = study.settings
-    found = measure(before, after, others, draws_=settings.report.draws, seed=settings.seed)
+    found = measure(before, after, others, draws=settings.report.draws, seed=settings.seed)
     console.print(
         f"{plural(found.rules, 'accepted rule')}; left out: {found.drafted_from:,} issues that "
         f"rules were drafted from and {found.alike:,} near-duplicates of these.",

@@ -14,7 +14,7 @@ from coder.ratings.model import Level
 from coder.records import Record
 from coder.report.sentences import why_too_few
 from coder.retrieval.near_duplicates import Duplicates
-from coder.revision.refine import accepted, draws, verdicts
+from coder.revision.refine import accepted, hold_outs, verdicts
 from coder.storage.run import Run
 
 
@@ -45,7 +45,7 @@ class Worths(Record):
     alike: int
 
 
-def worth(old: Run, new: Run, study_runs: Iterable[Run], *, draws_: int, seed: int) -> Worths:
+def worth(old: Run, new: Run, study_runs: Iterable[Run], *, draws: int, seed: int) -> Worths:
     """The agreement with blind labels of run ``new``, less that of ``old``, on the same issues.
 
     Raises ``UsageError`` where no accepted rule tells what to leave out or both have one codebook,
@@ -68,7 +68,7 @@ def worth(old: Run, new: Run, study_runs: Iterable[Run], *, draws_: int, seed: i
     every = shared(taken)
     near = {i for i in every if i not in read and sources.of(old.issues[i])}
     fresh = [i for i in every if i not in read and i not in near]
-    held = next(iter(draws(old)), None)
+    held = next(iter(hold_outs(old)), None)
     away = kept_away(old, reserved_issues(study_runs), held) if held else set()
     drawn = bool(away)
     issues = [i for i in fresh if i in away] if drawn else fresh
@@ -87,7 +87,7 @@ def worth(old: Run, new: Run, study_runs: Iterable[Run], *, draws_: int, seed: i
             if among and not why_too_few(len(among)):
                 after, before, reference = ({i: s[i] for i in among} for s in sides)
                 found.append(
-                    _worth(rater, level, (after, before, reference), levels, groups, draws_, seed)
+                    _worth(rater, level, (after, before, reference), levels, groups, draws, seed)
                 )
     if not found:
         where = "held out" if drawn else "that no rule was drafted from"

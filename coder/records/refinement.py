@@ -73,8 +73,9 @@ class Draft(Record):
 
 
 class Verdict(Record):
-    """What a person decided about the draft ``draft``; ``rule`` is as it was accepted or edited."""
+    """What the person ``by`` decided about ``draft``; ``rule`` is as it was accepted or edited."""
 
+    by: str
     draft: str
     action: Literal["accept", "edit", "reject"]
     rule: Draft

@@ -44,7 +44,7 @@ def verdicts(run: Run) -> Journal[Verdict]:
     return Journal(run.path / FOLDER / "verdicts.jsonl", Verdict)
 
 
-def draws(run: Run) -> Journal[HeldOut]:
+def hold_outs(run: Run) -> Journal[HeldOut]:
     """The draw of issues that no rule is drafted from; the first one holds."""
     return Journal(run.path / FOLDER / "held-out.jsonl", HeldOut)
 

@@ -37,6 +37,7 @@ from coder.records import (
     Refit,
     content_hash,
 )
+from coder.records.refinement import HeldOut, Verdict
 from coder.storage.journal import GENESIS, Journal, chained
 from coder.storage.run import IDENTITY, Run, check_rater, standing
 from coder.text.spelling import file_called, name_of
@@ -204,6 +205,7 @@ def _pairs(run: Run, other: Run) -> Iterator[_Pair]:
     yield _Pair(*pair("calls.jsonl", Call))
     yield _Pair(*pair("proposals.jsonl", Proposal))
     yield _Pair(*pair("suggest/calls.jsonl", Call))
+    yield _Pair(*pair("refine/calls.jsonl", Call))
     names = {name.casefold(): name for name in run.raters()}
     files = (file for folder, *_ in _PER_RATER for file in (other.path / folder).glob("*.jsonl"))
     raters = sorted({check_rater(name_of(file)) for file in files})
@@ -214,6 +216,8 @@ def _pairs(run: Run, other: Run) -> Iterator[_Pair]:
             yield _Pair(*pair(f"{folder}/{rater}.jsonl", kind, rater), about, clash)
     yield _Pair(*pair("assignments.jsonl", Assignment), lambda assigned: assigned.rater)
     yield _Pair(*pair("adjudications.jsonl", Adjudication), _issue)
+    yield _Pair(*pair("refine/held-out.jsonl", HeldOut), lambda _: "the issues held out")
+    yield _Pair(*pair("refine/verdicts.jsonl", Verdict), lambda verdict: verdict.draft)
 
 
 def _codebooks(plans: Iterable[_Plan], other: Run) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ def asks(monkeypatch, server: FaultServer) -> None:
     monkeypatch.setenv("CODER_MODEL__BASE_URL", server.base_url)
 
 
-REFINE = ["codebook", "refine", "demo"]
+REFINE = ["codebook", "refine", "demo", "--by", "cem"]
 
 
 def test_a_model_drafts_a_person_decides_and_the_next_version_holds_it(
@@ -86,7 +87,7 @@ def test_a_model_drafts_a_person_decides_and_the_next_version_holds_it(
         types(monkeypatch, "x", "a")
         assert coder(REFINE) == 0
         assert "1 left; the same command goes on here." in capsys.readouterr().out
-        assert [verdict.action for verdict in verdicts(run)] == ["accept"]
+        assert [(one.by, one.action) for one in verdicts(run)] == [("cem", "accept")]
         types(monkeypatch, "e", "", "", "A coroutine has to be awaited")
         assert coder(REFINE) == 0
         out = capsys.readouterr().out
@@ -327,3 +328,38 @@ def test_worth_refuses_too_few_issues_and_one_codebook(many, monkeypatch, capsys
     )
     assert coder(["codebook", "worth", "demo", "again"]) == 2
     assert "made with the same codebook" in capsys.readouterr().err
+
+
+def test_verdicts_of_two_copies_are_joined_and_of_one_draft_are_a_conflict(
+    run, tmp_path, monkeypatch, capsys
+) -> None:
+    with FaultServer(lambda *_: completion({"rules": [RULE]})).running() as server:
+        asks(monkeypatch, server)
+        assert coder([*REFINE, "--hold-out", "0", "--list"]) == 0
+        copy = tmp_path / "copy" / "demo"
+        shutil.copytree(run.path, copy)
+        types(monkeypatch, "a")
+        assert coder(REFINE) == 0
+    decided = (run.path / "refine" / "verdicts.jsonl").read_text(encoding="utf-8")
+    there = Run(copy)
+    other = next(iter(verdicts(run))).model_copy(update={"draft": "another", "by": "dee"})
+    verdicts(there).append([other])
+    capsys.readouterr()
+    assert coder(["merge", str(copy), "--into", "demo"]) == 0
+    assert "refine/verdicts.jsonl" in capsys.readouterr().out
+    assert [one.by for one in verdicts(Run(run.path))] == ["cem", "dee"]
+
+    verdicts(there).append([other.model_copy(update={"by": "eve", "draft": read_draft(decided)})])
+    assert coder(["merge", str(copy), "--into", "demo"]) != 0
+    assert "CONFLICT refine/verdicts.jsonl" in capsys.readouterr().out
+    assert [one.by for one in verdicts(Run(run.path))] == ["cem", "dee"]
+
+
+def read_draft(line: str) -> str:
+    """The draft that a line of verdicts is about."""
+    return str(json.loads(line.splitlines()[0])["draft"])
+
+
+def test_nobody_decides_without_a_name(run, monkeypatch, capsys) -> None:
+    assert coder(["codebook", "refine", "demo"]) != 0
+    assert "add --by NAME" in capsys.readouterr().err
