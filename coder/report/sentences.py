@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from coder.ratings.model import MODEL
+from coder.ratings.model import MODEL, ExclusionReason
 from coder.report.model import Pair, Report, Together
 from coder.report.wording import Names, figure, plural, reading, reasons, title
 from coder.storage.intra_rater import people, same_person
@@ -114,6 +114,12 @@ def headline_sentence(report: Report) -> str:
         f"The model and {pair.right} {_agree(pair, names)} in "
         f"{_percent(pair)} of {plural(pair.n, 'issue')}{how}; {_alpha(pair)}."
     ]
+    # Where the model chooses what it answers, its agreement is of the easier part.
+    if unsure := pair.excluded.get(ExclusionReason.UNSURE):
+        sentences.append(
+            f"Not counted: {plural(unsure, 'issue')} of which the model is not sure, so this says "
+            "nothing of how it would do on all."
+        )
     sentences += learnt_from(report)
     if pair.majority_agreement is not None:
         sentences.append(_baseline(pair, names))

@@ -8,7 +8,7 @@ import pytest
 from support.runs import AT, MULTIPLE, TREE, Maker, decide, issue, label
 
 from coder.cli.report import show
-from coder.records import Action, Estimate, Example, Label
+from coder.records import Action, Estimate, Example, Label, Status
 from coder.report import Report, build_report
 from coder.report.html import html
 from coder.report.markdown import markdown
@@ -22,6 +22,19 @@ pytestmark = pytest.mark.usefixtures("few_are_enough")
 
 def report_of(run: Run) -> Report:
     return build_report(run, draws=100)
+
+
+def test_agreement_on_the_issues_a_model_is_sure_of_is_not_told_as_that_on_all(
+    maker: Maker,
+) -> None:
+    run = maker.run({"1": "a", "2": "b", "3": Status.UNSURE, "4": Status.UNSURE})
+    label(run, "anna", {"1": "a", "2": "b", "3": "b"})
+    said = headline_sentence(report_of(run))
+    assert "in 100% of 2 issues" in said
+    assert "Not counted: 1 issue of which the model is not sure, so this says nothing" in said
+    sure = maker.run({"1": "a", "2": "b"}, "sure")
+    label(sure, "anna", {"1": "a", "2": "b"})
+    assert "Not counted" not in headline_sentence(report_of(sure))
 
 
 def test_a_model_that_learnt_is_not_called_independent(maker: Maker) -> None:
