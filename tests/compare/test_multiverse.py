@@ -108,7 +108,7 @@ def test_issues_counted_and_tested_are_not_called_answered_and_closed(
     """The only issue of ``c`` is closed and not tested; the first is leaked and yet counted."""
     runs[0].proposals.append([proposal("00", "a", shown=("00",), number=2)])
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("coder.cli.terminal.console.width", 100, raising=False)
+    monkeypatch.setattr("coder.cli.terminal.console._width", 100)
     (tmp_path / "study.toml").touch()
     assert coder(["multiverse", "one", "two", "-o", "out"]) == 0
     lines = capsys.readouterr().out.split("\n")
