@@ -157,7 +157,8 @@ class ReviewView:
         """What to do where there is nothing to accept, as a phrase for people."""
         none, skip = self.key("none"), self.key("skip")
         other = f"{none} when none fits" if self.codebook.allow_none else f"skip with {skip}"
-        return f"choose a code with {self.key('find')}, or {other}"
+        number = "its number or " if self.item is not None and self.item.ranked else ""
+        return f"choose a code with {number}{self.key('find')}, or {other}"
 
     @property
     def answerable(self) -> bool:

@@ -218,7 +218,7 @@ def test_where_the_model_is_not_sure_its_ranking_is_a_digit_away(tmp_path: Path)
     async def scene(pilot: Pilot[None], app: ReviewApp) -> None:
         shown = text(app, "suggestion")
         assert "Not sure" in shown and "No suggestion" not in shown
-        assert "1 Looks > Still Green" in shown
+        assert "1 Looks > Still Green" in shown and "Choose a code with its number or /" in shown
         await pilot.press("1")
 
     play(run, scene)
