@@ -445,9 +445,6 @@ def test_a_change_of_the_codebook_is_a_memo_about_the_codes_shown(tmp_path: Path
     assert session.view.memos == ()
 
 
-# --- any history --------------------------------------------------------------------------------
-
-
 def give(session: ReviewSession, how: str) -> Label | Decision:
     match how:
         case "enter":
