@@ -6,7 +6,7 @@ decides later is a new record, so nothing is ever overwritten.
 
 from coder.records.base import Estimate, Record, canonical_json, content_hash, json_line, now
 from coder.records.codebook import NONE_CODE, Cardinality, Code, Codebook
-from coder.records.issues import Comment, Example, Issue, Reserved
+from coder.records.issues import Comment, Event, Example, Issue, Reserved
 from coder.records.proposals import (
     MOST_TOKENS,
     Call,
@@ -36,7 +36,7 @@ from coder.records.runs import (
 __all__ = [
     "MOST_TOKENS", "NONE_CODE", "Action", "Adjudication", "Assignment", "Calibration", "Call",
     "Cardinality", "Change", "Code", "CodeChange", "Codebook", "Comment", "Consent", "Decision",
-    "Estimate", "Evidence", "Example", "Expression", "Hit", "Issue", "Label", "Manifest",
+    "Estimate", "Event", "Evidence", "Example", "Expression", "Hit", "Issue", "Label", "Manifest",
     "Migration", "Mode", "NearCode", "Neighbour", "Permission", "Proposal", "Record", "Refit",
     "Reserved", "ScoredCode", "Source", "Status", "Usage", "canonical_json", "content_hash",
     "json_line", "now",

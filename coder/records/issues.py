@@ -3,27 +3,64 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, SerializerFunctionWrapHandler, model_serializer
 
 from coder.records.base import Record, content_hash
 
 
-class Comment(Record):
-    """One comment under an issue. Bots' comments are kept but are not part of the coded text."""
+class _Sparse(Record):
+    """A record some of whose fields are written only where they say something, so that files made
+    before there were such fields, and files of sources that lack them, keep their bytes."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_unknown(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = write(self)
+        for name in _WHERE_KNOWN & fields.keys():
+            if not fields[name]:
+                del fields[name]
+        return fields
+
+
+_WHERE_KNOWN = frozenset(
+    {"author_role", "state_reason", "reactions", "events", "pull_request", "other_names"}
+)
+
+
+class Comment(_Sparse):
+    """One comment under an issue. Bots' comments are kept but are not part of the coded text.
+
+    ``author_role`` is the writer's standing in the project, in GitHub's words (``OWNER``,
+    ``MEMBER``, ``CONTRIBUTOR``, ``NONE`` ...); empty where it is not known.
+    """
 
     author: str = ""
     body: str = ""
     created_at: AwareDatetime | None = None
     bot: bool = False
+    author_role: str = ""
 
 
-class Issue(Record):
+class Event(Record):
+    """An issue was closed or reopened; ``by`` names the commit or the pull request that did it."""
+
+    kind: Literal["closed", "reopened"]
+    at: AwareDatetime
+    actor: str = ""
+    bot: bool = False
+    by: str = ""
+
+
+class Issue(_Sparse):
     """One unit of analysis.
 
     ``text`` is what people and models code, and what every evidence offset points into: title,
     body and the comments people wrote, joined by blank lines. ``hash`` is over that text alone, so
     a new label or a late close date does not make a coded issue look new.
+
+    ``reactions`` are kinds (``+1``, ``heart`` ...) with how many. ``events`` are in order of time.
+    ``other_names`` are what the issue is called elsewhere: a file's own column, an old address.
     """
 
     id: str = Field(min_length=1)
@@ -37,6 +74,13 @@ class Issue(Record):
     author: str = ""
     created_at: AwareDatetime | None = None
     closed_at: AwareDatetime | None = None
+    author_role: str = ""
+    state_reason: str = ""
+    """Why it was closed, in GitHub's words: ``completed``, ``not_planned``, ``duplicate``."""
+    reactions: tuple[tuple[str, int], ...] = ()
+    events: tuple[Event, ...] = ()
+    pull_request: bool = False
+    other_names: tuple[str, ...] = ()
 
     @cached_property
     def text(self) -> str:

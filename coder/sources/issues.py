@@ -34,6 +34,7 @@ from coder.sources.json_and_csv import lists_inside
 from coder.sources.rows import WRONG_TYPE, Columns, Row, SetAside, Values, WrongType
 
 _OWN_FIELDS = frozenset(Issue.model_fields)
+_ALWAYS_WRITTEN = frozenset(Issue(id="-").model_dump())
 _MESSAGE_KEYS = 4
 """A server's message has no more keys."""
 
@@ -101,7 +102,7 @@ def _is_ours(line: bytes) -> bool:
         found = json.loads(line)
     except ValueError:
         return line.startswith(b'{"author":"')
-    return isinstance(found, dict) and found.keys() >= _OWN_FIELDS
+    return isinstance(found, dict) and found.keys() >= _ALWAYS_WRITTEN
 
 
 def _import_of(path: Path) -> str:
@@ -141,7 +142,7 @@ def to_issue(row: Row | SetAside, columns: Columns) -> Imported | SetAside:
 def _to_issue(row: Row, columns: Columns) -> Imported | SetAside:
     if is_pull_request(row.values):
         return row.set_aside("pull request")
-    own = row.values.keys() == _OWN_FIELDS
+    own = _ALWAYS_WRITTEN <= row.values.keys() <= _OWN_FIELDS
     fields, values = columns.pick(row.values), Values(spelled_out=not own)
     title, body = values.text(fields["title"], "title"), values.text(fields["body"], "body")
     if not (title.strip() or body.strip()):
