@@ -17,7 +17,7 @@ The packages, from the ground up; imports run downwards only, which ``pyproject.
     sources/      other people's files -> issues and labels
     proposers/    issue -> proposal: the loop of a run, costs; embedded/ and chat/ propose
     revision/     a codebook during a study: new version, migration of runs, code suggestions
-    ratings/      who said what about which issue, made comparable; resolved labels
+    ratings/      who said what about which issue, made comparable; resolved labels; final codes
     review/       session, queues, learning, adjudication, assignments
     audit/        what a run's files prove, and what its model says when asked again
     report/       run -> tables, figures, Markdown, JSON, HTML, LaTeX, CSV

@@ -11,6 +11,7 @@ import numpy as np
 from coder.agreement import Certificate, certify, reliability, workload
 from coder.agreement.arrays import group_numbers
 from coder.ratings.comparable import Codes, Confidence
+from coder.ratings.delivered import least_sure
 from coder.records import Codebook, Proposal
 from coder.report.model import CertificateLabels, Choices, CodeCertificate, ConfidenceQuality
 
@@ -128,17 +129,11 @@ def _certificates(
     yield CodeCertificate(code="", labels=len(usable), certificate=certificate(every))
     for code in held:
         rows = [
-            (i, _least_sure(proposals[i]) if i in model else -1.0, code in model.get(i, ()))
+            (i, least_sure(proposals[i]) if i in model else -1.0, code in model.get(i, ()))
             for i in usable
             if code in labels[i]
         ]
         yield CodeCertificate(code=code, labels=len(rows), certificate=certificate(rows))
-
-
-def _least_sure(proposal: Proposal) -> float:
-    """Up to which threshold an issue is accepted whole; below 0 if a person reads it at any."""
-    told = [scored.confidence for scored in proposal.codes]
-    return min((-1.0 if one is None else one for one in told), default=-1.0)
 
 
 def _chance(drawn: Drawn, issue_id: str) -> float:
