@@ -55,9 +55,10 @@ def test_what_was_adjudicated_among_assisted_decisions_stays_assisted(run: Run) 
     )
     one = delivered(RunAnswers(run))["torn"]
     assert (one.codes, one.source, one.by) == (("c",), FinalSource.ASSISTED, ("eve",))
-    outdated = [Adjudication(issue_id="torn", by="eve", codes=("c",), judged={**said, "dan": ("c",)},
-                             blind=False, at=AT)]  # fmt: skip
-    run.adjudications.append(outdated)
+    said["dan"] = ("c",)
+    run.adjudications.append(
+        [Adjudication(issue_id="torn", by="eve", codes=("c",), judged=said, blind=False, at=AT)]
+    )
     assert delivered(RunAnswers(run))["torn"].source is FinalSource.DISPUTED
 
 
