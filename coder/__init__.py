@@ -21,6 +21,7 @@ The packages, from the ground up; imports run downwards only, which ``pyproject.
     review/       session, queues, learning, adjudication, assignments
     audit/        what a run's files prove, and what its model says when asked again
     report/       run -> tables, figures, Markdown, JSON, HTML, LaTeX, CSV
+    pipeline      a study as one file: its stages, and which are due
     compare/      several runs of the same issues; which conclusions hang on the settings
     doctor        what is present and what is missing
     cli/          one file per verb, and all that touches a terminal

@@ -11,10 +11,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -106,6 +106,31 @@ class ReviewSettings(_Section):
     """Whether the built-in classifier's suggestions improve with the rater's answers."""
 
 
+class Waiting(_Section):
+    """What people have to do in a run before the study goes on: ``raters`` of them with as many
+    blind ``labels`` and as many ``answers`` each, blind or assisted, and, if ``resolved``, no
+    disagreement among blind labels left."""
+
+    run: str
+    raters: int = Field(default=1, ge=1)
+    labels: int = Field(default=0, ge=0)
+    answers: int = Field(default=1, ge=1)
+    resolved: bool = False
+
+
+class StageSettings(_Section):
+    """A stage of the study: a command of this program, or something people do."""
+
+    command: str = ""
+    wait: Waiting | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if bool(self.command.strip()) == (self.wait is not None):
+            raise ValueError("a stage has either a command or something to wait for")
+        return self
+
+
 class Settings(BaseSettings):
     """Everything a study can set. The environment spells a key ``CODER_MODEL__BASE_URL``."""
 
@@ -122,6 +147,8 @@ class Settings(BaseSettings):
     retrieval: RetrievalSettings = RetrievalSettings()
     review: ReviewSettings = ReviewSettings()
     report: ReportSettings = ReportSettings()
+    stages: dict[str, StageSettings] = {}
+    """The study from its first file to its last table, in order; see :mod:`coder.pipeline`."""
     keys: dict[str, str] = {}
     """Keys of the review that are not as they come; see :mod:`coder.review.keymap`."""
 

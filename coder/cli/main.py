@@ -17,6 +17,7 @@ VERBS = {
     "label": "coder.cli.label",
     "assign": "coder.cli.assign",
     "review": "coder.cli.review",
+    "run": "coder.cli.run",
     "status": "coder.cli.status",
     "adjudicate": "coder.cli.adjudicate",
     "merge": "coder.cli.merge",

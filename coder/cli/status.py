@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 @click.command("status")
-@click.argument("name", shell_complete=run_names)
-def command(name: str) -> None:
-    """Show who has done what in run NAME.
+@click.argument("name", required=False, shell_complete=run_names)
+def command(name: str | None) -> None:
+    """Show who has done what in run NAME; without one, how the whole study stands.
 
     For each rater what they answered and what is left; how many issues two or more of them coded,
     and how far their blind labels agree. Figures with intervals are in coder report.
@@ -31,6 +31,9 @@ def command(name: str) -> None:
     from coder.report.status import run_status
     from coder.text.spelling import plural, some
 
+    if name is None:
+        _whole_study()
+        return
     run = open_run(name)
     found = run_status(run)
     if places := run.broken_chains():
@@ -63,6 +66,37 @@ def command(name: str) -> None:
     for note in dict.fromkeys(_undefined(found)):
         console.print(safe(note), soft_wrap=True)
     console.print(f"Next: {safe(_next(name, found))}", soft_wrap=True)
+
+
+def _whole_study() -> None:
+    """The stages of study.toml and the runs there are, on one screen."""
+    from coder.cli.run import stage_table
+    from coder.cli.terminal import console, safe
+    from coder.errors import UsageError
+    from coder.pipeline import Pipeline
+    from coder.report.status import study_runs
+    from coder.study import Study
+
+    study = Study.open()
+    stages = Pipeline(study).statuses()
+    runs = study_runs(study.runs)
+    if not stages and not runs:
+        raise UsageError(
+            f"there is no run in {study.runs}",
+            "make one with: coder propose; or change into the folder of your study",
+        )
+    if stages:
+        console.print(stage_table(stages))
+    if stages and runs:
+        console.print()
+    if runs:
+        table = _table(("Run", "Codebook", "Model", "Issues", "Proposals", "Blind", "Decisions"))
+        for one in runs:
+            counts = (one.issues, one.proposals, one.labels, one.decisions)
+            _row(table, one.name, safe(one.codebook), safe(one.model), *(f"{n:,}" for n in counts))
+        console.print(table)
+    for command in dict.fromkeys(status.to_type for status in stages if status.to_type):
+        console.print(f"Next: {safe(command)}", soft_wrap=True)
 
 
 def _done(raters: tuple[RaterStatus, ...]) -> Table:

@@ -6,6 +6,7 @@ import statistics
 from collections import Counter
 from collections.abc import Mapping
 from itertools import combinations
+from pathlib import Path
 
 from coder.agreement import agree, agree_many
 from coder.ratings.comparable import Codes, count_decisions, judged, raters
@@ -16,7 +17,7 @@ from coder.report.sentences import FEWEST_SHARED
 from coder.review.queues import part_of, stale_issues
 from coder.revision.migration import Versions
 from coder.storage.intra_rater import people, person, same_person
-from coder.storage.run import Run, standing
+from coder.storage.run import MANIFEST, Run, standing
 
 PACE_OVER = 20
 """How many of the last answers the pace is the median of."""
@@ -77,6 +78,47 @@ class RunStatus(Record):
     raters: tuple[RaterStatus, ...]
     pairs: tuple[PairStatus, ...]
     alpha: Estimate | None
+
+
+class RunLine(Record):
+    """A run of the study in a line: what it was made of, and what people have said in it."""
+
+    name: str
+    codebook: str
+    model: str
+    issues: int
+    proposals: int
+    labels: int
+    decisions: int
+
+
+def study_runs(folder: Path) -> list[RunLine]:
+    """Every run in ``folder`` by when it was made; proposals are counted as lines, not read."""
+    found = []
+    for path in folder.glob(f"*/{MANIFEST}"):
+        run = Run.open(folder, path.parent.name, damaged=True)
+        made = run.manifest
+        line = RunLine(
+            name=run.name,
+            codebook=f"{made.codebook_id} {made.codebook_version}".strip(),
+            model=str(made.model.get("name", "")),
+            issues=made.issues,
+            proposals=_lines(run.path / "proposals.jsonl"),
+            labels=sum(len(run.labels(rater)) for rater in run.raters()),
+            decisions=sum(
+                sum(count_decisions(run.decisions(rater).values()).answers.values())
+                for rater in run.raters()
+            ),
+        )
+        found.append((made.created_at, line))
+    return [line for _, line in sorted(found, key=lambda pair: (pair[0], pair[1].name))]
+
+
+def _lines(path: Path) -> int:
+    if not path.is_file():
+        return 0
+    with path.open("rb") as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
 
 
 def run_status(run: Run) -> RunStatus:

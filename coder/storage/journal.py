@@ -65,13 +65,14 @@ class Journal(Generic[R]):
 
     def numbered(self) -> Iterator[tuple[int, R]]:
         """Every whole line's number (from 1) and record; ``RunError`` names a damaged line."""
-        every = set(self.kind.model_fields)
+        written: dict[frozenset[str], set[str]] = {}
         for number, line in self._lines():
             try:
                 record = self._record(line)
-                if len(record.model_fields_set) == len(every):
-                    # One set for all: apart they are the larger half of what records take.
-                    object.__setattr__(record, "__pydantic_fields_set__", every)
+                # One set for all alike: apart they are the larger half of what records take.
+                fields = record.model_fields_set
+                shared = written.setdefault(frozenset(fields), fields)
+                object.__setattr__(record, "__pydantic_fields_set__", shared)
                 yield number, record
             except (ValueError, RecursionError) as error:
                 raise self._damaged(number, error) from None
