@@ -25,11 +25,17 @@ _BOOK_KEYS = {
 }  # fmt: skip
 _CODE_KEYS = {
     "id", "name", "definition", "include", "exclude", "examples", "parent", "source", "replaces",
-    "children",
+    "guid", "color", "children",
 }  # fmt: skip
 _LISTS = ("include", "exclude", "examples", "replaces")
 _DEEPEST_MIXED = 6
 """Levels; with more, the mixed spellings of a path would be too many."""
+_HEX = "[0-9a-fA-F]"
+_FORMS = {
+    "guid": (re.compile(rf"{_HEX}{{8}}(-{_HEX}{{4}}){{3}}-{_HEX}{{12}}"), "8-4-4-4-12 hex digits"),
+    "color": (re.compile(rf"#({_HEX}{{6}}|{_HEX}{{3}})"), "# and three or six hex digits"),
+}
+"""How other programs spell what a code carries for them."""
 _NONE_WORDS = {NONE_CODE, "no code fits", "none fits", "no code"}
 
 
@@ -283,6 +289,7 @@ def _validate(entries: list[_Entry], problems: _Problems) -> list[Code]:
                 problems.at(line, f"{NONE_CODE!r} is reserved: it is not replaced")
             elif former == code_id:
                 problems.at(line, f"code {code_id!r} cannot replace itself")
+    _check_forms(entries, problems)
     for entry in entries:
         parent = entry.fields.get("parent")
         if parent and parent not in seen:
@@ -300,6 +307,31 @@ def _validate(entries: list[_Entry], problems: _Problems) -> list[Code]:
         if above is not None:
             problems.at(seen[code.id], f"code {code.id!r} is its own ancestor")
     return codes
+
+
+def _check_forms(entries: list[_Entry], problems: _Problems) -> None:
+    """What codes carry for other programs is spelled as those read it; no two share a GUID."""
+    guids: dict[str, int] = {}
+    for entry in entries:
+        for key, (form, words) in _FORMS.items():
+            value = str(entry.fields.get(key) or "")
+            if value and not form.fullmatch(value):
+                problems.at(entry.lines[key], f"{key} {value!r} is not {words}")
+        if guid := str(entry.fields.get("guid") or "").lower():
+            line = entry.lines["guid"]
+            if guid in guids:
+                problems.at(line, f"duplicate guid, first on line {guids[guid]}")
+            guids.setdefault(guid, line)
+
+
+def has_form(key: str, value: str) -> bool:
+    """Whether a ``guid`` or ``color`` is spelled as a codebook takes it."""
+    return _FORMS[key][0].fullmatch(value) is not None
+
+
+def is_id(text: str) -> bool:
+    """Whether ``text`` can be the id of a code or of a codebook."""
+    return _ID.fullmatch(text) is not None and text != NONE_CODE
 
 
 def can_hold(codebook: Codebook, codes: Sequence[str]) -> bool:

@@ -26,6 +26,10 @@ class Code(Record):
     source: str = ""
     replaces: tuple[str, ...] = ()
     """Ids of earlier versions that this code takes the place of."""
+    guid: str = ""
+    """What another program knows this code by, where it came from one."""
+    color: str = ""
+    """The colour it has there, as ``#rrggbb``."""
 
 
 class Cardinality(StrEnum):
@@ -73,6 +77,8 @@ class Codebook(Record):
     def hash(self) -> str:
         fields = self.model_dump(mode="json")
         for code in fields["codes"]:
+            # What says nothing of the code's meaning to people or models.
+            del code["guid"], code["color"]
             if not code["replaces"]:
                 # Left out, so that codebooks from before there was such a field keep their hash.
                 del code["replaces"]
