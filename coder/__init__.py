@@ -23,6 +23,7 @@ The packages, from the ground up; imports run downwards only, which ``pyproject.
     report/       run -> tables, figures, Markdown, JSON, HTML, LaTeX, CSV
     pipeline      a study as one file: its stages, and which are due
     compare/      several runs of the same issues; which conclusions hang on the settings
+    exports/      the replication package, and what checks one
     doctor        what is present and what is missing
     cli/          one file per verb, and all that touches a terminal
 """

@@ -239,7 +239,7 @@ class Pipeline:
             command = f"coder review {run.name} --rater {who}"
             return StageStatus(stage, StageState.WAITING, _far(wait, done), command)
         if wait.resolved and (disputed := _unresolved(run)):
-            why = f"{disputed:,} disagreements to be resolved"
+            why = f"{plural(disputed, 'disagreement')} to be resolved"
             return StageStatus(
                 stage, StageState.WAITING, why, f"coder adjudicate {run.name} --by YOU"
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,10 @@ from pydantic_settings import (
 from coder.errors import InputError
 from coder.files.reading import read_text, read_toml
 from coder.files.resources import STUDY_FILE, require_inside, require_own, study_root
+
+_SECRET = re.compile(r"(?i)key|token|secret|passw")
+_SHORTEST_SECRET = 8
+"""Shorter values are words like ``none``, which stand everywhere."""
 
 LOG = logging.getLogger(__name__)
 
@@ -226,6 +231,19 @@ class Study:
         """The same for a secret; ``None`` if there is none."""
         value = self.variable(name)
         return SecretStr(value) if value else None
+
+    def secrets(self) -> dict[str, str]:
+        """What must not leave this machine, by the name it goes by: keys and tokens of the
+        environment and of .env, and the study's own."""
+        named = {**self._origins.env_file, **os.environ}
+        found = {
+            name: value
+            for name, value in named.items()
+            if _SECRET.search(name) and len(value) >= _SHORTEST_SECRET
+        }
+        if self.settings.api_key is not None:
+            found["api_key"] = self.settings.api_key.get_secret_value()
+        return {name: value for name, value in found.items() if value}
 
     def is_from_folder(self, *setting: str) -> bool:
         """Whether a setting, by section and name, can only have come from the study folder: from a

@@ -98,6 +98,10 @@ def prepared(tmp_path, monkeypatch, chat_server) -> Path:
     (folder / "labels.csv").write_text(
         "id,code\n" + "".join(f"{i},model-usage.api-calls\n" for i in ids)
     )
+    (folder / "reuse").mkdir()
+    stages = (ROOT / "docs" / "study.md").read_text().split("```toml\n")[1].partition("```")[0]
+    (folder / "reuse" / "study.toml").write_text(stages.replace("labels = 100", "labels = 2"))
+    (folder / "reuse" / "raw.jsonl").write_text(lines)
     (folder / "codebook").mkdir()
     (folder / "codebook" / "bugs.yaml").write_text(BUGS)
     (folder / "bugs-2.yaml").write_text(

@@ -27,6 +27,8 @@ VERBS = {
     "compare": "coder.cli.compare",
     "multiverse": "coder.cli.multiverse",
     "audit": "coder.cli.audit",
+    "package": "coder.cli.package",
+    "verify": "coder.cli.verify",
     "doctor": "coder.cli.doctor",
 }
 """In the order a study uses them, which is the order ``coder --help`` shows."""

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Only say what is due and what waits.")
 @click.option("--again", multiple=True, metavar="STAGE", help="Run this stage though it is done.")
 def command(until: str | None, dry_run: bool, again: tuple[str, ...]) -> None:
-    """Run the stages of study.toml that are due, up to STAGE if one is named.
+    """Run the stages of study.toml that are due.
+
+    All of them, or up to STAGE.
 
     \b
       [stages.clean]

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @click.command("status")
 @click.argument("name", required=False, shell_complete=run_names)
 def command(name: str | None) -> None:
-    """Show who has done what in run NAME; without one, how the whole study stands.
+    """Show who has done what in run NAME.
+
+    Without one, how the whole study stands.
 
     For each rater what they answered and what is left; how many issues two or more of them coded,
     and how far their blind labels agree. Figures with intervals are in coder report.

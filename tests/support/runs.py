@@ -204,11 +204,14 @@ class Maker:
     )
 
     def run(self, model: Answers, name: str = "demo", **more: Mapping[str, object]) -> Run:
+        issues = self.issues or [issue(i) for i in model]
+        hashes = {one.id: one.hash for one in issues}
         proposals = (
-            proposal(i, answer, **more.get(i, {}))  # type: ignore[arg-type]
+            proposal(i, answer, **more.get(i, {})).model_copy(  # type: ignore[arg-type]
+                update={"issue_hash": hashes.get(i, "0")}
+            )
             for i, answer in model.items()
         )
-        issues = self.issues or [issue(i) for i in model]
         return _on_disk(
             self.runs,
             name,

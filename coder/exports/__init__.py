@@ -1,0 +1,1 @@
+"""What leaves a study: the coded data in other programs' forms, and the replication package."""
