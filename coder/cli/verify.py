@@ -15,7 +15,10 @@ import click
     help="Fetched again: tell which texts are still those that were coded.",
 )  # fmt: skip
 def command(archive: Path, issues_file: Path | None) -> None:
-    """Check a replication package: sums, journals, hashes, and each report made again."""
+    """Check a replication package.
+
+    Its sums, its journals, its hashes, and each report, which is made again.
+    """
     from coder.cli.terminal import console, safe
     from coder.errors import RunError
     from coder.exports.verify import verify
