@@ -24,6 +24,8 @@ with the reason in its note; the functions on arrays below them return ``nan`` i
 ``code_change``
 ``anchoring``                           what seeing the suggestion does to a rater
 ``for_estimate``, ``for_prevalence``    how many more labels (module ``planning``)
+``durations``, ``durations_...``        times: Kruskal & Wallis 1952, Cliff 1993, Dunn 1964, van
+                                        Elteren 1960, Kaplan & Meier 1958, Mantel 1966
 ``bootstrap``                           Hesterberg 2015, Am. Stat. 69:371-386 (expanded
                                         percentile interval)
 ======================================  ======================================================

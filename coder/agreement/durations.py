@@ -74,9 +74,13 @@ def closed_for_inactivity(issue: Issue) -> bool:
     """Whether a bot closed the issue for want of an answer, by what it wrote or by a label.
 
     A bot's word counts when no person wrote between it and the closing; a label when no person
-    wrote after the bot put it there, as far as that is known.
+    wrote after the bot put it there, as far as that is known. Neither does where a person is known
+    to have closed the issue.
     """
     if issue.closed_at is None:
+        return False
+    closers = [event for event in issue.events if event.at == issue.closed_at and event.actor]
+    if closers and not any(event.bot for event in closers):
         return False
     before = [c for c in issue.comments if c.created_at is None or c.created_at <= issue.closed_at]
     # Bots close an issue first and say so a moment later.

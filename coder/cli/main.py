@@ -23,6 +23,7 @@ VERBS = {
     "merge": "coder.cli.merge",
     "calibrate": "coder.cli.calibrate",
     "report": "coder.cli.report",
+    "durations": "coder.cli.durations",
     "plan": "coder.cli.plan",
     "compare": "coder.cli.compare",
     "multiverse": "coder.cli.multiverse",

@@ -1,0 +1,333 @@
+"""How times by group are put into words and tables, so that every output says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from coder.agreement.durations import FEWEST
+from coder.agreement.durations_errors import SIGNIFICANT, Figures
+from coder.agreement.durations_ranks import PairTest, Test
+from coder.ratings.delivered import FINAL
+from coder.ratings.model import MODEL, RESOLVED
+from coder.records import Estimate
+from coder.report.conclusions import probability
+from coder.report.durations_model import Durations, Errors, Outcome
+from coder.report.grids import Grid
+from coder.report.wording import figure, number, plural
+from coder.text.spelling import some
+
+TITLE = {"resolution": "Days to resolution", "response": "Days to the first answer"}
+ENDED = {"resolution": "closed", "response": "answered"}
+SOURCES = {
+    "people": "people's codes", "model": "model's codes", "design": "corrected by design",
+    "resampled": "codes resampled",
+}  # fmt: skip
+PAIRS = 30
+"""So many pairs of groups a table shows, the surest first; all are in the files."""
+
+BY_DESIGN = (
+    "Corrected by design: issues that people coded count for those they did not, by the "
+    "probability with which they were drawn; the model's codes help. Right whatever its errors are."
+)
+RESAMPLED = (
+    "Codes resampled: codes that people might have given, drawn from how often they gave which to "
+    "what the model said of issues that took about as long; in brackets are 95% of the draws, so "
+    "how far the errors alone move a figure."
+)
+
+
+def days(value: float | None) -> str:
+    """Days to three figures or so: ``0.04``, ``3.2``, ``1,204``."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+
+
+def spell(estimate: Estimate) -> str:
+    """``3.2 [1.0, 12.4]`` days; an end that is not known is a dash."""
+    if estimate.low is None and estimate.high is None:
+        return days(estimate.value)
+    return f"{days(estimate.value)} [{days(estimate.low)}, {days(estimate.high)}]"
+
+
+def equals(p_value: float | None) -> str:
+    said = "–" if p_value is None else probability(p_value)
+    return said if said[0] == "<" else f"= {said}"
+
+
+def several(by: str) -> str:
+    return {"category": "categories", "code": "codes", "repository": "repositories"}[by]
+
+
+# --- tables -------------------------------------------------------------------------------------
+
+
+def grids(found: Durations) -> list[Grid]:
+    """Every table there is, for all outputs."""
+    made = []
+    for outcome in outcomes(found):
+        made += [times(found, outcome), tests(found, outcome), pairs(found, outcome)]
+    if found.errors is not None and found.errors.figures:
+        made.append(errors(found.errors))
+    return [grid for grid in made if grid.rows]
+
+
+def outcomes(found: Durations) -> list[Outcome]:
+    return [found.resolution, *([found.response] if found.response else [])]
+
+
+def times(found: Durations, outcome: Outcome) -> Grid:
+    """Of repositories, which are many, those alone that are tested."""
+    ended = ENDED[outcome.of]
+    few = [group for group in outcome.groups if not group.tested]
+    shown = [group for group in outcome.groups if group.tested or found.by != "repository"]
+    notes = [f"† with fewer than {FEWEST} {ended}: in no test"] if few else []
+    if len(shown) < len(outcome.groups):
+        left = plural(len(few), "further repository")
+        notes = [f"{left} with fewer than {FEWEST} {ended}: in no test, and in the CSV file"]
+    return Grid(
+        f"durations-{outcome.of}",
+        f"{TITLE[outcome.of]} by {found.by}",
+        (found.by, ended, "median", "quartiles", "censored", "Kaplan-Meier median"),
+        tuple(
+            (
+                group.name + ("" if group.tested else "†"), f"{group.n:,}", spell(group.median),
+                f"{days(group.spread.p25)}–{days(group.spread.p75)}" if group.spread else "–",
+                f"{group.censored:,}", spell(group.survival.median),
+            )
+            for group in shown
+        ),
+        1,
+        tuple(notes),
+    )  # fmt: skip
+
+
+def tests(found: Durations, outcome: Outcome) -> Grid:
+    return Grid(
+        f"durations-{outcome.of}-tests",
+        f"{TITLE[outcome.of]}: do {several(found.by)} differ?",
+        ("test", "n", "statistic", "df", "p", "effect"),
+        tuple(_test(test) for test in outcome.tests if outcome.tests[0].p_value is not None),
+        1,
+        tuple(f"{test.name}: {test.note}" for test in outcome.tests if test.note),
+    )
+
+
+def _test(test: Test) -> tuple[str, ...]:
+    statistic = "–" if test.statistic is None else f"{test.statistic:,.1f}"
+    effect = ""
+    if test.effect is not None:
+        symbol = "delta" if test.name == "Mann-Whitney" else "epsilon²"
+        effect = f"{symbol} {figure(test.effect)}"
+    return (
+        test.name, f"{test.n:,}", statistic, "" if test.freedom is None else f"{test.freedom}",
+        "–" if test.p_value is None else probability(test.p_value), effect,
+    )  # fmt: skip
+
+
+def pairs(found: Durations, outcome: Outcome, most: int = PAIRS) -> Grid:
+    names = {group.group: group.name for group in outcome.groups}
+    shown = surest(outcome)[:most]
+    more = len(outcome.pairs) - len(shown)
+    return Grid(
+        f"durations-{outcome.of}-pairs",
+        f"{TITLE[outcome.of]}: which {several(found.by)} differ? Dunn's test, p by Holm",
+        (found.by, "against", "z", "p", "Cliff's delta"),
+        tuple(
+            (
+                names[pair.left], names[pair.right], number(pair.z), probability(pair.p_adjusted),
+                figure(pair.delta),
+            )
+            for pair in shown
+        ),
+        2,
+        (f"{plural(more, 'further pair')} with greater p in the CSV file",) if more else (),
+    )  # fmt: skip
+
+
+def surest(outcome: Outcome) -> list[PairTest]:
+    return sorted(outcome.pairs, key=lambda pair: pair.p_value)
+
+
+def errors(found: Errors) -> Grid:
+    """The same figures by each source of codes, beside each other."""
+    rows = [("issues", *(f"{one.n:,}" for one in found.figures))]
+    rows += [
+        (f"median, {name}", *(spell(one.medians[at]) for one in found.figures))
+        for at, name in enumerate(found.names)
+    ]
+    rows.append(("p of no difference", *(_p(one) for one in found.figures)))
+    rows.append(("epsilon²", *(figure(one.epsilon_squared) for one in found.figures)))
+    if len(found.groups) == 2:
+        rows.append(
+            ("Cliff's delta", *(figure(one.delta) if one.delta else "–" for one in found.figures))
+        )
+    return Grid(
+        "durations-errors",
+        f"Days to resolution by whose codes; people: {found.people}",
+        ("figure", *(SOURCES[one.source] for one in found.figures)),
+        tuple(rows),
+        1,
+        tuple(error_notes(found)),
+    )
+
+
+def _p(one: Figures) -> str:
+    said = "–" if one.p_value is None else probability(one.p_value)
+    if one.significant is None:
+        return said
+    return f"{said} ({one.significant:.0%} of draws below .05)"
+
+
+# --- sentences ----------------------------------------------------------------------------------
+
+
+def about(found: Durations) -> list[str]:
+    """What the times are of, what was left out, and what was decided on the way."""
+    return [line for line in (_whose(found), *_left_out(found), _dates(found)) if line]
+
+
+def _whose(found: Durations) -> str:
+    if found.by == "repository":
+        return ""
+    who = {
+        FINAL: "the final codes", RESOLVED: "the resolved labels", MODEL: "the model's codes",
+    }.get(found.labels, f"{found.labels}'s blind labels")  # fmt: skip
+    said = f"By {who}" + (f" of run {found.coding}" if found.coding != found.run else "")
+    behind = ", ".join(f"{source} {count:,}" for source, count in found.sources.items())
+    return f"{said}{f': {behind}' if behind else ''}."
+
+
+def _left_out(found: Durations) -> Iterator[str]:
+    counts = found.resolution.counts
+    without = {
+        "without a code": found.uncoded, "to which no code fits": found.none,
+        "with several codes, which belong to no one group": found.several,
+        "coded by category only": found.category_only, "without usable dates": counts.undated,
+    }  # fmt: skip
+    if found.by == "repository":
+        without = {"without a repository": found.uncoded, "without usable dates": counts.undated}
+    out = "; ".join(f"{count:,} {what}" for what, count in without.items() if count)
+    yield f"{plural(found.issues, 'issue')}; left out: {out or 'none'}."
+    censored = {
+        "still open": counts.waiting, "closed by a bot for inactivity": counts.stale,
+    }  # fmt: skip
+    if told := ", ".join(f"{count:,} {what}" for what, count in censored.items() if count):
+        yield f"Censored, so not resolved but in Kaplan-Meier and log-rank: {told}."
+
+
+def _dates(found: Durations) -> str:
+    origin = {
+        "given": "as given", "fetched": "when they were fetched",
+        "latest date": "the latest date in the data",
+    }[found.snapshot_from]  # fmt: skip
+    said = f"The data end {found.snapshot:%Y-%m-%d} ({origin})."
+    reopened = found.resolution.counts.reopened
+    if reopened:
+        said += (
+            f" {plural(reopened, 'issue')} were opened again: their {found.close} closing counts."
+        )
+    return said
+
+
+def conclusion(found: Durations, outcome: Outcome) -> str:
+    """Whether groups differ, and whether one slow project makes the result."""
+    first, *rest = outcome.tests
+    if first.p_value is None:
+        return f"{TITLE[outcome.of]}: {first.note}."
+    differs = first.p_value < SIGNIFICANT
+    groups = [group for group in outcome.groups if group.tested]
+    slow = max(groups, key=lambda group: group.median.value or 0)
+    quick = min(groups, key=lambda group: group.median.value or 0)
+    said = (
+        f"{TITLE[outcome.of]} {'differ' if differs else 'do not surely differ'} between "
+        f"{several(found.by)} ({first.name} p {equals(first.p_value)}"
+        f"{_effect(first)}); the longest median is that of {slow.name} "
+        f"({days(slow.median.value)}), the shortest that of {quick.name} "
+        f"({days(quick.median.value)})."
+    )
+    other = [test for test in rest if test.p_value is not None]
+    against = [t for t in other if t.p_value is not None and (t.p_value < SIGNIFICANT) != differs]
+    if against:
+        names = some([f"{test.name.lower()}, p {equals(test.p_value)}" for test in against])
+        said += f" Not so by {names}."
+    elif other:
+        within = any("within" in test.name or test.name == "van Elteren" for test in other)
+        said += " The same with open issues counted" + (" and within repositories." * within or ".")
+    return said
+
+
+def _effect(test: Test) -> str:
+    if test.effect is None or test.effect.value is None:
+        return ""
+    symbol = "Cliff's delta" if test.name == "Mann-Whitney" else "epsilon²"
+    return f", {symbol} {number(test.effect.value)}"
+
+
+def error_notes(found: Errors) -> list[str]:
+    sources = {one.source for one in found.figures}
+    said = [BY_DESIGN] if "design" in sources else []
+    if found.sampling == "unknown":
+        said.append(
+            "The log does not say how the coded issues were chosen: this holds if they are a "
+            "random sample."
+        )
+    said += [
+        f"{SOURCES[one.source].capitalize()}: {one.note}." for one in found.figures if one.note
+    ]
+    return said + ([RESAMPLED] if "resampled" in sources else [])
+
+
+def error_conclusion(found: Errors | None) -> str:
+    """Whether what the model's codes say of times stands once its errors are reckoned with."""
+    if found is None:
+        return (
+            "What the model's errors do to this cannot be told: nobody has coded closed issues "
+            "blindly."
+        )
+    if not found.figures:
+        return f"What the model's errors do to this cannot be told: {found.note}."
+    by = {one.source: one for one in found.figures}
+    truth = by.get("design", by["people"])
+    model = by["model"]
+    whose = "people's codes" if truth.source == "people" else "the corrected codes"
+    if model.p_value is None or truth.p_value is None:
+        return f"What the model's errors do to this cannot be told: {model.note or truth.note}."
+    says = (
+        f"By the model's codes p {equals(model.p_value)}, by {whose} p {equals(truth.p_value)} "
+        f"(n = {truth.n:,})"
+    )
+    share = by["resampled"].significant if "resampled" in by else None
+    if share is not None:
+        says += f", in {share:.0%} of resampled codes p < .05"
+    differs = model.p_value < SIGNIFICANT, truth.p_value < SIGNIFICANT
+    return f"{says}. {_verdict(*differs, _order(found, model), _order(found, truth), share)}"
+
+
+def _verdict(
+    model: bool, truth: bool, order: tuple[str, str], real: tuple[str, str], share: float | None
+) -> str:
+    if model and not truth:
+        return (
+            "The difference the model's codes show is not confirmed: the conclusion does not stand."
+        )
+    if truth and not model:
+        return "The conclusion does not stand: the model's errors hide a difference."
+    if model and order != real:
+        return (
+            f"There is a difference either way, but not the same one: {real[0]} took longest and "
+            f"{real[1]} shortest, not {order[0]} and {order[1]}."
+        )
+    if share is not None and (share if truth else 1 - share) < 0.95:
+        return "The conclusion stands, but other codes that people might have given could flip it."
+    return "The conclusion stands."
+
+
+def _order(found: Errors, figures: Figures) -> tuple[str, str]:
+    """The groups with the longest and the shortest median."""
+    known = {
+        name: estimate.value
+        for name, estimate in zip(found.names, figures.medians, strict=True)
+        if estimate.value is not None and estimate.n >= FEWEST
+    }
+    return max(known, key=lambda n: known[n]), min(known, key=lambda n: known[n])
