@@ -23,7 +23,7 @@ The packages, from the ground up; imports run downwards only, which ``pyproject.
     report/       run -> tables, figures, Markdown, JSON, HTML, LaTeX, CSV
     pipeline      a study as one file: its stages, and which are due
     compare/      several runs of the same issues; which conclusions hang on the settings
-    exports/      the replication package, and what checks one
+    exports/      the coded data for other programs; the replication package, and what checks one
     doctor        what is present and what is missing
     cli/          one file per verb, and all that touches a terminal
 """
@@ -43,6 +43,7 @@ switch_off()
 if TYPE_CHECKING:
     from coder.codebook.load import load as load_codebook
     from coder.errors import CoderError
+    from coder.exports.load import load
     from coder.records import (
         Call,
         Codebook,
@@ -59,12 +60,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Call", "Codebook", "CoderError", "Decision", "Estimate", "Issue", "Label", "Manifest",
-    "Proposal", "Report", "Run", "Study", "build_report", "load_codebook", "write_report",
+    "Proposal", "Report", "Run", "Study", "build_report", "load", "load_codebook", "write_report",
 ]  # fmt: skip
 
 _HOMES = {
     "coder.codebook.load": {"load_codebook": "load"},
     "coder.errors": {"CoderError": "CoderError"},
+    "coder.exports.load": {"load": "load"},
     "coder.report": {name: name for name in ("Report", "build_report", "write_report")},
     "coder.storage.run": {"Run": "Run"},
     "coder.study": {"Study": "Study"},

@@ -119,6 +119,12 @@ def export_labels(name: str, rater: str | None, resolved: bool, output: Path) ->
         rows = [row for who in ([rater] if rater else raters) for row in blind_rows(run, who)]
     write_atomically(output, labels_csv(rows))
     console.print(f"{safe(output)}: {plural(len(rows), 'label')}", soft_wrap=True)
+    if not rows and any(run.decisions(who) for who in raters):
+        console.print(
+            "Decisions with a suggestion in sight are no blind labels; they are in: "
+            f"coder export {safe(name)} -o coded.csv",
+            soft_wrap=True,
+        )
 
 
 def read_label_file(

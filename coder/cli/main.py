@@ -28,6 +28,7 @@ VERBS = {
     "compare": "coder.cli.compare",
     "multiverse": "coder.cli.multiverse",
     "audit": "coder.cli.audit",
+    "export": "coder.cli.export",
     "package": "coder.cli.package",
     "verify": "coder.cli.verify",
     "doctor": "coder.cli.doctor",

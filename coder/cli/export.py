@@ -1,0 +1,63 @@
+"""``coder export``: a run's coded data as a file for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from coder.cli.arguments import open_run, run_names
+
+
+@click.command("export")
+@click.argument("name", shell_complete=run_names)
+@click.option(
+    "-o", "--output", required=True, metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Its ending tells the form: .csv, .xlsx or .parquet. Replaced when it exists.",
+)  # fmt: skip
+@click.option("--wide", is_flag=True, help="A table: add a column of 0 and 1 for each code.")
+def command(name: str, output: Path, wide: bool) -> None:
+    """Write the coded data of run NAME as a table.
+
+    A row an issue: what the model proposed, each rater's blind label and each rater's decision,
+    what was resolved, the code that stands in the end and who stands behind it. What each column
+    means is written beside it.
+    """
+    from coder.errors import UsageError
+    from coder.exports.table_files import WRITERS
+
+    ending = output.suffix.lower()
+    if ending not in WRITERS:
+        raise UsageError(
+            f"{output} has no ending that tells its form", f"known are: {', '.join(WRITERS)}"
+        )
+    _write_table(name, output, wide)
+
+
+def _write_table(name: str, output: Path, wide: bool) -> None:
+    from collections import Counter
+
+    from coder.cli.terminal import console, safe
+    from coder.exports.table import table
+    from coder.exports.table_files import WRITERS, write_dictionary
+    from coder.ratings.delivered import FinalSource, RunAnswers
+    from coder.report.certified import certified_threshold
+    from coder.report.model import Choices
+    from coder.study import Study
+    from coder.text.spelling import plural
+
+    run = open_run(name)
+    choices = Choices(**Study.open().settings.report.model_dump(exclude={"draws"}))
+    answers = RunAnswers(run)
+    made = table(answers, certified=certified_threshold(answers, choices), wide=wide)
+    WRITERS[output.suffix.lower()](made, output)
+    beside = write_dictionary(made, output)
+    console.print(
+        f"[bold]{safe(output)}[/]: {plural(len(made.rows), 'issue')}, "
+        f"{plural(len(made.columns), 'column')}; what they mean: {safe(beside)}",
+        soft_wrap=True,
+    )
+    sources = Counter(next(c.values for c in made.columns if c.name == "final_source"))
+    listed = [f"{sources[one.value]:,} {one.value}" for one in FinalSource if sources[one.value]]
+    console.print(f"Final codes: {', '.join(listed)}", soft_wrap=True)
