@@ -17,6 +17,7 @@ The packages, from the ground up; imports run downwards only, which ``pyproject.
     sources/      other people's files -> issues and labels
     proposers/    issue -> proposal: the loop of a run, costs; embedded/ and chat/ propose
     revision/     a codebook during a study: new version, migration of runs, code suggestions
+    cleaning/     issues -> those worth coding; what is set aside, by which rule
     ratings/      who said what about which issue, made comparable; resolved labels; final codes
     review/       session, queues, learning, adjudication, assignments
     audit/        what a run's files prove, and what its model says when asked again

@@ -11,6 +11,7 @@ VERBS = {
     "demo": "coder.cli.demo",
     "init": "coder.cli.init",
     "import": "coder.cli.import_",
+    "clean": "coder.cli.clean",
     "codebook": "coder.cli.codebook",
     "prompt": "coder.cli.prompt",
     "propose": "coder.cli.propose",

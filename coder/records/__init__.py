@@ -32,12 +32,13 @@ from coder.records.runs import (
     Permission,
     Refit,
 )
+from coder.records.steps import DataFile
 
 __all__ = [
     "MOST_TOKENS", "NONE_CODE", "Action", "Adjudication", "Assignment", "Calibration", "Call",
-    "Cardinality", "Change", "Code", "CodeChange", "Codebook", "Comment", "Consent", "Decision",
-    "Estimate", "Event", "Evidence", "Example", "Expression", "Hit", "Issue", "Label", "Manifest",
-    "Migration", "Mode", "NearCode", "Neighbour", "Permission", "Proposal", "Record", "Refit",
-    "Reserved", "ScoredCode", "Source", "Status", "Usage", "canonical_json", "content_hash",
-    "json_line", "now",
+    "Cardinality", "Change", "Code", "CodeChange", "Codebook", "Comment", "Consent", "DataFile",
+    "Decision", "Estimate", "Event", "Evidence", "Example", "Expression", "Hit", "Issue", "Label",
+    "Manifest", "Migration", "Mode", "NearCode", "Neighbour", "Permission", "Proposal", "Record",
+    "Refit", "Reserved", "ScoredCode", "Source", "Status", "Usage", "canonical_json",
+    "content_hash", "json_line", "now",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -31,6 +31,8 @@ _LONGEST = 12_000
 _HASHES, _BANDS = 400, 80
 """Five hashes a band: of pairs that overlap by just ``ALIKE`` 1.5 in a thousand are not compared
 (``(1 - 0.6 ** 5) ** 80``), of pairs at 0.7 one in four million."""
+_MIX = np.array([1, 0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35, 0x27D4EB2F], dtype=np.uint32)
+"""Odd numbers that make one of a band's hashes."""
 _BETWEEN = re.compile(r"[\W_]+")
 
 
@@ -46,6 +48,12 @@ def same_issue(one: Issue, other: Issue) -> bool:
         return False
     alike = SHORT_ALIKE if _is_short(a) or _is_short(b) else ALIKE
     return len(a & b) >= alike * len(a | b)
+
+
+def overlap(one: str, other: str) -> float:
+    """How much two texts share: the Jaccard overlap of their shingles; 1 where both are empty."""
+    a, b = _shingled(one), _shingled(other)
+    return len(a & b) / len(a | b) if a or b else 1.0
 
 
 class Duplicates:
@@ -81,6 +89,70 @@ class Duplicates:
                 if _overlap(hashed, self._hashed[place]) >= ALIKE
             )
         return [place for place in sorted(near) if same_issue(issue, self._issues[place])]
+
+
+class Sketches:
+    """Finds near-duplicates among very many issues: a kilobyte of each is held, and no text."""
+
+    def __init__(self) -> None:
+        self._places: list[int] = []
+        self._bands: list[NDArray[np.uint32]] = []
+        self._digests: list[NDArray[np.uint8]] = []
+
+    def add(self, place: int, issue: Issue) -> None:
+        """Take note of the issue that stands at ``place``."""
+        shingles = _shingles(issue)
+        if not shingles:
+            return
+        digest = np.asarray(_minhash(shingles).digest(), dtype=np.uint32)
+        self._places.append(place)
+        self._bands.append(_MIX @ digest.reshape(_BANDS, -1).T)
+        self._digests.append(digest.astype(np.uint8))
+
+    def repeated(
+        self, order: Sequence[int], alike: Callable[[int, int], float | None]
+    ) -> dict[int, tuple[int, float]]:
+        """For each place whose issue repeats one before it in ``order``, the first such and how
+        alike they are. What repeats another stands for no third one, so that each is like the one
+        that it is held to repeat, not only like something in between.
+
+        ``alike`` compares two places, ``None`` where they are not; of few pairs it is asked.
+        """
+        row_of = {place: row for row, place in enumerate(self._places)}
+        rank = {row_of[place]: at for at, place in enumerate(order) if place in row_of}
+        shared = self._shared_bands()
+        first: dict[tuple[int, int], list[int]] = {}
+        found: dict[int, tuple[int, float]] = {}
+        for place in order:
+            if (row := row_of.get(place)) is None:
+                continue
+            keys = shared.get(row, ())
+            near = {other for key in keys for other in first.get(key, ())}
+            for other in sorted(near, key=rank.__getitem__):
+                like = None if self._unlike(row, other) else alike(place, self._places[other])
+                if like is not None:
+                    found[place] = (self._places[other], like)
+                    break
+            else:
+                for key in keys:
+                    first.setdefault(key, []).append(row)
+        return found
+
+    def _shared_bands(self) -> dict[int, list[tuple[int, int]]]:
+        """For each row the bands, with their hash, that another row has, too; hardly any are."""
+        shared: dict[int, list[tuple[int, int]]] = {}
+        for band in range(_BANDS if self._bands else 0):
+            column = np.fromiter((hashes[band] for hashes in self._bands), dtype=np.uint32)
+            _, which, times = np.unique(column, return_inverse=True, return_counts=True)
+            for row in np.flatnonzero(times[which] > 1):
+                shared.setdefault(int(row), []).append((band, int(column[row])))
+        return shared
+
+    def _unlike(self, row: int, other: int) -> bool:
+        """Whether one byte of each hash already tells that two overlap by less than ``ALIKE``: so
+        far off are no more than one in a million of those that do (five standard deviations)."""
+        same = float((self._digests[row] == self._digests[other]).mean())
+        return same < ALIKE - 0.12
 
 
 def _is_short(shingles: frozenset[str]) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import codecs
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -60,8 +60,14 @@ class Imported:
 
 def load_issues(path: Path) -> list[Issue]:
     """The issues in our own ``issues.jsonl``, strictly: ``InputError`` with the first bad line."""
+    return [issue for _, issue in each_issue(path)]
+
+
+def each_issue(path: Path) -> Iterator[tuple[int, Issue]]:
+    """One issue of ``load_issues`` at a time, with the byte at which its line begins."""
     hint = "make this file with: coder import FILE... -o issues.jsonl"
-    issues: dict[str, Issue] = {}
+    ids: set[str] = set()
+    at = 0
     try:
         with path.open("rb") as file:
             for number, line in enumerate(lines(file), start=1):
@@ -71,9 +77,11 @@ def load_issues(path: Path) -> list[Issue]:
                     if number == 1:
                         _refuse_what_is_not_imported(path, line)
                     raise
-                if issue.id in issues:
+                if issue.id in ids:
                     raise InputError(f"{path}:{number}: the id {issue.id!r} is there twice", hint)
-                issues[issue.id] = issue
+                ids.add(issue.id)
+                yield at, issue
+                at += len(line)
     except OSError as error:
         if path.is_dir():
             raise InputError(
@@ -82,7 +90,6 @@ def load_issues(path: Path) -> list[Issue]:
         raise InputError(f"cannot read {path}: {error.strerror or error}", hint) from None
     except LineTooLong as error:
         raise InputError(f"{path}:{error.number}: not an issue: {error}", hint) from None
-    return list(issues.values())
 
 
 def _refuse_what_is_not_imported(path: Path, first: bytes) -> None:
