@@ -64,7 +64,6 @@ class Choices:
             "near_duplicate_overlap": self.near,
             "near_duplicate_shingle": SHINGLE,
             "language_sure": language.SURE,
-            "language_letters": language.LETTERS,
             "template_short": SHORT,
             "template_repeated": REPEATED,
         }

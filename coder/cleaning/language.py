@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 UNDETERMINED = "und"
 SURE = 0.7
 """Least probability at which a language is told; below it none is."""
-LETTERS = 12
-"""Bytes of letters that must be there: twelve of English, four signs of Chinese."""
 _LONGEST = 2_000
 """Characters looked at: what language it is shows in less."""
 _AS_ONE = {"wuu": "zh", "yue": "zh", "pcm": "en", "nn": "no", "arz": "ar", "ary": "ar"}
@@ -28,16 +26,10 @@ _WORD = re.compile(r"[\"'(*_]*[A-Za-z]+(?:[-'/][A-Za-z]+)*[\"')*_.,;:!?]*")
 
 
 def language_of(issue: Issue) -> str:
-    """The ISO 639 code of an issue's language by its prose; ``und`` where that is too little to
-    tell or not told surely."""
-    words = _words(prose(issue))
-    if (
-        sum(len(letter.encode("utf-8", "replace")) for letter in words if letter.isalpha())
-        < LETTERS
-    ):
-        return UNDETERMINED
+    """The ISO 639 code of an issue's language by its prose; ``und`` where that does not tell it
+    surely."""
     found: Counter[str] = Counter()
-    for language, probability in _identifier().rank(words):
+    for language, probability in _identifier().rank(_words(prose(issue))):
         found[_AS_ONE.get(language, language)] += probability
     best, probability = found.most_common(1)[0]
     # "zxx" is what the identifier calls text in no language.

@@ -13,15 +13,15 @@ from coder.cli.clean import command
 from coder.errors import InputError, UsageError
 from coder.records import Comment, Issue
 
-WORDS = (
-    "loading the model fails after an update of the tokenizer because weights were renamed while "
-    "our service keeps its cache between releases and nobody expects that the folder is stale"
-).split()
+WORDS = """
+loading the model fails after an update of the tokenizer because weights were renamed while our
+service keeps its cache between releases and nobody expects that the folder is stale
+"""
 
 
 def issue(number: int, **fields: object) -> Issue:
     """An issue that no rule is about, unlike all others."""
-    shuffled = random.Random(number).choices(WORDS, k=40)
+    shuffled = random.Random(number).choices(WORDS.split(), k=40)
     given = {
         "id": f"o/r#{number}", "repo": "o/r", "number": number, "author": "ann",
         "title": f"Number {number}: {' '.join(shuffled[:6])}", "body": " ".join(shuffled),
@@ -111,13 +111,15 @@ def test_the_oldest_of_several_alike_is_kept(tmp_path: Path, out: Path) -> None:
     old, undated = issue(1), issue(2, created_at=None)
     same = [issue(n, title=old.title, body=f"{old.body}\n") for n in (11, 12)]
     near = issue(13, title=old.title, body=f"{old.body} and more")
+    same_as_near = issue(16, title=near.title, body=near.body)
     other = issue(14, title="Quite another matter", body=old.body)
     again = issue(15, title=undated.title, body=undated.body)
-    run(file_of(tmp_path, *same, near, other, old, undated, again), "-o", out)
+    run(file_of(tmp_path, *same, near, same_as_near, other, old, undated, again), "-o", out)
     assert aside(out) == {
         "o/r#11": ("duplicate", old.id),
         "o/r#12": ("duplicate", old.id),
         "o/r#13": ("near-duplicate", old.id),
+        "o/r#16": ("duplicate", old.id),
         undated.id: ("duplicate", again.id),
     }
     assert ids(out) == [other.id, old.id, again.id]
@@ -147,7 +149,7 @@ def test_other_languages_are_counted_and_set_aside_where_one_is_asked_for(
     chinese = issue(
         1, title="升级后模型无法加载", body="更新分词器之后，服务启动时报错，找不到权重。"
     )
-    # Neither code nor a log is in a language, and one word is too little to tell.
+    # Neither code nor a log is in a language, and one word tells none.
     code = issue(3, title="Bug", body="```\nimport os\n```\nERROR: file not found in folder\n")
     source = file_of(tmp_path, chinese, issue(2), code)
     assert "Languages: en 1, und 1, zh 1" in run(source, "-o", out)
@@ -185,6 +187,12 @@ def test_a_kept_id_that_no_rule_is_about_is_remembered(tmp_path: Path, out: Path
     file_of(tmp_path, issue(1), issue(2, body=""))
     run(source, "-o", out)
     assert ids(out) == ["o/r#1", "o/r#2"]
+    file_of(tmp_path, issue(1))
+    run(source, "-o", out)
+    run(out, "--undo", "o/r#2")
+    file_of(tmp_path, issue(1), issue(2, body=""))
+    run(source, "-o", out)
+    assert ids(out) == ["o/r#1"]
 
 
 def test_a_name_that_was_not_set_aside_is_refused(tmp_path: Path, out: Path) -> None:
