@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,7 @@ def prepared(tmp_path, monkeypatch, chat_server) -> Path:
     """The files that the pages speak of, and a server in place of the hosted models."""
     sample = ROOT / "coder" / "sample"
     rows = [json.loads(line) for line in (sample / "issues.jsonl").read_text().split("\n") if line]
+    all_ids = [row["id"] for row in rows]
     # The pages name the first; of the other two the classifier is sure without labels.
     rows = [rows[0], rows[11], rows[51]]
     folder = tmp_path / "work"
@@ -102,6 +104,12 @@ def prepared(tmp_path, monkeypatch, chat_server) -> Path:
     stages = (ROOT / "docs" / "study.md").read_text().split("```toml\n")[1].partition("```")[0]
     (folder / "reuse" / "study.toml").write_text(stages.replace("labels = 100", "labels = 2"))
     (folder / "reuse" / "raw.jsonl").write_text(lines)
+    out = (issue_id for issue_id in all_ids if issue_id not in ids)
+    screened = [
+        *((i, "ptm-related") for i in ids),
+        *((i, "not-ptm-related") for i in islice(out, 4)),
+    ]
+    (folder / "screening.csv").write_text("id,code\n" + "".join(f"{i},{c}\n" for i, c in screened))
     (folder / "codebook").mkdir()
     (folder / "codebook" / "bugs.yaml").write_text(BUGS)
     (folder / "bugs-2.yaml").write_text(

@@ -100,6 +100,34 @@ def for_prevalence(
     return tuple(sorted(plans, key=lambda plan: plan.needed or 0))
 
 
+def size_for_margin(issues: int, margin: float, confidence: float = 0.95) -> int:
+    """How many of ``issues`` to draw so that a share is known to within ``margin``, whatever it is:
+    Cochran 1977, Sampling Techniques, ch. 4, with the finite population correction."""
+    from scipy.stats import norm
+
+    z = float(norm.ppf(0.5 + confidence / 2))
+    whole = z**2 * 0.25 / margin**2
+    return min(issues, math.ceil(whole / (1 + (whole - 1) / issues)))
+
+
+def size_for_kappa(
+    issues: int, kappa: float, width: float, chance: float, confidence: float = 0.95
+) -> int:
+    """How many issues two raters have to code for an interval of Cohen's kappa of ``width``, by its
+    large-sample variance p (1 - p) / (n (1 - chance)^2) (Cohen 1960, Educ. Psychol. Meas.
+    20:37-46).
+
+    ``chance`` is the agreement expected by chance, 1 / q for q equally frequent codes and more for
+    uneven ones, which takes more issues.
+    """
+    from scipy.stats import norm
+
+    z = float(norm.ppf(0.5 + confidence / 2))
+    same = chance + kappa * (1 - chance)
+    needed = (2 * z / width) ** 2 * same * (1 - same) / (1 - chance) ** 2
+    return min(issues, max(2, math.ceil(needed)))
+
+
 def _variance(y: Floats) -> float:
     """Of one label; a share of 1 / (n + 2) where all are alike."""
     rare = 1 / (len(y) + 2)

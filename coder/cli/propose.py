@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from coder.proposers.base import Preview, Proposer
     from coder.proposers.budget import Caps
-    from coder.records import Codebook, Example, Issue, Reserved, Status
+    from coder.records import Codebook, Example, Issue, Reserved, Screening, Status
     from coder.storage.run import Run
     from coder.study import Study
 
@@ -35,7 +35,7 @@ PARTS = {
 
 
 @click.command("propose")
-@click.argument("issues", type=click.Path(path_type=Path))
+@click.argument("issues", required=False, type=click.Path(path_type=Path))
 @click.option("--run", "name", required=True, help="The run's name: a folder in runs/.")
 @click.option("--model", help="embedded, openai:NAME, ollama:NAME, vllm:NAME, ...")
 @click.option("--base-url", help="An OpenAI-compatible server, e.g. http://localhost:8080/v1")
@@ -93,6 +93,11 @@ PARTS = {
 @click.option(
     "--no-cache", is_flag=True, help="Do not use answers that other runs of the study paid for."
 )
+@click.option(
+    "--where",
+    metavar="RUN=CODE",
+    help="Only issues whose final code in another run is CODE, or, with !=, is not.",
+)
 @click.option("--sample", type=click.IntRange(min=1), help="Code a random sample of this many.")
 @click.option("--dry-run", is_flag=True, help="Only say what it will take: tokens, calls, price.")
 @capped(
@@ -101,7 +106,7 @@ PARTS = {
     "The same for requests.",
 )
 def command(
-    issues: Path,
+    issues: Path | None,
     name: str,
     model: str | None,
     send_to: tuple[str, ...],
@@ -111,6 +116,7 @@ def command(
     labelled_issues: Path | None,
     reserve: float | None,
     no_cache: bool,
+    where: str | None,
     sample: int | None,
     dry_run: bool,
     caps: Caps,
@@ -118,20 +124,22 @@ def command(
 ) -> None:
     """Pre-code issues with a model.
 
-    Proposes a code, a rationale and evidence for each of ISSUES (made by coder import).
+    Proposes a code, a rationale and evidence for each of ISSUES (made by coder import). With
+    --where these are by default the issues of the run it names.
 
     Stop it with Ctrl-C at any time: the same command goes on where it stopped. The --max caps hold
     over all sessions of a run together.
     """
     from coder.cli.label import read_examples
     from coder.proposers import run_loop as driver
+    from coder.sources.drawing import read_sampling
     from coder.sources.issues import load_issues
     from coder.study import Study
 
     settings |= {"name": model, "cache": False if no_cache else None}
     study = Study.open(codebook=codebook, model=settings)
     codebook_path, book = _codebook(study, name)
-    found = load_issues(issues)
+    found, screening = _taken(study, load_issues(issues) if issues else None, where)
     of_labels = load_issues(labelled_issues) if labelled_issues else []
     known = {issue.id: issue for issue in (*of_labels, *found)}
     chosen = _sampled(found, sample, study.settings.seed)
@@ -146,7 +154,8 @@ def command(
     agree_to_send(study, chosen, send_to)
     run, proposer = driver.start(
         study, name, codebook_path, chosen, learnt, caps, reserved=kept,
-        sampled_from=len(found) if len(chosen) < len(found) else None,
+        sampled_from=len(found) if len(chosen) < len(found) else None, screening=screening,
+        sampling=read_sampling(issues, found) if issues else None,
     )  # fmt: skip
     _say_what_teaches_nothing(run)
     try:
@@ -154,6 +163,43 @@ def command(
     finally:
         _say_what_it_took(study, run)
     _next_steps(run)
+
+
+def _taken(
+    study: Study, issues: list[Issue] | None, where: str | None
+) -> tuple[list[Issue], Screening | None]:
+    """The issues to be coded: those given, of these the ones that another run screens in."""
+    from coder.cli.terminal import console, safe
+    from coder.errors import InputError, UsageError
+    from coder.ratings.delivered import RunAnswers
+    from coder.ratings.screened import Where, screened
+    from coder.report.certified import certified_threshold
+    from coder.report.model import Choices
+    from coder.storage.run import Run
+
+    if where is None:
+        if issues is None:
+            raise UsageError("there are no issues to code", "name a file of issues, or --where")
+        return issues, None
+    asked = Where.parse(where)
+    answers = RunAnswers(Run.open(study.runs, asked.run))
+    choices = Choices(**study.settings.report.model_dump(exclude={"draws"}))
+    threshold = certified_threshold(answers, choices)
+    taken, made = screened(answers, asked, certified=threshold)
+    found = list(taken.values()) if issues is None else [i for i in issues if i.id in taken]
+    counts = ", ".join(f"{n:,} {source}" for source, n in made.taken.items())
+    console.print(
+        f"Screened in by {safe(asked)}: {sum(made.taken.values()):,} of {made.issues:,} issues "
+        f"({counts or 'none'}); {sum(made.undecided.values()):,} have no final code there.",
+        soft_wrap=True,
+    )
+    if made.taken.get("model") and threshold is None:
+        console.print(
+            "No certificate holds for the model's word: coder screen tells what it misses."
+        )
+    if not found:
+        raise InputError(f"{where} leaves no issue to code", f"see: coder screen {where}")
+    return found, made
 
 
 def _codebook(study: Study, run: str) -> tuple[Path, Codebook]:

@@ -23,6 +23,8 @@ from coder.records import (
     Manifest,
     Proposal,
     Reserved,
+    Sampling,
+    Screening,
     Status,
 )
 from coder.storage.provenance import git_state, versions
@@ -41,6 +43,8 @@ def start(
     caps: Caps = NO_CAPS,
     *,
     sampled_from: int | None = None,
+    screening: Screening | None = None,
+    sampling: Sampling | None = None,
     reserved: Sequence[Reserved] = (),
 ) -> tuple[Run, Proposer]:
     """The run ``name``, made now or resumed, and the proposer it was made with.
@@ -55,7 +59,9 @@ def start(
     known = Run.resume(study.runs, manifest, INPUTS)
     answers = ResponseCache(study.cache / FILE) if study.settings.model.cache else None
     proposer = build_proposer(study, codebook, examples, caps, issues, answers)
-    made_with: dict[str, Any] = {"model": proposer.describe()}
+    made_with: dict[str, Any] = {
+        "model": proposer.describe(), "screening": screening, "sampling": sampling,
+    }  # fmt: skip
     if known is None:
         made_with["measured"] = proposer.measured()
     manifest = manifest.model_copy(update=made_with)

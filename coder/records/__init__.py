@@ -31,6 +31,8 @@ from coder.records.runs import (
     Migration,
     Permission,
     Refit,
+    Sampling,
+    Screening,
 )
 from coder.records.steps import DataFile
 
@@ -39,6 +41,6 @@ __all__ = [
     "Cardinality", "Change", "Code", "CodeChange", "Codebook", "Comment", "Consent", "DataFile",
     "Decision", "Estimate", "Event", "Evidence", "Example", "Expression", "Hit", "Issue", "Label",
     "Manifest", "Migration", "Mode", "NearCode", "Neighbour", "Permission", "Proposal", "Record",
-    "Refit", "Reserved", "ScoredCode", "Source", "Status", "Usage", "canonical_json",
-    "content_hash", "json_line", "now",
+    "Refit", "Reserved", "Sampling", "ScoredCode", "Screening", "Source", "Status", "Usage",
+    "canonical_json", "content_hash", "json_line", "now",
 ]  # fmt: skip

@@ -39,6 +39,48 @@ class Consent(Record):
         return self.endpoint.partition(" ")[0] == address
 
 
+class Screening(Record):
+    """The issues of a run that the codes of another screened in: of ``issues`` those whose final
+    code in ``run`` is ``code`` or below it (``negated``: is not).
+
+    ``taken``, ``left`` and ``undecided`` count issues by who stands behind the code; see
+    :class:`coder.ratings.delivered.FinalSource`. ``certified`` is the confidence from which on the
+    model's word was certified, ``None`` where it is not.
+    """
+
+    run: str
+    code: str
+    negated: bool = False
+    codebook_hash: str
+    issues: int
+    taken: dict[str, int]
+    left: dict[str, int]
+    undecided: dict[str, int]
+    certified: float | None = None
+
+
+class Sampling(Record):
+    """How a file of issues was drawn at random from a larger one, its frame.
+
+    ``strata`` gives the name of each stratum with how many issues it has and how many were drawn;
+    an issue's inclusion probability is the one over the other. ``frame_hash`` and ``data_hash`` are
+    over the issues of the frame, and of the sample in its order.
+    """
+
+    frame: str
+    frame_hash: str
+    data_hash: str
+    issues: int
+    size: int
+    by: str = ""
+    """What the strata are: repo, month, code; empty for a simple random sample."""
+    allocation: Literal["proportional", "equal"] = "proportional"
+    seed: int = 0
+    strata: dict[str, tuple[int, int]]
+    reason: str = ""
+    """What the size was chosen for."""
+
+
 class Manifest(Record):
     """What a run was made of; written once, before the first proposal.
 
@@ -55,6 +97,8 @@ class Manifest(Record):
     issues: int
     sampled_from: int | None = None
     """How many issues there were before a uniform random sample was drawn with ``seed``."""
+    screening: Screening | None = None
+    sampling: Sampling | None = None
     labels_hash: str = ""
     reserved_hash: str = ""
     model: dict[str, Any]

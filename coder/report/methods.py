@@ -8,14 +8,14 @@ is left as a blank that says what is missing, and nothing is guessed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from coder.proposers.chat.providers import address_of
 from coder.ratings.model import MODEL
-from coder.records import Cardinality, CodeChange, Consent
+from coder.records import Cardinality, CodeChange, Consent, Screening
 from coder.report import conclusions
 from coder.report.model import Report
 from coder.report.sentences import (
@@ -191,6 +191,10 @@ def _data(report: Report, log: Logged) -> Entries:
     run, book, cover = report.run, report.codebook, report.coverage
     yield "Issues", f"{cover.issues:,}{where(report)}"
     yield "Sampling", sample(report) or "all issues of the file"
+    if (made := run.sampling) is not None and made.reason:
+        yield "Size of the sample", f"chosen for {made.reason}"
+    if run.screening is not None:
+        yield "Screening", _screening(run.screening)
     yield "Hash of the issues", run.data_hash
     yield "Where the issues come from", f"{BLANK}source, period, criteria, licence"
     codes = plural(len(book.codes), "code")
@@ -201,6 +205,28 @@ def _data(report: Report, log: Logged) -> Entries:
         for at, version in enumerate(log.versions):
             yield f"Codebook version {version.name}", _version(version, first=at == 0)
     yield "How the codebook was made", f"{BLANK}by whom, from what, with which pilots"
+
+
+def _screening(made: Screening) -> str:
+    """The stage before: what was taken, on whose word, and where its own agreement is told."""
+    kept, left = sum(made.taken.values()), sum(made.left.values())
+    word = "is not" if made.negated else "is"
+    said = (
+        f"of {made.issues:,} issues of the run {made.run}, the {kept:,} whose final code {word} "
+        f"{made.code} ({_counts(made.taken)}); {left:,} were left out ({_counts(made.left)})"
+    )
+    if made.undecided:
+        said += f", {sum(made.undecided.values()):,} had no final code ({_counts(made.undecided)})"
+    said += f"; codebook hash {made.codebook_hash}"
+    if "model" in made.taken:
+        said += "; no certificate holds for what the model alone decided"
+    elif made.certified is not None:
+        said += f"; the model's word was certified from a confidence of {made.certified:g} on"
+    return f"{said}. Its agreement and misses: coder report {made.run}, coder screen"
+
+
+def _counts(found: Mapping[str, int]) -> str:
+    return ", ".join(f"{n:,} by {source}" for source, n in found.items()) or "none"
 
 
 def _version(version: Version, *, first: bool) -> str:

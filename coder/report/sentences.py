@@ -216,6 +216,13 @@ def resolved(report: Report) -> str:
 def sample(report: Report) -> str:
     """``a random sample of 20 of 343 (seed 0)``, or nothing when all issues are in the run."""
     run = report.run
+    if run.sampled_from is None and (made := run.sampling) is not None:
+        how = f"a random sample of {made.size:,} of {made.issues:,} (seed {made.seed}"
+        if made.by:
+            how += f", {made.allocation} by {made.by}"
+        if made.by and made.allocation == "equal":
+            how += "; figures speak for the sample, in which small strata count for more"
+        return f"{how})"
     if run.sampled_from is None:
         return ""
     return (
