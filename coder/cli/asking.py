@@ -59,10 +59,13 @@ def capped(cost: str, tokens: str, calls: str) -> Callable[[Command], Command]:
     return with_caps
 
 
-def agree_to_send(study: Study, issues: Sequence[Issue], agreed: Collection[str]) -> None:
+def agree_to_send(
+    study: Study, issues: Sequence[Issue], agreed: Collection[str], what: str = ""
+) -> None:
     """Go on only if texts stay here, or the user has agreed that they leave.
 
-    ``agreed`` are the hosts named on the command line. Raises ``UsageError`` when nobody has agreed
+    ``agreed`` are the hosts named on the command line; ``what`` says what is sent where that is not
+    the texts of ``issues``. Raises ``UsageError`` when nobody has agreed
     and nobody can be asked, and ``click.Abort`` when the answer is no.
     """
     if study.settings.model.name == "embedded":
@@ -79,7 +82,7 @@ def agree_to_send(study: Study, issues: Sequence[Issue], agreed: Collection[str]
     key = [f"{to.key_name} to {_address(to)}"] if to.strange_key else []
     missing = [subject for subject in texts + key if not permitted(study.root, subject)]
     if missing and not _readers(to) <= set(agreed):
-        _ask(to, issues, masked)
+        _ask(to, issues, masked, what)
     for subject in missing:
         permit(study.root, subject)
     for subject in texts:
@@ -105,13 +108,13 @@ def _texts(to: Endpoint, *, masked: bool) -> str:
     return f"{'masked texts' if masked else 'texts'} to {_address(to)}"
 
 
-def _ask(to: Endpoint, issues: Sequence[Issue], masked: bool) -> None:
+def _ask(to: Endpoint, issues: Sequence[Issue], masked: bool, what: str) -> None:
     from coder.cli.terminal import console, safe
     from coder.errors import UsageError
     from coder.text.redaction import holds_key
     from coder.text.spelling import plural
 
-    what = f"the texts of {plural(len(issues), 'issue')}"
+    what = what or f"the texts of {plural(len(issues), 'issue')}"
     if to.key is not None:
         what += f" and the key in {to.key_name}"
     if not sys.stdin.isatty():

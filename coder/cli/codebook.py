@@ -9,6 +9,7 @@ import click
 
 from coder.cli.arguments import run_names
 from coder.cli.codebook_files import export, import_, new
+from coder.cli.codebook_map import map_
 from coder.cli.codebook_refine import refine
 from coder.cli.codebook_suggest import suggest
 from coder.cli.codebook_worth import worth
@@ -303,5 +304,5 @@ def _runs_with(runs: Path, codebook_id: str) -> list[str]:
     return [run.name for run in found if run.manifest.codebook_id == codebook_id]
 
 
-for verb in (new, import_, export, suggest, refine, worth):
+for verb in (new, import_, export, suggest, refine, worth, map_):
     command.add_command(verb)

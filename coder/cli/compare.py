@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -10,7 +11,6 @@ from coder.cli.arguments import several_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from rich.table import Table
 
@@ -26,11 +26,16 @@ CODES = 12
 
 @click.command("compare")
 @several_runs
-def command(runs: tuple[str, ...], output: Path | None) -> None:
+@click.option(
+    "--through", type=click.Path(path_type=Path, dir_okay=False), metavar="CROSSWALK",
+    help="Hold two runs together that are coded with different codebooks (coder codebook map).",
+)  # fmt: skip
+def command(runs: tuple[str, ...], output: Path | None, through: Path | None) -> None:
     """Compare the models of runs on the same issues.
 
     Each pair: how far they agree, who agrees better with blind labels, and the issues that flipped.
-    Writes compare.md, compare.json and flips.csv.
+    Writes compare.md, compare.json and flips.csv. With --through, how far the codes that the same
+    issues have under two codebooks are linked, and agree once they are translated.
     """
     from coder.cli.printing import folder_of, open_runs, warn_raters, wrote
     from coder.compare import compare, write_comparison
@@ -39,6 +44,11 @@ def command(runs: tuple[str, ...], output: Path | None) -> None:
     study = Study.open()
     opened, prices = open_runs(study, runs)
     settings = study.settings
+    if through is not None:
+        from coder.cli.compare_crosswalk import across
+
+        across(study, opened, through, output or folder_of(opened))
+        return
     found = compare(opened, prices=prices, draws=settings.report.draws, seed=settings.seed)
     folder = output or folder_of(opened)
     first = not folder.exists()

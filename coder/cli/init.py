@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 import click
 
+COPIED = (("codebook", "*.yaml"), ("codebook/crosswalks", "*.yaml"), ("prompts", "*.jinja"))
+"""What a study gets of the shipped files: folders, and which files of them."""
+
 
 class _Chosen(NamedTuple):
     """The codebook of a new study: what it is called there, and its YAML."""
@@ -44,7 +47,7 @@ def command(folder: Path, codebook: str | None) -> None:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file", "choose another name for the study folder")
     chosen = _chosen(codebook) if codebook else None
-    for kind, pattern in (("codebook", "*.yaml"), ("prompts", "*.jinja")):
+    for kind, pattern in COPIED:
         (folder / kind).mkdir(parents=True, exist_ok=True)
         for source in sorted(shipped(kind).glob(pattern)):
             target = folder / kind / source.name

@@ -6,7 +6,7 @@ Label files are read here for the other verbs that take them, too.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,10 @@ from coder.cli.arguments import column_map, open_run, rater_name, run_names
 
 if TYPE_CHECKING:
     from coder.records import Codebook, Example, Issue
+    from coder.report.export import Row
     from coder.sources.labels import LabelReport
     from coder.sources.rows import SetAside
+    from coder.storage.run import Run
 
 SHOWN = 5
 """How many set-aside rows are named on the terminal; all of them are counted by reason."""
@@ -87,6 +89,10 @@ def import_labels(file: Path, rater: str, name: str, maps: tuple[str, ...], one_
 @click.option("--rater", callback=rater_name, help="Only this rater's labels.")
 @click.option("--resolved", is_flag=True, help="What raters agree on, and what was adjudicated.")
 @click.option(
+    "--through", type=click.Path(path_type=Path, dir_okay=False), metavar="CROSSWALK",
+    help="In the codes of the other codebook, as coder codebook map links them.",
+)  # fmt: skip
+@click.option(
     "-o",
     "--output",
     required=True,
@@ -94,10 +100,14 @@ def import_labels(file: Path, rater: str, name: str, maps: tuple[str, ...], one_
     type=click.Path(path_type=Path, dir_okay=False),
     help="Where the labels go; replaced when it exists.",
 )
-def export_labels(name: str, rater: str | None, resolved: bool, output: Path) -> None:
+def export_labels(
+    name: str, rater: str | None, resolved: bool, through: Path | None, output: Path
+) -> None:
     """Write blind labels of run NAME as CSV: id, code, memo, who.
 
     Those of all raters, of one, or the resolved ones. `coder label import` reads the file back.
+    With --through only labels are written whose code is the same as one of the other codebook, or
+    part of it; the others are counted, and are in a file beside it.
     """
     from coder.cli.terminal import console, safe
     from coder.errors import UsageError
@@ -117,6 +127,9 @@ def export_labels(name: str, rater: str | None, resolved: bool, output: Path) ->
         rows = list(resolved_rows(run))
     else:
         rows = [row for who in ([rater] if rater else raters) for row in blind_rows(run, who)]
+    if through is not None:
+        _translate(run, rows, through, output)
+        return
     write_atomically(output, labels_csv(rows))
     console.print(f"{safe(output)}: {plural(len(rows), 'label')}", soft_wrap=True)
     if not rows and any(run.decisions(who) for who in raters):
@@ -125,6 +138,40 @@ def export_labels(name: str, rater: str | None, resolved: bool, output: Path) ->
             f"coder export {safe(name)} -o coded.csv",
             soft_wrap=True,
         )
+
+
+def _translate(run: Run, rows: Sequence[Row], through: Path, output: Path) -> None:
+    """Write labels in the codes of a crosswalk's other codebook."""
+    from coder.cli.codebook_map import open_crosswalk, warn_unchecked
+    from coder.cli.terminal import console, err_console, safe
+    from coder.codebook.translate import translator_between
+    from coder.errors import UsageError
+    from coder.files.atomic_write import write_atomically
+    from coder.report.export import translated
+    from coder.study import Study
+    from coder.text.spelling import plural
+
+    read, left, right = open_crosswalk(Study.open(), through)
+    if run.codebook.id not in (left.id, right.id):
+        raise UsageError(
+            f"{through} is about {left.id} and {right.id}, and run {run.name!r} is coded with "
+            f"{run.codebook.id}",
+            "give the crosswalk of the run's codebook",
+        )
+    other = right if run.codebook.id == left.id else left
+    found = translated(rows, translator_between(read.crosswalk, run.codebook, other))
+    write_atomically(output, found.labels)
+    console.print(
+        f"{safe(output)}: {plural(found.translated, 'label')} in the codes of {safe(other.id)}, of "
+        f"{plural(len(rows), 'label')} in those of {safe(run.codebook.id)}",
+        soft_wrap=True,
+    )
+    if found.why:
+        beside = output.with_name(f"{output.stem}.set-aside.csv")
+        write_atomically(beside, found.set_aside)
+        why = ", ".join(f"{count:,} × {reason.value}" for reason, count in found.why.most_common())
+        err_console.print(f"Set aside: {why}. All of them: {safe(beside)}", soft_wrap=True)
+    warn_unchecked(read.crosswalk)
 
 
 def read_label_file(

@@ -5,16 +5,14 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
+from coder.codebook.yaml_nodes import Entry, Problem, Problems, compose, mapping, scalar, strings
 from coder.errors import CodebookError, UsageError
-from coder.escaping import join_surrogates
 from coder.files.reading import read_text
 from coder.records import NONE_CODE, Cardinality, Code, Codebook
 from coder.text.spelling import fold
@@ -39,36 +37,8 @@ _FORMS = {
 _NONE_WORDS = {NONE_CODE, "no code fits", "none fits", "no code"}
 
 
-_DEEPEST = 60
-"""Levels of YAML; each level of codes takes two."""
-_LARGEST = 100_000
-"""Values of YAML; a code takes some ten to twenty."""
-
-
 class UnknownCode(UsageError):
     """A text names no code of the codebook, or more than one."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing wrong with a codebook file; ``line`` counts from 1."""
-
-    line: int
-    message: str
-
-
-class _Problems(list[Problem]):
-    def at(self, line: int, message: str) -> None:
-        self.append(Problem(line, message))
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """A code as written: its fields, its line, and the lines of its fields."""
-
-    fields: dict[str, object]
-    line: int
-    lines: dict[str, int]
 
 
 def load(path: Path) -> Codebook:
@@ -91,22 +61,11 @@ def check(path: Path) -> tuple[Codebook | None, list[Problem]]:
 
 def parse(text: str) -> tuple[Codebook | None, list[Problem]]:
     """Like :func:`check`, for YAML text."""
-    try:
-        root = yaml.compose(text, _Loader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        colon = "; put a text that holds a colon in quotes" if "mapping" in str(error) else ""
-        return None, [Problem(line, f"not valid YAML: {error.problem}{colon}")]
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        return None, [Problem(line, f"not valid YAML: it holds the character {error.character:#x}")]
-    if not isinstance(root, yaml.MappingNode):
-        return None, [Problem(1, "a codebook is a mapping with id, name and codes")]
-    if endless := _endless(root):
-        return None, [endless]
-
-    problems = _Problems()
-    book = _mapping(root, _BOOK_KEYS, "codebook", problems)
+    root = compose(text, "a codebook is a mapping with id, name and codes")
+    if isinstance(root, Problem):
+        return None, [root]
+    problems = Problems()
+    book = mapping(root, _BOOK_KEYS, "codebook", problems)
     for key in ("id", "name", "codes"):
         if key not in book.fields:
             problems.at(1, f"the codebook has no {key!r}")
@@ -119,7 +78,7 @@ def parse(text: str) -> tuple[Codebook | None, list[Problem]]:
         problems.at(book.lines["codes"], "the codebook has no codes")
     codes = _validate(entries, problems)
     settings = {
-        key: _scalar(node, key, problems) for key, node in book.fields.items() if key != "codes"
+        key: scalar(node, key, problems) for key, node in book.fields.items() if key != "codes"
     }
     cardinality = settings.get("cardinality", "single")
     if cardinality not in list(Cardinality):
@@ -134,64 +93,7 @@ def parse(text: str) -> tuple[Codebook | None, list[Problem]]:
         return None, [Problem(book.lines.get(key, 1), f"{key}: {first['msg']}")]
 
 
-class _Loader(yaml.SafeLoader):
-    """Refuses what is so deep or so large that reading it would end Python, or the memory."""
-
-    _depth = _count = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        self._count += 1
-        if self._depth == _DEEPEST or self._count > _LARGEST:
-            problem = f"more than {_LARGEST:,} values or {_DEEPEST} levels"
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.composer.ComposerError(None, None, problem, mark)
-        self._depth += 1
-        try:
-            return super().compose_node(parent, index)
-        finally:
-            self._depth -= 1
-
-
-def _endless(root: yaml.Node) -> Problem | None:
-    """What is wrong with aliases that repeat without end, or all but."""
-    open_, met = [(root, 0)], 0
-    while open_:
-        node, depth = open_.pop()
-        met += 1
-        if depth > _DEEPEST or met > _LARGEST:
-            return Problem(
-                node.start_mark.line + 1,
-                "not valid YAML: with aliases (*name) written out, "
-                f"more than {_LARGEST:,} values or {_DEEPEST} levels",
-            )
-        below = node.value if isinstance(node, yaml.CollectionNode) else ()
-        for value in below:
-            open_ += [(one, depth + 1) for one in (value if isinstance(value, tuple) else (value,))]
-    return None
-
-
-def _mapping(node: yaml.MappingNode, allowed: set[str], what: str, problems: _Problems) -> _Entry:
-    fields: dict[str, object] = {}
-    lines: dict[str, int] = {}
-    for key_node, value in node.value:
-        line = key_node.start_mark.line + 1
-        if not isinstance(key_node, yaml.ScalarNode):
-            problems.at(line, f"a key of this {what} is not a text")
-            continue
-        key = str(key_node.value)
-        if key in fields:
-            problems.at(line, f"{key!r} is given twice in this {what}")
-        elif key not in allowed:
-            near = difflib.get_close_matches(key, allowed, 1)
-            known = f"known: {', '.join(sorted(allowed))}"
-            hint = f"; did you mean {near[0]!r}?" if near else f"; {known}"
-            problems.at(line, f"unknown key {key!r} in this {what}{hint}")
-        else:
-            fields[key], lines[key] = value, line
-    return _Entry(fields, node.start_mark.line + 1, lines)
-
-
-def _codes(node: object, parent: str | None, problems: _Problems) -> Iterator[_Entry]:
+def _codes(node: object, parent: str | None, problems: Problems) -> Iterator[Entry]:
     """The entries of a list of codes, parents before their children, depth first."""
     assert isinstance(node, yaml.Node)
     if not isinstance(node, yaml.SequenceNode):
@@ -201,17 +103,17 @@ def _codes(node: object, parent: str | None, problems: _Problems) -> Iterator[_E
         if not isinstance(item, yaml.MappingNode):
             problems.at(item.start_mark.line + 1, "a code is a mapping with id, name, definition")
             continue
-        raw = _mapping(item, _CODE_KEYS, "code", problems)
+        raw = mapping(item, _CODE_KEYS, "code", problems)
         children = raw.fields.pop("children", None)
         fields: dict[str, object] = {}
         for key, value in raw.fields.items():
-            reader = _strings if key in _LISTS else _scalar
+            reader = strings if key in _LISTS else scalar
             fields[key] = reader(value, key, problems)
         if parent is not None:
             if "parent" in fields and fields["parent"] != parent:
                 problems.at(raw.lines["parent"], f"nested under {parent!r}, names another parent")
             fields["parent"] = parent
-        yield _Entry(fields, raw.line, raw.lines)
+        yield Entry(fields, raw.line, raw.lines)
         if children is not None:
             yield from _codes(children, str(fields.get("id", "")), problems)
 
@@ -220,39 +122,7 @@ def _bad_id(text: str) -> str:
     return f"id {text!r}: use small letters, digits and . - _"
 
 
-def _scalar(node: object, key: str, problems: _Problems) -> object:
-    assert isinstance(node, yaml.Node)
-    if not isinstance(node, yaml.ScalarNode):
-        problems.at(node.start_mark.line + 1, f"{key!r} is one text, not a list")
-        return ""
-    if key == "allow_none" and node.tag.endswith(":bool"):
-        return node.value.lower() in ("true", "yes", "on")
-    if node.tag.endswith(":null"):
-        return None if key == "parent" else ""
-    return _text(node, problems)
-
-
-def _text(node: yaml.ScalarNode, problems: _Problems) -> str:
-    text = join_surrogates(node.value.strip())
-    if text is None:
-        message = "half a character, a surrogate without its pair: write the character itself"
-        problems.at(node.start_mark.line + 1, message)
-    return node.value if text is None else text
-
-
-def _strings(node: object, key: str, problems: _Problems) -> tuple[str, ...]:
-    assert isinstance(node, yaml.Node)
-    if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null"):
-        return ()
-    if isinstance(node, yaml.ScalarNode):
-        return (_text(node, problems),)
-    if isinstance(node, yaml.SequenceNode):
-        return tuple(str(_scalar(item, key, problems)) for item in node.value)
-    problems.at(node.start_mark.line + 1, f"{key!r} is a list of texts")
-    return ()
-
-
-def _validate(entries: list[_Entry], problems: _Problems) -> list[Code]:
+def _validate(entries: list[Entry], problems: Problems) -> list[Code]:
     """Codes for the entries; ids, names and parents are checked against each other."""
     seen: dict[str, int] = {}
     siblings: dict[tuple[object, str], int] = {}
@@ -309,7 +179,7 @@ def _validate(entries: list[_Entry], problems: _Problems) -> list[Code]:
     return codes
 
 
-def _check_forms(entries: list[_Entry], problems: _Problems) -> None:
+def _check_forms(entries: list[Entry], problems: Problems) -> None:
     """What codes carry for other programs is spelled as those read it; no two share a GUID."""
     guids: dict[str, int] = {}
     for entry in entries:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
+from coder.codebook.translate import Translate, Untranslated
 from coder.ratings.comparable import Codes, raters
 from coder.ratings.resolved import resolve
 from coder.records import NONE_CODE
@@ -14,6 +17,19 @@ from coder.storage.run import Run
 COLUMNS = ("id", "code", "memo", "who")
 
 Row = tuple[str, Codes, str, str]
+
+TRANSLATED = (*COLUMNS, "translated_from")
+SET_ASIDE = ("id", "code", "who", "why")
+
+
+@dataclass(frozen=True)
+class Translation:
+    """Labels as CSV in another codebook's codes, and those without a translation, by why."""
+
+    labels: str
+    set_aside: str
+    translated: int
+    why: Counter[Untranslated]
 
 
 def blind_rows(run: Run, rater: str) -> Iterator[Row]:
@@ -43,3 +59,18 @@ def labels_csv(rows: Iterable[Row]) -> str:
     return csv_table(
         COLUMNS, ((i, ";".join(codes) or NONE_CODE, memo, who) for i, codes, memo, who in rows)
     )
+
+
+def translated(rows: Iterable[Row], translate: Translate) -> Translation:
+    """Labels as they are in another codebook; only what is certain is translated."""
+    done: list[tuple[str, ...]] = []
+    left: list[tuple[str, ...]] = []
+    why: Counter[Untranslated] = Counter()
+    for issue_id, codes, memo, who in rows:
+        given, found = ";".join(codes) or NONE_CODE, translate(codes)
+        if isinstance(found, Untranslated):
+            left.append((issue_id, given, who, found.value))
+            why[found] += 1
+        else:
+            done.append((issue_id, ";".join(found), memo, who, given))
+    return Translation(csv_table(TRANSLATED, done), csv_table(SET_ASIDE, left), len(done), why)
