@@ -46,8 +46,15 @@ def _groups(context: click.Context, parameter: click.Parameter, begun: str) -> l
     "-o", "--output", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
     help="Where the files go; by default the run's report.",
 )  # fmt: skip
+@click.option("--figures", is_flag=True, help="Also draw boxes and curves as SVG and PDF files.")
 def command(
-    name: str, by: str, labels: str, close: str, snapshot: datetime | None, output: Path | None
+    name: str,
+    by: str,
+    labels: str,
+    close: str,
+    snapshot: datetime | None,
+    output: Path | None,
+    figures: bool,
 ) -> None:
     """Tell how long issues took to be closed, and whether groups differ.
 
@@ -55,15 +62,19 @@ def command(
     errors do to the conclusion. Writes durations.json, .csv and .tex.
     """
     from datetime import UTC
+    from importlib.util import find_spec
 
     from coder.cli.printing import wrote
-    from coder.cli.terminal import err_console
+    from coder.cli.terminal import console, err_console
+    from coder.errors import UsageError
     from coder.ratings.delivered import RunAnswers
     from coder.report.durations import Asked, durations
     from coder.report.durations_write import write_durations
     from coder.storage.run import Run
     from coder.study import Study
 
+    if figures and not (find_spec("typst") and find_spec("font_roboto")):
+        raise UsageError("--figures needs typst and Roboto", "pip install 'issue-coder[figures]'")
     study = Study.open()
     run = Run.open(study.runs, name)
     coding = run if by in GROUPS else Run.open(study.runs, by)
@@ -77,9 +88,16 @@ def command(
     )  # fmt: skip
     with err_console.status("computing"):
         found = durations(run, asked, RunAnswers(coding))
-    files = write_durations(found, output or run.path / "report")
+    folder = output or run.path / "report"
+    files = write_durations(found, folder)
     show(found)
     wrote(files)
+    if figures:
+        from coder.report.durations_paper import plots
+        from coder.report.paper import FORMATS, write_plots
+
+        drawn = write_plots(plots(found), folder / "durations")
+        console.print(f"Figures: {len(drawn) // len(FORMATS)}, as SVG and PDF in durations/")
 
 
 def show(found: Durations) -> None:

@@ -34,6 +34,7 @@ from coder.report.acceptance import acceptances, expressed
 from coder.report.corrected import said_by_model
 from coder.report.coverage import changes, coverage, spending, summary, who_labelled
 from coder.report.disagreements import Cases
+from coder.report.durations import in_report
 from coder.report.findings import Findings
 from coder.report.model import (
     Choices,
@@ -183,6 +184,7 @@ class _Builder:
             sway=findings.sway(),
             stand_in=findings.stand_in(),
             trends=findings.trends(),
+            durations=in_report(self.run, self.draws, self.seed),
             broken=self.run.broken_chains(),
             cases=tuple(cases.of(pairs)),
         )

@@ -27,7 +27,7 @@ _DOT = 4.0
 
 
 @dataclass(frozen=True)
-class _Frame:
+class Frame:
     """The plotting area: ``right`` and ``top`` are the values at its ends, both axes from 0."""
 
     right: float = 1.0
@@ -86,7 +86,7 @@ class _Frame:
 def reliability(found: Reliability, name: str) -> Markup:
     """How sure against how often right; on the diagonal both are the same. A dot's area is its
     number of proposals."""
-    frame = _Frame()
+    frame = Frame()
     most = max((b.right.n for b in found.bins), default=1)
     parts = [
         frame.axes("confidence", "share right", _percents(1.0)),
@@ -97,13 +97,13 @@ def reliability(found: Reliability, name: str) -> Markup:
             size = 2.5 + 4 * math.sqrt(b.right.n / most)
             parts.append(frame.interval(b.confidence, b.right))
             parts.append(frame.dot(b.confidence, b.right.value, "dot", size))
-    return _chart(parts, name)
+    return chart(parts, name)
 
 
 def workload(points: Sequence[Point], certificate: Certificate, name: str) -> Markup:
     """The share accepted unseen against the error among it, with its band; dashed is the error
     that is asked for, and the upright line is how far the certificate goes."""
-    frame = _Frame(top=_roof(highest(points, certificate)))
+    frame = Frame(top=_roof(highest(points, certificate)))
     band = [(p.share, min(frame.top, p.error.high)) for p in points if p.error.high is not None]
     band += [(p.share, p.error.low) for p in reversed(points) if p.error.low is not None]
     line = [(p.share, p.error.value) for p in points if p.error.value is not None]
@@ -125,7 +125,7 @@ def workload(points: Sequence[Point], certificate: Certificate, name: str) -> Ma
             f'<text class="limit-name" x="{frame.x(share) + gap:.1f}" y="{_TOP + 11}" '
             f'text-anchor="{side}">certified: {share:.0%}</text>'
         )
-    return _chart(parts, name)
+    return chart(parts, name)
 
 
 def highest(points: Sequence[Point], certificate: Certificate) -> float:
@@ -150,7 +150,7 @@ def trend(found: Sequence[Trend], name: str) -> Markup:
     """One rater's share of answers that are the model's, block after block, by how they answered:
     dots are blind or follow a blind label, squares are with the suggestion on the screen."""
     longest = max(len(t.issue_ids) for t in found)
-    frame = _Frame(right=longest)
+    frame = Frame(right=longest)
     parts = [frame.axes("answers so far", "same as the model", _counts(longest))]
     for one in found:
         # Beside each other, so that no interval hides another.
@@ -166,7 +166,7 @@ def trend(found: Sequence[Trend], name: str) -> Markup:
             mark = frame.square if css == "assisted" else frame.dot
             parts.append(frame.interval(x, e, f"whisker {css}"))
             parts.append(mark(x, e.value or 0.0, f"dot {css}"))
-    return _chart(parts, name)
+    return chart(parts, name)
 
 
 def shares_scale(found: Corrected) -> Scale:
@@ -283,7 +283,7 @@ def _percents(right: float) -> list[tuple[float, str]]:
     return [(tick, f"{tick:.0%}") for tick in _steps(right)]
 
 
-def _chart(parts: Iterable[str], name: str) -> Markup:
+def chart(parts: Iterable[str], name: str) -> Markup:
     return Markup(
         f'<svg class="chart" role="img" viewBox="0 0 {WIDTH} {HEIGHT}">'
         f"<title>{escape(name)}</title>{''.join(parts)}</svg>"

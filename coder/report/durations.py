@@ -43,6 +43,8 @@ from coder.report.durations_model import (
 from coder.revision.migration import Versions
 from coder.storage.run import Run
 
+MOST_DRAWS = 1000
+"""More make no difference to what is told, and with very many issues they take long."""
 Records = Sequence[Label | Decision]
 
 
@@ -53,7 +55,7 @@ class Asked(Record):
     labels: str = FINAL
     close: Close = "last"
     snapshot: datetime | None = None
-    draws: int = 1000
+    draws: int = MOST_DRAWS
     seed: int = 0
 
 
@@ -64,6 +66,16 @@ class _Groups:
     names: Mapping[str, str]
     of: dict[str, str] = field(default_factory=dict)
     without: Counter[str] = field(default_factory=Counter)
+
+
+def in_report(run: Run, draws: int, seed: int) -> Durations | None:
+    """Times by category of the final codes; ``None`` where issues have no dates or no codes."""
+    if not has_dates(run):
+        return None
+    try:
+        return durations(run, Asked(draws=draws, seed=seed), RunAnswers(run))
+    except UsageError:
+        return None
 
 
 def has_dates(run: Run) -> bool:
@@ -223,7 +235,7 @@ def _errors(spans: Spans, groups: _Groups, asked: Asked, coding: RunAnswers) -> 
     """The same figures by people's codes, the model's, and both together; ``None`` where nobody
     coded blindly."""
     assert asked.by != "repository"
-    levels = Levels(coding.run.codebook)
+    levels, draws = Levels(coding.run.codebook), min(asked.draws, MOST_DRAWS)
     who, given, log = _people(coding, asked.labels)
     people = levels.answers_at(asked.by, given)
     closed = np.flatnonzero(spans.ended)
@@ -246,8 +258,8 @@ def _errors(spans: Spans, groups: _Groups, asked: Asked, coding: RunAnswers) -> 
         theirs[[i in coding.model.leaked for i in ids]] = -1
         if sampling != "all" and (theirs >= 0).any():
             coded = Coded(days, theirs, _alike([model.get(i) for i in ids]), chance, len(codes))
-            figures.append(by_design(coded, asked.draws, asked.seed))
-            figures.append(resampled(coded, asked.draws, asked.seed))
+            figures.append(by_design(coded, draws, asked.seed))
+            figures.append(resampled(coded, draws, asked.seed))
     return Errors(
         people=who,
         closed=len(ids),
@@ -256,10 +268,10 @@ def _errors(spans: Spans, groups: _Groups, asked: Asked, coding: RunAnswers) -> 
         groups=tuple(codes),
         names=tuple(groups.names[code] for code in codes),
         figures=tuple(figures) if len(codes) > 1 else (),
-        draws=asked.draws,
+        draws=draws,
         seed=asked.seed,
-        note="" if len(codes) > 1 else f"people coded {FEWEST} closed issues of fewer than two "
-        "groups",
+        note="" if len(codes) > 1 else f"of fewer than two groups people coded {FEWEST} closed "
+        "issues",
     )  # fmt: skip
 
 

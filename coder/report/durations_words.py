@@ -11,6 +11,7 @@ from coder.ratings.delivered import FINAL
 from coder.ratings.model import MODEL, RESOLVED
 from coder.records import Estimate
 from coder.report.conclusions import probability
+from coder.report.durations_charts import BANDS, boxed, curved
 from coder.report.durations_model import Durations, Errors, Outcome
 from coder.report.grids import Grid
 from coder.report.wording import figure, number, plural
@@ -25,6 +26,7 @@ SOURCES = {
 PAIRS = 30
 """So many pairs of groups a table shows, the surest first; all are in the files."""
 
+BOX = "Box: the middle half, line: 90%, with the median and its 95% interval."
 BY_DESIGN = (
     "Corrected by design: issues that people coded count for those they did not, by the "
     "probability with which they were drawn; the model's codes help. Right whatever its errors are."
@@ -92,7 +94,7 @@ def times(found: Durations, outcome: Outcome) -> Grid:
         tuple(
             (
                 group.name + ("" if group.tested else "†"), f"{group.n:,}", spell(group.median),
-                f"{days(group.spread.p25)}–{days(group.spread.p75)}" if group.spread else "–",
+                f"{days(group.spread.p25)} to {days(group.spread.p75)}" if group.spread else "–",
                 f"{group.censored:,}", spell(group.survival.median),
             )
             for group in shown
@@ -228,6 +230,31 @@ def _dates(found: Durations) -> str:
             f" {plural(reopened, 'issue')} were opened again: their {found.close} closing counts."
         )
     return said
+
+
+def conclusions(found: Durations) -> list[str]:
+    """What each kind of time says, and whether the model's errors change that."""
+    said = [conclusion(found, outcome) for outcome in outcomes(found)]
+    return said if found.by == "repository" else [*said, error_conclusion(found.errors)]
+
+
+def censored(outcome: Outcome) -> str:
+    """``n = 306 closed, 37 censored``."""
+    ended = sum(group.n for group in outcome.groups)
+    return (
+        f"n = {ended:,} {ENDED[outcome.of]}, {sum(g.censored for g in outcome.groups):,} censored"
+    )
+
+
+def curves_shown(outcome: Outcome) -> str:
+    """Which groups have a curve, and what its band is."""
+    shown, known = curved(outcome), boxed(outcome)
+    said = "Kaplan-Meier curves, censored issues included"
+    if len(shown) <= BANDS:
+        said += ", with 95% bands"
+    if len(shown) < len(known):
+        said += f"; the {len(shown)} largest of {len(known)} groups"
+    return f"{said}."
 
 
 def conclusion(found: Durations, outcome: Outcome) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from coder.report import grids
+from coder.report import durations_words, grids
 from coder.report.conclusions import few_compared
 from coder.report.escaping import LETTERS_DEFINED, one_line
 from coder.report.escaping import latex as text
@@ -66,6 +66,8 @@ def _grids(report: Report) -> Iterator[Grid]:
     if report.sway:
         found.append(grids.sway(report))
     found += [grids.stand_in(report, one) for one in report.stand_in]
+    if report.durations is not None:
+        found += durations_words.grids(report.durations)
     yield from (grid for grid in found if grid.rows)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from coder.records import Estimate
+from coder.report import durations_csv
 from coder.report.escaping import csv_table
 from coder.report.model import Pair, Report
 from coder.report.sentences import enough, together, why_too_few
@@ -193,6 +194,10 @@ def _trend(report: Report) -> Iterator[Row]:
             yield "agrees", t.kind, t.level, t.rater, *times, *_figure(b.agrees)
 
 
+def _durations(report: Report) -> Iterator[Row]:
+    return durations_csv.rows(report.durations) if report.durations else iter(())
+
+
 _SIDES = ("kind", "level", "left", "right")
 _TABLES: dict[str, tuple[tuple[str, ...], Callable[[Report], Iterator[Row]]]] = {
     "coverage.csv": (("figure", "who", "value", "of"), _coverage),
@@ -228,4 +233,5 @@ _TABLES: dict[str, tuple[tuple[str, ...], Callable[[Report], Iterator[Row]]]] = 
     "sway.csv": (("figure", "level", "rater", *FIGURE), _sway),
     "alt_test.csv": (("figure", "level", "rater", *FIGURE), _stand_in),
     "trend.csv": (("figure", "kind", "level", "rater", "since", "until", *FIGURE), _trend),
+    "durations.csv": (durations_csv.COLUMNS, _durations),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from coder.records import Estimate
-from coder.report import conclusions, grids
+from coder.report import conclusions, durations_words, grids
 from coder.report.disagreements import rows
 from coder.report.escaping import markdown as text
 from coder.report.escaping import web_url
@@ -75,6 +75,7 @@ def markdown(report: Report) -> str:
         *_expressed(report),
         "## Over the time of the review",
         *_trends(report),
+        *_durations(report),
         *_changes(report, names),
     ]
     for pair in enough(report.pairs):
@@ -274,6 +275,17 @@ def _trends(report: Report) -> Iterator[str]:
         return
     yield from _bullets([conclusions.trend(report, found) for found in report.trends])
     yield from _grid(grids.trends(report))
+
+
+def _durations(report: Report) -> Iterator[str]:
+    if report.durations is None:
+        return
+    yield "## How long issues took"
+    yield text(" ".join(durations_words.about(report.durations)))
+    yield from _bullets(durations_words.conclusions(report.durations))
+    for grid in durations_words.grids(report.durations):
+        yield f"### {text(grid.caption)}"
+        yield from _grid(grid)
 
 
 def _acceptance(report: Report) -> Iterator[str]:

@@ -30,6 +30,7 @@ from coder.records import (
     Record,
     ScoredCode,
 )
+from coder.report.durations_model import Durations
 
 
 class Choices(Record):
@@ -447,7 +448,7 @@ class Trace(Record):
     ``prevalence.<model or rater>``, ``together.<level>``, ``acceptance.<rater>.<mode>``,
     ``expressed.<rater>.<blind or assisted>.<expression>``,
     ``corrected.<level>``, ``trust``, ``sway.<rater>.<level>``, ``stand_in.<level>`` and
-    ``trend.<rater>.<kind>.<level>``."""
+    ``trend.<rater>.<kind>.<level>``. ``durations`` are of all final codes."""
 
     files: tuple[TracedFile, ...] = ()
     figures: tuple[TracedFigure, ...] = ()
@@ -479,6 +480,8 @@ class Report(Record):
     sway: tuple[RaterAnchoring, ...] = ()
     stand_in: tuple[AltTestResult, ...] = ()
     trends: tuple[Trend, ...] = ()
+    durations: Durations | None = None
+    """By category of the final codes; ``None`` where issues have no dates or no codes."""
     trace: Trace = Trace()
     broken: tuple[str, ...] = ()
     """Lines of the run, as ``file:line``, at which its log was changed after it was written."""

@@ -148,6 +148,19 @@ class _Tracer:
             else:
                 yield _figure(name, *self._decisions(trend.rater, trend.issue_ids))
 
+        if self.report.durations is not None:
+            yield _figure(
+                "durations",
+                self._model(self.proposals),
+                *(self._labels(name, rater.blind.answers) for name, rater in self.people.items()),
+                *(
+                    part
+                    for name, rater in self.people.items()
+                    for part in self._decisions(name, tuple(rater.decided.answers))
+                ),
+                (ADJUDICATIONS, list(self.resolutions.values())),
+            )
+
     def _pair(self, pair: Pair) -> TracedFigure:
         ids = pair.issue_ids
         if pair.kind in ("assisted", "revised"):
@@ -322,6 +335,9 @@ def _figures(report: Report) -> Iterator[Figure]:
     for trend in report.trends:
         source = f"trend.{trend.rater}.{trend.kind}.{trend.level}"
         yield Figure(source, source, f"{len(trend.blocks)} blocks")
+    if report.durations is not None:
+        first = report.durations.resolution.tests[0]
+        yield Figure("durations", "durations", f"{first.name} p {_number(first.p_value)}")
 
 
 def _value(estimate: Estimate) -> str:

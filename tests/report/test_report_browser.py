@@ -12,7 +12,7 @@ import pytest
 from support.browser import Browser, Colour, browser
 from support.runs import AT, TREE, Maker, issue, label
 
-from coder.records import Action, Decision, Label, Mode
+from coder.records import Action, Comment, Decision, Issue, Label, Mode
 from coder.report import build_report, figures
 from coder.report.calibrate import calibrate
 from coder.report.figures import Scale
@@ -67,6 +67,14 @@ def how(confidence: float) -> str:
     return "explicit" if confidence > 0.5 else "interpretive"
 
 
+def dated(issue_id: str, days: float) -> Issue:
+    answer = Comment(author="bea", body="Yes.", created_at=AT + timedelta(days=days / 3))
+    closed = AT + timedelta(days=days)
+    return issue(
+        issue_id, created_at=AT, closed_at=closed, author="ann", comments=(answer,)
+    )  # fmt: skip
+
+
 def rich_run(maker: Maker) -> Run:
     """Everything the page has a figure for: three raters, a review in all modes, a calibration."""
     draw = random.Random(7)
@@ -79,6 +87,7 @@ def rich_run(maker: Maker) -> Run:
         return truth[i] if draw.random() < right else draw.choice(LEAVES)
 
     said = {i: noisy(i, sure[i] ** 3) for i in ids}
+    maker.issues = [dated(i, draw.expovariate(0.2)) for i in ids]
     run = maker.run(said, **{i: {"confidence": sure[i], "expression": how(sure[i])} for i in ids})
     modes = (Mode.HOLDOUT, Mode.BLIND_FIRST, Mode.ASSISTED)
     labels, decisions = [], []
@@ -138,7 +147,7 @@ def test_every_figure_is_drawn_and_the_page_is_silent(
     assert sections == [
         "coverage", "agreement", "codes", "standing-in", "prevalence", "confidence", "acceptance",
         "expressed",
-        "sway", "time", "disagreements", "codebook", "reading",
+        "sway", "time", "durations", "disagreements", "codebook", "reading",
     ]  # fmt: skip
     targets = page.run("[...document.querySelectorAll('nav a')].map(a => a.hash.slice(1))")
     assert set(targets) == set(sections)
@@ -155,7 +164,8 @@ def test_every_figure_is_drawn_and_the_page_is_silent(
     )
     kinds = {(section, css.split()[0]) for css, *_, section in drawn}
     assert {("confidence", "chart"), ("time", "chart"), ("codes", "heat"), ("prevalence", "row"),
-            ("sway", "row"), ("standing-in", "row"), ("agreement", "row")} <= kinds  # fmt: skip
+            ("sway", "row"), ("standing-in", "row"), ("durations", "row"), ("durations", "chart"),
+            ("agreement", "row")} <= kinds  # fmt: skip
     assert sum(css == "chart" and at == "confidence" for css, *_, at in drawn) == 3
     for css, wide, high, inside, section in drawn:
         assert wide > 50 and high > 10, (css, section)
@@ -179,7 +189,9 @@ def test_every_chart_has_a_name_and_every_figure_its_n(page: Browser, rich: Path
     tables = page.run(
         "[...document.querySelectorAll('details.table')].map(d => d.closest('section').id)"
     )
-    assert {"codes", "standing-in", "prevalence", "confidence", "sway", "time"} == set(tables)
+    assert {"codes", "standing-in", "prevalence", "confidence", "sway", "time", "durations"} == set(
+        tables
+    )
 
 
 def test_disagreements_are_searched_filtered_and_sorted(page: Browser, maker: Maker) -> None:

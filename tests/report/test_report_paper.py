@@ -22,7 +22,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 NAMES = {
     "agreement", "codes-category", "codes-code", "confusion-category", "confusion-code",
     "prevalence-category", "prevalence-code", "reliability", "workload", "standing-in-category",
-    "standing-in-code", "anchoring", "over-time",
+    "standing-in-code", "anchoring", "over-time", "durations-resolution-boxes",
+    "durations-resolution-curves", "durations-response-boxes", "durations-response-curves",
 }  # fmt: skip
 
 
