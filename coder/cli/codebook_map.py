@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from coder.records import Codebook
     from coder.study import Study
 
-ENDINGS = (".md", ".tex", ".csv")
+ENDINGS = (".md", ".tex", ".csv", ".svg", ".pdf")
 
 
 @click.command("map")
@@ -26,7 +26,7 @@ ENDINGS = (".md", ".tex", ".csv")
     "-o", "--output", "outputs", multiple=True, metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
     help="The crosswalk that is drafted (.yaml); with --check what is shown, by its ending: "
-    ".md, .tex or .csv. Repeatable.",
+    ".md, .tex, .csv, .svg or .pdf. Repeatable.",
 )  # fmt: skip
 @click.option("--model", help="A chat model that drafts; by default the embedder does.")
 @click.option(
@@ -256,9 +256,30 @@ def _write(
 
     table = shown.grid(crosswalk, left, right, checked)
     kind = output.suffix.lower()
-    if kind == ".csv":
+    held: str | bytes
+    if kind in (".svg", ".pdf"):
+        held = _drawn(crosswalk, left, right, checked, kind)
+    elif kind == ".csv":
         held = shown.as_csv(crosswalk, left, right)
     else:
         held = shown.markdown(table) if kind == ".md" else shown.latex(table)
     write_atomically(output, held)
     console.print(f"Written: {safe(output)}", soft_wrap=True)
+
+
+def _drawn(
+    crosswalk: Crosswalk, left: Codebook, right: Codebook, checked: Checked, kind: str
+) -> bytes:
+    from importlib.util import find_spec
+
+    from coder.errors import UsageError
+    from coder.report.crosswalk_figure import plot
+
+    made = plot(crosswalk, left, right, checked)
+    if kind == ".svg":
+        return made.drawing.svg(made.title, made.caption).encode()
+    if not (find_spec("typst") and find_spec("font_roboto")):
+        raise UsageError("a PDF needs typst and Roboto", "pip install 'issue-coder[figures]'")
+    from coder.report.paper import pdf
+
+    return pdf(made)

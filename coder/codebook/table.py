@@ -26,7 +26,7 @@ _OF_BOOK = ("id", "name", "version", "unit", "cardinality", "allow_none", "instr
 _LISTS = ("include", "exclude", "examples", "replaces")
 _ALIASES: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "codeid", "key", "abbreviation"),
-    "name": ("name", "code", "codename", "label", "subcategory", "title", "theme"),
+    "name": ("name", "code", "codename", "label", "tag", "path", "subcategory", "title", "theme"),
     "parent": ("parent", "category", "parentid", "group", "maincategory", "parentcode"),
     "definition": ("definition", "description", "meaning", "explanation"),
     "include": ("include", "inclusion", "includes", "inclusioncriteria", "whentouse"),

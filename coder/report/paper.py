@@ -59,8 +59,8 @@ def write_plots(plots: Iterable[Plot], folder: Path) -> tuple[Path, ...]:
     """Write figures into a folder that holds no others; see :func:`write_figures`."""
     written = []
     for plot in plots:
-        svg = plot.drawing.svg(plot.title, plot.caption)
-        for kind, held in (("svg", svg.encode()), ("pdf", _pdf(plot, svg))):
+        svg = plot.drawing.svg(plot.title, plot.caption).encode()
+        for kind, held in (("svg", svg), ("pdf", pdf(plot))):
             file = folder / f"{plot.name}.{kind}"
             write_atomically(file, held)
             written.append(file)
@@ -69,7 +69,9 @@ def write_plots(plots: Iterable[Plot], folder: Path) -> tuple[Path, ...]:
     return tuple(written)
 
 
-def _pdf(plot: Plot, svg: str) -> bytes:
+def pdf(plot: Plot) -> bytes:
+    """A figure as the bytes of a PDF."""
+    svg = plot.drawing.svg(plot.title, plot.caption)
     said = {"svg": svg, "title": plain(plot.title), "caption": plain(plot.caption)}
     # A letter that no font has is a box in the PDF; the SVG keeps it.
     return typst.compile(_PDF, format="pdf", sys_inputs=said, font_paths=[font_directory])

@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from coder.report import charts
 from coder.report.escaping import one_line
 
-COLUMN, _PAGE = charts.WIDTH, 782
+COLUMN, PAGE = charts.WIDTH, 782
 """How wide a column and a page of a paper are, in the pixels of the figures."""
 _POINTS = 3.4 * 72 / COLUMN
 """How large a pixel is on paper: letters of 12 pixels are 7.7 points high."""
@@ -59,7 +59,7 @@ class Drawing:
         """As many entries beside each other as there is room for."""
         at = x
         for entry in entries:
-            width = 30 + _length(entry.words)
+            width = 30 + length(entry.words)
             if at > x and at + width > right:
                 at, y = x, y + _LINE
             self.put(entry.mark, at, y, 24, _LINE)
@@ -67,7 +67,7 @@ class Drawing:
             at += width + 2 * GAP
 
     def svg(self, title: str, caption: str) -> str:
-        scale = _POINTS * min(1, _PAGE / self.width)
+        scale = _POINTS * min(1, PAGE / self.width)
         style = re.sub(r"/\*.*?\*/\s*", "", _STYLE.read_text(encoding="utf-8"), flags=re.DOTALL)
         return (
             '<svg xmlns="http://www.w3.org/2000/svg" role="img" '
@@ -109,11 +109,11 @@ def rows(lines: Sequence[Line], axis: Markup, note: str, legend: Sequence[Entry]
     """Lines below each other over one axis: as wide as a column where the names leave room for
     that, else as a page."""
     name, of, value = (
-        max(map(_length, words)) + GAP if any(words) else 0
+        max(map(length, words)) + GAP if any(words) else 0
         for words in zip(*((line.name, line.of, line.value) for line in lines), strict=True)
     )
     fixed = name + of + value
-    width = next((w for w in (COLUMN, _PAGE) if w >= fixed + _PLOT), fixed + _PLOT)
+    width = next((w for w in (COLUMN, PAGE) if w >= fixed + _PLOT), fixed + _PLOT)
     start, across = name + of, width - fixed
     drawing = Drawing(width)
     if legend:
@@ -126,7 +126,7 @@ def rows(lines: Sequence[Line], axis: Markup, note: str, legend: Sequence[Entry]
         drawing.put(line.row, start, top, across, line.height)
         drawing.text(width, middle, line.value, "end")
     drawing.axis(axis, start, across)
-    drawing.words(min(start, max(0, width - _length(note))), note, "axis")
+    drawing.words(min(start, max(0, width - length(note))), note, "axis")
     return drawing
 
 
@@ -138,10 +138,10 @@ class Panel(NamedTuple):
 
 def panels(panels: Sequence[Panel]) -> Drawing:
     """Charts with two axes, two beside each other."""
-    drawing = Drawing(COLUMN if len(panels) == 1 else _PAGE)
+    drawing = Drawing(COLUMN if len(panels) == 1 else PAGE)
     for at in range(0, len(panels), 2):
         top = drawing.height + (GAP if at else 0)
-        for x, panel in zip((0, _PAGE - COLUMN), panels[at : at + 2], strict=False):
+        for x, panel in zip((0, PAGE - COLUMN), panels[at : at + 2], strict=False):
             drawing.text(x, top + 13, panel.title)
             drawing.put(panel.chart, x, top + _LINE + GAP, charts.WIDTH, charts.HEIGHT)
             below = top + _LINE + GAP + charts.HEIGHT
@@ -157,7 +157,7 @@ def short(name: str) -> str:
     return one_line(name, 60)
 
 
-def _length(words: str) -> float:
+def length(words: str) -> float:
     """How wide words are, sooner too wide than too narrow."""
     return sum(map(_width, words))
 

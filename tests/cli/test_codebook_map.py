@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from support.fault_server import FaultServer, completion, user_text
@@ -110,7 +111,7 @@ def test_a_chat_model_drafts_and_what_it_must_not_say_is_set_aside(folder, capsy
 
 
 def test_a_crosswalk_is_shown_in_every_way(folder, capsys):
-    files = ["map.md", "map.tex", "map.csv"]
+    files = ["map.md", "map.tex", "map.csv", "map.svg"]
     outputs = [word for file in files for word in ("-o", file)]
     code, said = typed(capsys, "codebook", "map", "--check", "map.yaml", *outputs)
     assert code == 0
@@ -121,6 +122,22 @@ def test_a_crosswalk_is_shown_in_every_way(folder, capsys):
         assert "Out of memory" in held
         assert "First book" in held or file == "map.csv"
     assert r"\toprule" in (folder / "map.tex").read_text()
+
+
+def test_the_figure_draws_each_link_once_and_hides_no_code(folder, capsys):
+    hostile = ONE.replace("Colours,", r'"<b>&\x07 ]]>",')
+    (folder / "codebook" / "one.yaml").write_text(hostile)
+    (folder / "map.yaml").write_text(MAP.replace("narrower", "related"))
+    command = ["codebook", "map", "--check", "map.yaml", "-o", "map.svg", "-o", "map.pdf"]
+    assert typed(capsys, *command)[0] == 0
+    root = ElementTree.parse(folder / "map.svg").getroot()
+    lines = [e.get("class") for e in root.iter() if e.tag.endswith("path")]
+    # Beside each line one in the legend.
+    assert sorted(lines) == ["link related"] * 2 + ["link same"] * 2
+    names = [e.text for e in root.iter() if e.tag.endswith("text")]
+    for name in ("Memory", "Documents", "<b>&· ]]>", "Hardware", "Drivers", "Licence"):
+        assert names.count(name) == 1, name
+    assert (folder / "map.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_problems_are_named_by_line_and_nothing_is_shown(folder, capsys):
