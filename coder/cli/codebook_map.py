@@ -131,7 +131,8 @@ def _by_model(
         raise UsageError("the built-in classifier drafts nothing", "leave --model away")
     agree_to_send(study, [], send_to, what=f"the texts of codebooks {left.id} and {right.id}")
     calls = Journal(output.with_name(f"{output.stem}.calls.jsonl"), Call)
-    with calls.writing("coder codebook map"):
+    asking = err_console.status(f"Asking about {len(left.leaves)} codes")
+    with calls.writing("coder codebook map"), asking:
         made = draft_links(study, left, right, calls)
     say_used(study, calls, "crosswalk")
     if aside := made.set_aside:
@@ -222,6 +223,7 @@ def find_books(
 
 def _show(crosswalk: Crosswalk, left: Codebook, right: Codebook, checked: Checked) -> None:
     from rich import box
+    from rich.padding import Padding
     from rich.table import Table
 
     from coder.cli.terminal import console, safe
@@ -230,15 +232,19 @@ def _show(crosswalk: Crosswalk, left: Codebook, right: Codebook, checked: Checke
     drawn = grid(crosswalk, left, right, checked)
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for at, head in enumerate(drawn.head):
-        shown.add_column(safe(head), overflow="fold", ratio=(3, 1, 3, 4)[at], no_wrap=at == 1)
-    before = None
+        shown.add_column(safe(head), overflow="fold", ratio=(4, None, 4, 5)[at], no_wrap=at == 1)
+    category = before = ""
     for code, relation, other, note in drawn.rows:
         above, _, name = code.rpartition(" > ")
-        if above and above != before:
+        if above and above != category:
             shown.add_row(f"[bold]{safe(above)}[/]")
-        before = above
-        indent = "  " if above else ""
-        shown.add_row(f"{indent}{safe(name)}", relation, safe(other), f"[dim]{safe(note)}[/]")
+        # What has several links is named once.
+        name = "" if code == before and above else name
+        category, before = above, code
+        shown.add_row(
+            Padding(safe(name), (0, 0, 0, 2 if above else 0)), relation, safe(other),
+            f"[dim]{safe(note)}[/]",
+        )  # fmt: skip
     console.print(shown)
     for note in drawn.notes:
         console.print(safe(note), soft_wrap=True)

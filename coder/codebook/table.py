@@ -149,9 +149,9 @@ def _book_fields(about: Mapping[str, str], stem: str) -> dict[str, Any]:
 
 
 def _header(rows: Rows) -> tuple[int, dict[str, int]]:
-    """Which row names the columns, and the place of each field: the first row in which two are
-    known, one of them what codes are called."""
-    best: tuple[int, dict[str, int]] | None = None
+    """Which row names the columns, and the place of each field: of the first rows the one that
+    names most, one of them what codes are called."""
+    best: tuple[int, dict[str, int]] = (0, {})
     for at, row in enumerate(rows[:_HEADER_WITHIN]):
         places: dict[str, int] = {}
         for place, name in enumerate(row):
@@ -159,11 +159,11 @@ def _header(rows: Rows) -> tuple[int, dict[str, int]]:
                 places.setdefault(field, place)
         if "name" not in places and "id" in places:
             places["name"] = places["id"]
-        if "name" in places and len({*places.values()}) > 1:
-            return at, places
-        if "name" in places and best is None:
+        # Two rows of names stand right below each other.
+        repeated = len(best[1]) > 1 and at == best[0] + 1 and places.keys() >= best[1].keys()
+        if "name" in places and len(places) >= len(best[1]) + (not repeated):
             best = at, places
-    if best is None:
+    if not best[1]:
         raise InputError(
             "no column of it is called name, code or label",
             f"the first row names the columns, of: {', '.join(COLUMNS)}",

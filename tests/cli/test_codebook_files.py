@@ -38,7 +38,7 @@ def test_labels_become_codes(folder, capsys):
     (folder / "labels.csv").write_text("\n".join(rows) + "\n")
     command = ["codebook", "new", "--from", "labels.csv", "--column"]
     assert coder([*command, "verdict", "-o", "new.yaml"]) == 0
-    assert "1 rows that say that no code fits" in capsys.readouterr().err
+    assert "1 × no code fits, which is no code" in capsys.readouterr().err
     book = codebooks.load(folder / "new.yaml")
     assert [code.id for code in book.codes] == ["use", "use.api", "bug"]
     assert "Given 2 times in labels.csv" in book.by_id["use.api"].definition

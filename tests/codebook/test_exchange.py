@@ -160,6 +160,16 @@ def test_a_text_that_looks_like_rules_is_named_as_lost():
     assert lost == ("c: definition, include",)
 
 
+def test_rules_of_several_lines_stay_whole_whatever_they_begin_with():
+    lines = ("one\nSource: mine\n- two\n  three", "Id: x\nInclude:")
+    code = Code(id="c", name="C", definition="What.", include=lines, source="Ann:\nId: y\nNote: z")
+    book = Codebook(id="b", name="B", codes=(code,), instructions="First.\nVersion: 9\nId: q")
+    held, lost = exported(book, Path("b.qdc"))
+    assert isinstance(held, bytes)
+    assert lost == ()
+    assert read_qdc(held, "x").book == book
+
+
 TABLE = """\
 Codebook of our study,,,
 Category,Code,Description,Inclusion criteria
@@ -185,6 +195,20 @@ def test_a_researchers_table_becomes_a_codebook(tmp_path):
     told = "\n".join(found.notes)
     assert "above the names of the columns, 1 row not read" in told
     assert "2 rows put into the category above" in told
+
+
+@pytest.mark.parametrize(
+    "above",
+    ["Our codes,,\n", "Code,Meaning,\n", "Name,Definition,Examples\n", ",,\n,,\nCodes of 2024,,\n"],
+)
+def test_of_two_header_rows_the_one_that_names_more_or_the_second_counts(above, tmp_path):
+    file = tmp_path / "book.csv"
+    file.write_text(f"{above}Name,Definition,Example\nLabel,Example,x\nBug,A fault.,y\n")
+    found = imported(file)
+    assert [(code.name, code.definition) for code in found.book.codes] == [
+        ("Label", "Example"), ("Bug", "A fault."),
+    ]  # fmt: skip
+    assert any("above the names of the columns" in note for note in found.notes)
 
 
 def deep(levels: int) -> str:
