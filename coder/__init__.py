@@ -11,7 +11,7 @@ The packages, from the ground up; imports run downwards only, which ``pyproject.
     text/         structure of an issue, evidence, injection, redaction, spellings, templates
     study         the study folder and its settings
     agreement/    the statistics, pure: coefficients, alternative annotator test, calibration ...
-    codebook/     YAML, .qdc, tables <-> Codebook, names -> codes, search, changes of a version
+    codebook/     YAML, .qdc, tables <-> Codebook; names, search, changes, crosswalks, translation
     retrieval/    embedders, kept vectors, index, search by words, rank fusion, near-duplicates
     storage/      run folder, journals, blinding, intra-rater passes, sampling, history, merge
     sources/      other people's files -> issues and labels
