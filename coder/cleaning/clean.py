@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import math
-import os
 from array import array
 from collections import Counter
 from collections.abc import Callable
@@ -24,8 +23,8 @@ from coder.cleaning.files import ASIDE, FLAGGED, RECORD, Written, read_record, w
 from coder.cleaning.model import VERSION, Cleaning, Finding, Rule, RuleCount
 from coder.cleaning.rules import REPEATED, SHORT, Templates, at_once
 from coder.errors import InputError, UsageError
-from coder.files.hashing import sha256_of
-from coder.records import DataFile, Issue
+from coder.files.hashing import as_data_file
+from coder.records import Issue
 from coder.retrieval.near_duplicates import ALIKE, SHINGLE
 from coder.sources.importing import sidecar
 from coder.sources.issues import each_issue
@@ -81,7 +80,7 @@ def clean(
     _keep_safe(source, out)
     before = read_record(out)
     kept = {f.id for f in before.kept} | set(before.kept_unseen) if before else set[str]()
-    input_hash = sha256_of(source)
+    read = as_data_file(source, out.parent)
     look = _Look(source, choices, on_progress)
     with Written(out, kept, flagging=True) as written:
         for place, (_, issue) in enumerate(each_issue(source)):
@@ -89,7 +88,7 @@ def clean(
             on_progress(_LOOKING + (1 - _LOOKING) * (place + 1) / look.count)
         output, aside = written.publish()
     made = Cleaning(
-        input=DataFile(file=_seen_from(out.parent, source), sha256=input_hash, issues=look.count),
+        input=read.model_copy(update={"issues": look.count}),
         output=output,
         set_aside=aside,
         rules=_counts(choices, written),
@@ -211,10 +210,6 @@ def _counts(choices: Choices, written: Written) -> tuple[RuleCount, ...]:
         for rule in Rule
         if rule is not Rule.LANGUAGE or choices.languages
     )  # fmt: skip
-
-
-def _seen_from(folder: Path, path: Path) -> str:
-    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
 
 
 def _keep_safe(source: Path, out: Path) -> None:

@@ -131,6 +131,7 @@ def command(
     over all sessions of a run together.
     """
     from coder.cli.label import read_examples
+    from coder.files.hashing import as_data_file
     from coder.proposers import run_loop as driver
     from coder.sources.drawing import read_sampling
     from coder.sources.issues import load_issues
@@ -156,6 +157,7 @@ def command(
         study, name, codebook_path, chosen, learnt, caps, reserved=kept,
         sampled_from=len(found) if len(chosen) < len(found) else None, screening=screening,
         sampling=read_sampling(issues, found) if issues else None,
+        issues_file=as_data_file(issues, study.runs / name) if issues else None,
     )  # fmt: skip
     _say_what_teaches_nothing(run)
     try:

@@ -18,6 +18,7 @@ from coder.proposers.chat.response_cache import FILE, ResponseCache
 from coder.records import (
     NONE_CODE,
     Codebook,
+    DataFile,
     Example,
     Issue,
     Manifest,
@@ -46,6 +47,7 @@ def start(
     screening: Screening | None = None,
     sampling: Sampling | None = None,
     reserved: Sequence[Reserved] = (),
+    issues_file: DataFile | None = None,
 ) -> tuple[Run, Proposer]:
     """The run ``name``, made now or resumed, and the proposer it was made with.
 
@@ -61,6 +63,7 @@ def start(
     proposer = build_proposer(study, codebook, examples, caps, issues, answers)
     made_with: dict[str, Any] = {
         "model": proposer.describe(), "screening": screening, "sampling": sampling,
+        "issues_file": issues_file,
     }  # fmt: skip
     if known is None:
         made_with["measured"] = proposer.measured()

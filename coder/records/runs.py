@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from coder.addresses import host_of, server_identity
 from coder.records.base import Record, now
 from coder.records.proposals import Source
+from coder.records.steps import DataFile
 
 
 class Permission(Record):
@@ -95,6 +96,8 @@ class Manifest(Record):
     codebook_hash: str
     data_hash: str
     issues: int
+    issues_file: DataFile | None = None
+    """The file the issues were read from; not known of older runs."""
     sampled_from: int | None = None
     """How many issues there were before a uniform random sample was drawn with ``seed``."""
     screening: Screening | None = None

@@ -12,12 +12,15 @@ from pathlib import Path
 
 from coder.errors import InputError, UsageError
 from coder.escaping import no_formula
-from coder.files.atomic_write import Draft
-from coder.records import Record
+from coder.files.atomic_write import Draft, write_atomically
+from coder.files.hashing import as_data_file
+from coder.records import DataFile, Record
 from coder.sources.files import opened
 from coder.sources.issues import Imported, to_issue
 from coder.sources.rows import ISSUE_FIELDS, Columns, SetAside
 
+RECORD = ".import.json"
+"""How the name of the record of an import ends."""
 DUPLICATE = "duplicate"
 CONFLICT = "same id, different content"
 
@@ -30,6 +33,19 @@ _PROGRESS_EVERY = 100
 
 Progress = Callable[[int, int], None]
 """Called with the bytes read so far and in all, both as on disk; 0 in all when it is not known."""
+
+
+class ImportRecord(Record):
+    """What an import read and made, for whoever asks where a file is from; the counts are those of
+    its :class:`ImportReport`."""
+
+    format: int = 1
+    inputs: tuple[DataFile, ...]
+    output: DataFile
+    read: int
+    duplicates: int
+    set_aside: int
+    reasons: dict[str, int]
 
 
 class ImportReport(Record):
@@ -75,8 +91,9 @@ def import_issues(
     A folder stands for the files of rows in it, by name. ``encoding`` is theirs where it is not
     UTF-8.
 
-    Beside ``out``, ``<stem>.labels.csv`` (``id,code``) is written when ``mapping`` names a
-    ``code``, and ``<stem>.set-aside.jsonl`` when a row was not kept. Each file is replaced at
+    Beside ``out``, ``<stem>.import.json`` is written, which tells the files apart from others,
+    ``<stem>.labels.csv`` (``id,code``) when ``mapping`` names a ``code``, and
+    ``<stem>.set-aside.jsonl`` when a row was not kept. Each file is replaced at
     once, after everything was read; memory grows by three 8-byte digests an issue. Raises
     ``InputError`` when a file cannot be read, a mapped column is in no row, no row is an issue or
     ``MOST_IN_VAIN`` rows together are none,
@@ -85,7 +102,7 @@ def import_issues(
     columns = Columns(mapping or {}, ISSUE_FIELDS)
     paths = [file for path in paths for file in _files(path)]
     labels_path, aside_path = sidecar(out, ".labels.csv"), sidecar(out, ".set-aside.jsonl")
-    _keep_inputs_safe(paths, (out, labels_path, aside_path))
+    _keep_inputs_safe(paths, (out, labels_path, aside_path, sidecar(out, RECORD)))
     tally = _Tally()
     with ExitStack() as stack:
         issues, labels, aside = (
@@ -116,11 +133,26 @@ def import_issues(
             raise _nothing_kept(paths, tally, aside_path)
         labels.publish()
         issues.publish()
-    return tally.report(
+    report = tally.report(
         out=str(out),
         labels_file=str(labels_path) if "code" in columns.mapping else "",
         set_aside_file=str(aside_path) if tally.duplicates or tally.reasons else "",
     )
+    write_record(report, paths, out)
+    return report
+
+
+def write_record(report: ImportReport, paths: Sequence[Path], out: Path) -> None:
+    """Write beside ``out`` what was read and made."""
+    record = ImportRecord(
+        inputs=tuple(as_data_file(path, out.parent) for path in paths),
+        output=as_data_file(out, out.parent, report.kept),
+        read=report.read,
+        duplicates=report.duplicates,
+        set_aside=report.set_aside,
+        reasons=report.reasons,
+    )
+    write_atomically(sidecar(out, RECORD), record.to_json() + "\n")
 
 
 def sidecar(out: Path, suffix: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -41,6 +42,26 @@ def test_the_summary_accounts_for_every_row(tmp_path: Path) -> None:
     assert "1 issue with characters that are not text" in shown
     assert "1 issue with the text of an earlier one" in shown
     assert "\x1b" not in shown
+
+
+def test_the_record_beside_the_issues_tells_which_files_they_are_from(tmp_path: Path) -> None:
+    source, out = tmp_path / "in.jsonl", tmp_path / "made" / "issues.jsonl"
+    out.parent.mkdir()
+    source.write_text('{"title": "a"}\n{"title": "a"}\n{}\n')
+    run(source, "-o", out)
+    record = json.loads((out.parent / "issues.import.json").read_text())
+    hashes = [hashlib.sha256(file.read_bytes()).hexdigest() for file in (source, out)]
+    assert record["inputs"] == [{"file": "../in.jsonl", "sha256": hashes[0], "issues": None}]
+    assert record["output"] == {"file": "issues.jsonl", "sha256": hashes[1], "issues": 1}
+    assert (record["read"], record["duplicates"], record["set_aside"]) == (3, 1, 1)
+
+
+def test_a_file_far_off_is_named_without_its_folders(tmp_path: Path) -> None:
+    source, out = tmp_path / "in.jsonl", tmp_path / "a" / "b" / "c" / "d" / "issues.jsonl"
+    out.parent.mkdir(parents=True)
+    source.write_text('{"title": "a"}\n')
+    run(source, "-o", out)
+    assert '"inputs":[{"file":"in.jsonl"' in out.with_name("issues.import.json").read_text()
 
 
 def test_names_from_files_are_shown_to_the_letter(tmp_path: Path) -> None:
