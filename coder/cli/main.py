@@ -27,6 +27,7 @@ VERBS = {
     "screen": "coder.cli.screening",
     "report": "coder.cli.report",
     "durations": "coder.cli.durations",
+    "flow": "coder.cli.flow",
     "plan": "coder.cli.plan",
     "compare": "coder.cli.compare",
     "multiverse": "coder.cli.multiverse",

@@ -81,6 +81,7 @@ def command(
     from coder.errors import UsageError
     from coder.escaping import no_formula
     from coder.files.atomic_write import write_atomically
+    from coder.files.hashing import as_data_file
     from coder.report.escaping import csv_table
     from coder.sources.drawing import draw, sidecar, write_sampling
     from coder.sources.issues import load_issues
@@ -102,7 +103,11 @@ def command(
         allocation=allocation, reason=reason,
     )  # fmt: skip
     write_atomically(output, "".join(issue.to_json() + "\n" for issue in drawn.issues))
-    write_sampling(output, drawn.sampling)
+    files = {
+        "frame_file": as_data_file(issues, output.parent, len(frame)),
+        "sample_file": as_data_file(output, output.parent, len(drawn.issues)),
+    }
+    write_sampling(output, drawn.sampling.model_copy(update=files))
     rows = (
         (no_formula(issue.id), drawn.stratum[issue.id], drawn.chance(issue.id))
         for issue in drawn.issues

@@ -80,6 +80,9 @@ class Sampling(Record):
     strata: dict[str, tuple[int, int]]
     reason: str = ""
     """What the size was chosen for."""
+    frame_file: DataFile | None = None
+    sample_file: DataFile | None = None
+    """Both as seen from the folder of the sample; not known of older ones."""
 
 
 class Manifest(Record):
