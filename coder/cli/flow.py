@@ -25,7 +25,7 @@ ENDINGS = (".md", ".tex", ".json")
     help="Also write it: .md, .tex or .json.",
 )
 def command(runs: tuple[str, ...], output: Path | None) -> None:
-    """Show how many issues there were at each step, from the first row to the coded ones.
+    """Show how many issues each step left, from first row to coded ones.
 
     Every number is computed from what files hold: the records beside fetched, imported,
     cleaned and sampled files, the runs, and what people and models answered. A step that
