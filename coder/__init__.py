@@ -15,6 +15,7 @@ The packages, from the ground up; imports run downwards only, which ``pyproject.
     retrieval/    embedders, kept vectors, index, search by words, rank fusion, near-duplicates
     storage/      run folder, journals, blinding, intra-rater passes, sampling, history, merge
     sources/      other people's files -> issues and labels
+    fetch/        issues from GitHub's API, kept page by page
     proposers/    issue -> proposal: the loop of a run, costs; embedded/ and chat/ propose
     revision/     a codebook during a study: new version, migration of runs, code suggestions
     cleaning/     issues -> those worth coding; what is set aside, by which rule

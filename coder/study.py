@@ -227,6 +227,10 @@ class Study:
         """The value of ``name`` in the environment, else in the study's .env, else empty."""
         return os.environ.get(name) or self._origins.env_file.get(name) or ""
 
+    def from_env_file(self, name: str) -> str:
+        """The value of ``name`` in the study's .env alone."""
+        return self._origins.env_file.get(name) or ""
+
     def key(self, name: str) -> SecretStr | None:
         """The same for a secret; ``None`` if there is none."""
         value = self.variable(name)

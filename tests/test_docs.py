@@ -23,6 +23,7 @@ from pathlib import Path
 
 import pytest
 from support.fault_server import GOOD, FaultServer, completion
+from support.github_server import GitHubServer
 
 from coder.__main__ import run
 from coder.cli.main import VERBS
@@ -79,7 +80,19 @@ def chat_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def prepared(tmp_path, monkeypatch, chat_server) -> Path:
+def github() -> Iterator[str]:
+    """A server with a repository, where the pages fetch issues from GitHub."""
+    server = GitHubServer()
+    server.add("acme/fruit", 1, title="The model answers in the wrong language")
+    server.add("acme/fruit", 2, pull_request={"url": "x"})
+    server.comment("acme/fruit", 1, 60)
+    server.close("acme/fruit", 1, 90_000)
+    with server.running():
+        yield server.url
+
+
+@pytest.fixture
+def prepared(tmp_path, monkeypatch, chat_server, github) -> Path:
     """The files that the pages speak of, and a server in place of the hosted models."""
     sample = ROOT / "coder" / "sample"
     rows = [json.loads(line) for line in (sample / "issues.jsonl").read_text().split("\n") if line]
@@ -119,6 +132,10 @@ def prepared(tmp_path, monkeypatch, chat_server) -> Path:
     others = [(ids[0], "none"), *((i, "model-usage.api-calls") for i in ids[1:])]
     (folder / "bea.csv").write_text("id,code\n" + "".join(f"{i},{c}\n" for i, c in others))
     monkeypatch.setenv("CODER_MODEL__BASE_URL", chat_server)
+    monkeypatch.setenv("GITHUB_API_URL", github)
+    monkeypatch.setenv("GITHUB_TOKEN", "token-of-the-tests")
+    (folder / "repos.txt").write_text("acme/fruit\nacme/gone  # renamed long ago\n")
+    (folder / "coded.csv").write_text("id,code\nacme/fruit#1,none\n")
     monkeypatch.setenv("OPENAI_API_KEY", "key-of-the-tests")
     monkeypatch.setenv("COLUMNS", "80")
     return folder

@@ -10,6 +10,7 @@ import click
 VERBS = {
     "demo": "coder.cli.demo",
     "init": "coder.cli.init",
+    "fetch": "coder.cli.fetch",
     "import": "coder.cli.import_",
     "clean": "coder.cli.clean",
     "sample": "coder.cli.sample",

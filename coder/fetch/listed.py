@@ -1,0 +1,114 @@
+"""The issues that a list names, fetched again: of a replication package, or of any table."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from coder.errors import InputError
+from coder.escaping import from_csv_cell
+from coder.fetch.api import Api, Unavailable
+from coder.fetch.assemble import assembled
+from coder.fetch.fetching import SetAsideRepository, Tell
+from coder.fetch.pages import Pages
+from coder.fetch.repository import Query, Repository
+from coder.files.archives import members
+from coder.files.atomic_write import Draft
+from coder.files.reading import read_text
+from coder.records import Issue
+from coder.sources.github import issue_from_url, place_in_id
+
+_IDS = "issues.csv"
+"""In a package, one for each run."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An issue by the id it goes by in the study, and where it is."""
+
+    id: str
+    repo: str
+    number: int
+
+
+def read_list(path: Path) -> tuple[list[Listed], list[SetAsideRepository]]:
+    """The issues named in ``path``, each once, and the rows that name none.
+
+    ``path`` is a CSV with a column ``id`` or ``url``, a text with one name a line, or a replication
+    package. ``InputError`` where it names no issue.
+    """
+    found: dict[str, Listed] = {}
+    bad: list[SetAsideRepository] = []
+    for row in _rows(path):
+        given = row.get("id") or row.get("url") or ""
+        place = place_in_id(given) or issue_from_url(row.get("url") or given)
+        if place is None and row.get("repo") and (row.get("number") or "").isdigit():
+            place = row["repo"], int(row["number"])
+        if place is None:
+            bad.append(SetAsideRepository(name=given[:200], reason="names no issue at GitHub"))
+        else:
+            found.setdefault(given, Listed(given, *place))
+    if not found:
+        raise InputError(
+            f"{path} names no issue", "a column id or url is asked for: owner/repo#number, or a URL"
+        )
+    return list(found.values()), bad
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    texts = _in_package(path) if path.suffix == ".zip" else [read_text(path)]
+    for text in texts:
+        first = text.partition("\n")[0].lower()
+        if "," in first or first.strip() in ("id", "url"):
+            for row in csv.DictReader(io.StringIO(text)):
+                yield {
+                    str(key).strip().lower(): from_csv_cell(value)
+                    for key, value in row.items()
+                    if isinstance(value, str)
+                }
+        else:
+            yield from ({"id": line.strip()} for line in text.splitlines() if line.strip())
+
+
+def _in_package(path: Path) -> Iterator[str]:
+    for name, blocks in members(path):
+        if name.rpartition("/")[2] == _IDS:
+            yield b"".join(blocks).decode("utf-8")
+
+
+def fetch_listed(
+    api: Api, listed: Sequence[Listed], out: Path, tell: Tell
+) -> tuple[int, list[SetAsideRepository]]:
+    """Fetch ``listed`` issues into ``out``, in their order and under their ids; returns how many,
+    and those that are not to be had. Stopped at any moment, the same call goes on."""
+    kept = out.with_name(f"{out.name.removesuffix('.jsonl')}.fetch") / "listed"
+    found: dict[tuple[str, int], Issue] = {}
+    missing: list[SetAsideRepository] = []
+    for repo in dict.fromkeys(one.repo for one in listed):
+        numbers = [one.number for one in listed if one.repo == repo]
+        pages = Pages(kept / f"{repo.casefold().replace('/', '__')}.jsonl")
+        on_page = _telling(tell, repo)
+        try:
+            gone = Repository(api, repo, pages, 1, Query(), on_page).fetch_issues(numbers)
+        except Unavailable as error:
+            gone = dict.fromkeys(numbers, error.why)
+        missing += [
+            SetAsideRepository(name=f"{repo}#{number}", reason=why) for number, why in gone.items()
+        ]
+        for issue in assembled(pages, repo, repo):
+            assert issue.number is not None
+            found[repo, issue.number] = issue
+    here = [(one, found[one.repo, one.number]) for one in listed if (one.repo, one.number) in found]
+    with Draft(out) as draft:
+        draft.write("")
+        for one, issue in here:
+            draft.write(issue.model_copy(update={"id": one.id}).to_json() + "\n")
+        draft.publish()
+    return len(here), missing
+
+
+def _telling(tell: Tell, repo: str) -> Callable[[str, int], None]:
+    return lambda kind, rows: tell(repo, kind, rows)  # type: ignore[arg-type]
