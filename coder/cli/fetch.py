@@ -66,9 +66,9 @@ def command(
     no_events: bool,
     listed: Path | None,
 ) -> None:
-    """Fetch issues with comments, labels, reactions and closings from GitHub.
+    """Fetch issues from GitHub repositories.
 
-    A token is taken from GITHUB_TOKEN, GH_TOKEN, the study's .env or `gh auth token`; without one
+    With comments, labels, reactions, and who closed and reopened them. A token is taken from GITHUB_TOKEN, GH_TOKEN, the study's .env or `gh auth token`; without one
     GitHub answers 60 requests an hour. GITHUB_API_URL names a GitHub Enterprise server.
 
     The same command goes on where it was stopped; once it has finished, it asks for what changed.
