@@ -133,7 +133,9 @@ def kruskal(
         note = "all issues took the same time"
     else:
         result = test(*enough.values())
-        h, p_value = float(result.statistic), float(result.pvalue)
+        # Groups that are all alike can have a statistic just below 0, and then no p.
+        h = max(float(result.statistic), 0.0)
+        p_value = float(result.pvalue) if h else 1.0
         effect = h / (n - 1)
     return Kruskal(
         n=n,

@@ -35,7 +35,7 @@ SIGNIFICANT = 0.05
 THIRDS = 3
 WEIGHT = 5.0
 """Of how many coded issues in a cell the codes weigh as much as what is known at large."""
-_CHUNK = 1 << 21
+_CHUNK = 1 << 20
 """Numbers in one array of draws."""
 
 

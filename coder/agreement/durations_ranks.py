@@ -113,9 +113,11 @@ def kruskal_wallis(times: Times) -> Test:
     if why := _untestable(times):
         return Test(name="Kruskal-Wallis", n=n, note=why)
     found = kruskal(*times.values())
+    # Groups that are all alike can have a statistic just below 0, and then no p.
+    h, p = max(float(found.statistic), 0.0), float(found.pvalue)
     return Test(
-        name="Kruskal-Wallis", n=n, statistic=float(found.statistic), freedom=len(times) - 1,
-        p_value=float(found.pvalue), effect=Estimate(value=float(found.statistic) / (n - 1), n=n),
+        name="Kruskal-Wallis", n=n, statistic=h, freedom=len(times) - 1, p_value=p if h else 1.0,
+        effect=Estimate(value=h / (n - 1), n=n),
     )  # fmt: skip
 
 

@@ -118,13 +118,17 @@ def show(found: Durations) -> None:
 
 
 def _print(*grids: Grid) -> None:
+    """Tables; where one is wider than the terminal, intervals stand below their figures."""
     from coder.cli.printing import table
     from coder.cli.terminal import console, safe
 
     for grid in (grid for grid in grids if grid.rows):
         shown = table(safe(grid.caption), *map(safe, grid.head))
+        columns = zip(grid.head, *grid.rows, strict=True)
+        wide = sum(1 + max(map(len, column)) for column in columns) > console.width
         for row in grid.rows:
-            shown.add_row(*map(safe, row))
+            cells = [cell.partition(" [") if wide else (cell, "", "") for cell in row]
+            shown.add_row(*(safe(a) + (f"\n{safe('[' + b)}" if b else "") for a, _, b in cells))
         console.print(shown)
         for note in grid.notes:
             console.print(f"[dim]{safe(note)}[/]")

@@ -20,19 +20,18 @@ from coder.text.spelling import some
 TITLE = {"resolution": "Days to resolution", "response": "Days to the first answer"}
 ENDED = {"resolution": "closed", "response": "answered"}
 SOURCES = {
-    "people": "people's codes", "model": "model's codes", "design": "corrected by design",
-    "resampled": "codes resampled",
+    "people": "people", "model": "model", "design": "corrected", "resampled": "resampled",
 }  # fmt: skip
 PAIRS = 30
 """So many pairs of groups a table shows, the surest first; all are in the files."""
 
 BOX = "Box: the middle half, line: 90%, with the median and its 95% interval."
 BY_DESIGN = (
-    "Corrected by design: issues that people coded count for those they did not, by the "
+    "Corrected: issues that people coded count for those they did not, by the "
     "probability with which they were drawn; the model's codes help. Right whatever its errors are."
 )
 RESAMPLED = (
-    "Codes resampled: codes that people might have given, drawn from how often they gave which to "
+    "Resampled: codes that people might have given, drawn from how often they gave which to "
     "what the model said of issues that took about as long; in brackets are 95% of the draws, so "
     "how far the errors alone move a figure."
 )
@@ -53,7 +52,7 @@ def spell(estimate: Estimate) -> str:
 
 
 def equals(p_value: float | None) -> str:
-    said = "–" if p_value is None else probability(p_value)
+    said = _p(p_value)
     return said if said[0] == "<" else f"= {said}"
 
 
@@ -123,7 +122,7 @@ def _test(test: Test) -> tuple[str, ...]:
         effect = f"{symbol} {figure(test.effect)}"
     return (
         test.name, f"{test.n:,}", statistic, "" if test.freedom is None else f"{test.freedom}",
-        "–" if test.p_value is None else probability(test.p_value), effect,
+        _p(test.p_value), effect,
     )  # fmt: skip
 
 
@@ -158,12 +157,14 @@ def errors(found: Errors) -> Grid:
         (f"median, {name}", *(spell(one.medians[at]) for one in found.figures))
         for at, name in enumerate(found.names)
     ]
-    rows.append(("p of no difference", *(_p(one) for one in found.figures)))
+    rows.append(("p of no difference", *(_p(one.p_value) for one in found.figures)))
+    if any(one.significant is not None for one in found.figures):
+        shares = ("–" if s is None else f"{s:.0%}" for s in (f.significant for f in found.figures))
+        rows.append(("draws with p < .05", *shares))
     rows.append(("epsilon²", *(figure(one.epsilon_squared) for one in found.figures)))
     if len(found.groups) == 2:
-        rows.append(
-            ("Cliff's delta", *(figure(one.delta) if one.delta else "–" for one in found.figures))
-        )
+        deltas = (figure(one.delta) if one.delta else "–" for one in found.figures)
+        rows.append(("Cliff's delta", *deltas))
     return Grid(
         "durations-errors",
         f"Days to resolution by whose codes; people: {found.people}",
@@ -174,11 +175,8 @@ def errors(found: Errors) -> Grid:
     )
 
 
-def _p(one: Figures) -> str:
-    said = "–" if one.p_value is None else probability(one.p_value)
-    if one.significant is None:
-        return said
-    return f"{said} ({one.significant:.0%} of draws below .05)"
+def _p(value: float | None) -> str:
+    return "–" if value is None else probability(value)
 
 
 # --- sentences ----------------------------------------------------------------------------------
@@ -187,6 +185,19 @@ def _p(one: Figures) -> str:
 def about(found: Durations) -> list[str]:
     """What the times are of, what was left out, and what was decided on the way."""
     return [line for line in (_whose(found), *_left_out(found), _dates(found)) if line]
+
+
+def measured(found: Durations) -> list[str]:
+    """What a paper says of how times were taken and compared."""
+    return [
+        f"From opened to closed (of issues opened again the {found.close} closing), and to the "
+        "first comment by a person other than the author. Open issues and those a bot closed for "
+        "inactivity are censored. Medians with intervals between order statistics; Mann-Whitney or "
+        "Kruskal-Wallis with Dunn's test (Holm), Cliff's delta and epsilon²; Kaplan-Meier and "
+        "log-rank; ranks and log-rank within repositories, too.",
+        *about(found),
+        *(error_notes(found.errors) if found.errors and found.errors.figures else ()),
+    ]
 
 
 def _whose(found: Durations) -> str:
@@ -202,13 +213,16 @@ def _whose(found: Durations) -> str:
 
 def _left_out(found: Durations) -> Iterator[str]:
     counts = found.resolution.counts
+    undated = "without usable dates"
+    if found.snapshot_from == "given":
+        undated += ", or opened after the data end"
     without = {
         "without a code": found.uncoded, "to which no code fits": found.none,
         "with several codes, which belong to no one group": found.several,
-        "coded by category only": found.category_only, "without usable dates": counts.undated,
+        "coded by category only": found.category_only, undated: counts.undated,
     }  # fmt: skip
     if found.by == "repository":
-        without = {"without a repository": found.uncoded, "without usable dates": counts.undated}
+        without = {"without a repository": found.uncoded, undated: counts.undated}
     out = "; ".join(f"{count:,} {what}" for what, count in without.items() if count)
     yield f"{plural(found.issues, 'issue')}; left out: {out or 'none'}."
     censored = {
@@ -328,33 +342,39 @@ def error_conclusion(found: Errors | None) -> str:
     if share is not None:
         says += f", in {share:.0%} of resampled codes p < .05"
     differs = model.p_value < SIGNIFICANT, truth.p_value < SIGNIFICANT
-    return f"{says}. {_verdict(*differs, _order(found, model), _order(found, truth), share)}"
+    return f"{says}. {_verdict(*differs, _other_order(found, model, truth), share)}"
 
 
-def _verdict(
-    model: bool, truth: bool, order: tuple[str, str], real: tuple[str, str], share: float | None
-) -> str:
+def _verdict(model: bool, truth: bool, order: str, share: float | None) -> str:
     if model and not truth:
-        return (
-            "The difference the model's codes show is not confirmed: the conclusion does not stand."
-        )
+        return "The conclusion does not stand: what the model's codes show is not confirmed."
     if truth and not model:
         return "The conclusion does not stand: the model's errors hide a difference."
-    if model and order != real:
-        return (
-            f"There is a difference either way, but not the same one: {real[0]} took longest and "
-            f"{real[1]} shortest, not {order[0]} and {order[1]}."
-        )
+    if model and order:
+        return order
     if share is not None and (share if truth else 1 - share) < 0.95:
         return "The conclusion stands, but other codes that people might have given could flip it."
     return "The conclusion stands."
 
 
-def _order(found: Errors, figures: Figures) -> tuple[str, str]:
-    """The groups with the longest and the shortest median."""
-    known = {
-        name: estimate.value
-        for name, estimate in zip(found.names, figures.medians, strict=True)
-        if estimate.value is not None and estimate.n >= FEWEST
-    }
-    return max(known, key=lambda n: known[n]), min(known, key=lambda n: known[n])
+def _other_order(found: Errors, model: Figures, truth: Figures) -> str:
+    """What is to be said where other groups take longest and shortest by the model's codes."""
+    known = [
+        (name, theirs, real)
+        for name, theirs, real in zip(found.names, model.medians, truth.medians, strict=True)
+        if theirs.value is not None and theirs.n >= FEWEST and real.value is not None
+    ]
+    if len(known) < 2:
+        return ""
+    said = sorted(known, key=lambda group: group[1].value or 0)
+    real = sorted(known, key=lambda group: group[2].value or 0)
+    if (said[0], said[-1]) == (real[0], real[-1]):
+        return ""
+    # Of two groups that differ the order is known; of more, where their intervals lie apart.
+    swapped = ((real[-1][2], said[-1][2]), (said[0][2], real[0][2]))
+    if len(found.groups) == 2 or any((one.low or 0) > (other.high or 0) for one, other in swapped):
+        return (
+            f"The conclusion does not stand: there is a difference, but {real[-1][0]} took longest "
+            f"and {real[0][0]} shortest, not {said[-1][0]} and {said[0][0]}."
+        )
+    return "The conclusion stands that they differ; which takes longest or shortest is not sure."

@@ -16,7 +16,7 @@ from typing import Any
 from coder.proposers.chat.providers import address_of
 from coder.ratings.model import MODEL
 from coder.records import Cardinality, CodeChange, Consent, Screening
-from coder.report import conclusions
+from coder.report import conclusions, durations_words
 from coder.report.model import Report
 from coder.report.sentences import (
     baseline_notes,
@@ -338,6 +338,8 @@ def _metrics(report: Report) -> Entries:
     for found in report.corrected:
         yield "Corrected counts", " ".join(conclusions.corrected(report, found))
     yield "Confidence", " ".join(conclusions.confidence(report))
+    if report.durations is not None:
+        yield "Times of issues", " ".join(durations_words.measured(report.durations))
     few = report.trust is not None and conclusions.few_compared(report.trust)
     if not few and (said := conclusions.certificate(report)):
         yield "Accepting unseen", f"{said} {conclusions.certified_codes(report)}".rstrip()

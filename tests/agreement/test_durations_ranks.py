@@ -78,9 +78,12 @@ def test_cliffs_delta_counts_pairs_and_its_variance_is_cliffs(left, right):
 
 
 def test_groups_that_do_not_overlap_have_an_interval():
-    low, high = np.arange(20.0), np.arange(30.0, 50.0)
+    """Feng & Cliff 2004: as wide as the smaller group leaves it, (n - z²) / (n + z²)."""
+    low, high = np.arange(20.0), np.arange(30.0, 60.0)
+    z2 = stats.norm.ppf(0.975) ** 2
     found = cliffs_delta(low, high)
-    assert found.value == -1 == found.low < found.high < -0.5
+    assert found.value == -1 == found.low
+    assert found.high == pytest.approx(-(20 - z2) / (20 + z2))
     assert cliffs_delta(high, low).low == -found.high
 
 
@@ -109,8 +112,15 @@ def test_within_one_repository_ranks_are_kruskal_wallis(one, two, three):
     group = np.repeat([0, 1, 2], [len(g) for g in groups])
     found = stratified_ranks(days, group, np.zeros(len(days), int), 3)
     theirs = stats.kruskal(*groups)
-    assert found.statistic == pytest.approx(theirs.statistic)
-    assert found.p_value == pytest.approx(theirs.pvalue)
+    assert found.statistic == pytest.approx(theirs.statistic, abs=1e-9)
+    # Where groups are all alike scipy may have no p, for a statistic just below 0.
+    assert found.p_value == pytest.approx(1 if np.isnan(theirs.pvalue) else theirs.pvalue)
+
+
+def test_groups_that_are_all_alike_have_a_p():
+    alike = {name: np.array([0.0] * 21 + [1.0]) for name in "abc"}
+    found = kruskal_wallis(alike)
+    assert (found.statistic, found.p_value) == (0, 1)
 
 
 def test_one_slow_repository_does_not_make_a_difference():
@@ -121,6 +131,22 @@ def test_one_slow_repository_does_not_make_a_difference():
     stratum = np.repeat([0, 1], 40)
     assert kruskal_wallis({str(g): days[group == g] for g in (0, 1)}).p_value < 1e-4
     assert stratified_ranks(days, group, stratum, 2).p_value > 0.5
+
+
+def test_larger_repositories_weigh_as_van_elteren_has_it():
+    """Two groups: the sum of (W - E W) / (n + 1) over its standard deviation, squared."""
+    days = np.array([1, 4, 6, 2, 3, 5, 7, 8, 9, 12.0])
+    group = np.array([0, 1, 0, 1, 0, 0, 1, 0, 1, 1])
+    stratum = np.array([0, 0, 0, 1, 1, 1, 1, 1, 1, 1])
+    total = variance = 0.0
+    for at in (0, 1):
+        inside = stratum == at
+        ranks, first = stats.rankdata(days[inside]), group[inside] == 0
+        n, m = len(ranks), int(first.sum())
+        total += (ranks[first].sum() - m * (n + 1) / 2) / (n + 1)
+        variance += m * (n - m) * (n + 1) / 12 / (n + 1) ** 2
+    found = stratified_ranks(days, group, stratum, 2)
+    assert found.statistic == pytest.approx(total**2 / variance)
 
 
 def test_van_elteren_by_all_permutations():

@@ -10,10 +10,12 @@ import pytest
 from scipy import stats
 from support.runs import MULTIPLE, TREE, Maker, issue, label
 
+from coder.agreement.durations_errors import Figures
 from coder.errors import InputError, UsageError
 from coder.ratings.delivered import RunAnswers
-from coder.records import Comment
+from coder.records import Adjudication, Comment, Estimate
 from coder.report.durations import Asked, durations
+from coder.report.durations_model import Errors
 from coder.report.durations_words import conclusion, error_conclusion
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -150,7 +152,8 @@ def test_the_model_hides_what_people_see_and_the_correction_brings_it_back(tmp_p
     for one in (people, design, drawn):
         assert one.medians[0].value < one.medians[1].value
     assert design.delta.low < design.delta.value < design.delta.high < 0
-    assert "not the same one" in error_conclusion(found) and found.people == "ann"
+    assert found.people == "ann"
+    assert "but Beta took longest and Alpha shortest" in error_conclusion(found)
 
 
 def test_where_all_is_labelled_the_model_is_held_against_people_alone(world):
@@ -160,7 +163,77 @@ def test_where_all_is_labelled_the_model_is_held_against_people_alone(world):
     found = asked(run).errors
     assert [one.source for one in found.figures] == ["people", "model"]
     assert found.sampling == "all"
-    assert "conclusion" in error_conclusion(found) or "not the same one" in error_conclusion(found)
+    assert "by people's codes" in error_conclusion(found)
+
+
+def figures(source, p_value, medians, significant=None):
+    made = tuple(
+        Estimate(value=value, low=value * 0.8, high=value * 1.2, n=50) for value in medians
+    )
+    return Figures(
+        source=source, n=99, medians=made, p_value=p_value, epsilon_squared=Estimate(value=0.1),
+        significant=significant,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("model", "truth", "said"),
+    [
+        ((0.01, (1, 2, 9)), (0.01, (1, 2, 9)), "The conclusion stands."),
+        ((0.2, (1, 2, 9)), (0.3, (9, 2, 1)), "The conclusion stands."),
+        ((0.01, (1, 2, 9)), (0.3, (1, 2, 9)), "not confirmed"),
+        ((0.2, (1, 2, 9)), (0.01, (1, 2, 9)), "hide a difference"),
+        ((0.01, (1, 2, 9)), (0.01, (9, 2, 1)), "but Alpha took longest and Gamma shortest"),
+        ((0.01, (1, 8, 9)), (0.01, (1, 9, 8)), "not sure"),
+        ((0.01, (1, 9)), (0.01, (9.1, 9)), "but Alpha took longest and Beta shortest"),
+    ],
+)
+def test_what_stands_of_the_models_conclusion(model, truth, said):
+    codes = "abc"[: len(model[1])]
+    found = Errors(
+        people="ann", closed=300, coded=99, sampling="random", groups=tuple(codes),
+        names=("Alpha", "Beta", "Gamma")[: len(codes)], draws=100, seed=0,
+        figures=(
+            figures("people", *truth), figures("model", *model), figures("design", *truth),
+            figures("resampled", *truth, significant=float(truth[0] < 0.05)),
+        ),
+    )  # fmt: skip
+    assert said in error_conclusion(found)
+    flips = found.model_copy(
+        update={"figures": (*found.figures[:3], figures("resampled", *truth, significant=0.6))}
+    )
+    stands = said == "The conclusion stands."
+    assert ("could flip it" in error_conclusion(flips)) is stands
+
+
+def test_what_the_model_may_have_learnt_from_corrects_nothing(world):
+    """Ten labelled issues were shown to the model with their own label."""
+    maker, truth, model, _ = world
+    shown = [*truth][:10]
+    run = maker.run(model, **{name: {"shown": [name]} for name in shown})
+    label(run, "ann", {name: truth[name] for name in [*truth][:100]})
+    found = asked(run).errors
+    people, _, design, _ = found.figures
+    closed = sum(maker.issues[k].closed_at is not None for k in range(100))
+    leaked = sum(maker.issues[k].closed_at is not None for k in range(10))
+    assert (people.n, design.n) == (closed, closed - leaked)
+
+
+def test_where_something_was_adjudicated_resolved_labels_are_peoples(world):
+    maker, truth, model, _ = world
+    run = maker.run(model)
+    label(run, "ann", truth)
+    label(
+        run, "bea", {name: "b" if k < 8 else code for k, (name, code) in enumerate(truth.items())}
+    )
+    assert asked(run).errors.people == "ann"
+    name = next(i for i, code in truth.items() if code != "b")
+    said = {"ann": (truth[name],), "bea": ("b",)}
+    run.adjudications.append(
+        [Adjudication(issue_id=name, by="eve", codes=(truth[name],), judged=said, blind=True)]
+    )
+    assert asked(run).errors.people == "resolved"
+    assert asked(run, labels="bea").errors.people == "bea"
 
 
 def test_without_labels_the_errors_cannot_be_told(world):
