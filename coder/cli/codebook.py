@@ -33,7 +33,7 @@ MANY = 4
 
 @click.group("codebook")
 def command() -> None:
-    """Check and show codebooks, and make new versions of them."""
+    """Check, show, exchange and map codebooks; make new versions."""
 
 
 @command.command("check")

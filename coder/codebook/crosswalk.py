@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from coder.codebook.load import is_id
 from coder.codebook.writing import dump
 from coder.codebook.yaml_nodes import Entry, Problem, Problems, compose, mapping, scalar
 from coder.errors import InputError
@@ -157,8 +158,8 @@ def _side(whole: Entry, key: str, problems: Problems) -> Side | None:
         return None
     entry = mapping(node, _SIDE_KEYS, key, problems)
     told = {name: str(scalar(value, name, problems)) for name, value in entry.fields.items()}
-    if not told.get("codebook"):
-        problems.at(whole.lines[key], f"{key!r} names no codebook")
+    if not is_id(told.get("codebook", "")):
+        problems.at(whole.lines[key], f"{key!r} names no codebook by its id")
         return None
     return Side(**told)
 

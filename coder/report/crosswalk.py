@@ -5,8 +5,8 @@ from __future__ import annotations
 from coder.codebook.crosswalk import Crosswalk, Link, Relation, in_order
 from coder.codebook.crosswalk_check import Checked, Coverage
 from coder.records import Codebook
-from coder.report import latex as tex
 from coder.report.escaping import LETTERS_DEFINED, csv_table, one_line
+from coder.report.escaping import latex as tex
 from coder.report.escaping import markdown as text
 from coder.report.grids import Grid
 from coder.text.spelling import plural
@@ -15,6 +15,8 @@ WORDS = {
     Relation.SAME: "same as", Relation.NARROWER: "part of", Relation.BROADER: "holds",
     Relation.RELATED: "related to", Relation.NONE: "nothing like it",
 }  # fmt: skip
+_WIDTHS = (0.25, 0.12, 0.23, 0.29)
+"""Of a table's columns in LaTeX, in parts of a line."""
 COLUMNS = ("from", "from_name", "relation", "to", "to_name", "note", "by", "checked")
 
 
@@ -24,11 +26,12 @@ def grid(crosswalk: Crosswalk, left: Codebook, right: Codebook, checked: Checked
         (_path(left, link.left), WORDS[link.relation], _path(right, link.right), link.note)
         for link in in_order(crosswalk.links, left, right)
     )
+    nothing = ("–", "–", "–", "no link is given")
     return Grid(
         f"crosswalk-{left.id}-{right.id}",
         f"{left.name} and {right.name}",
         (left.id, "is", right.id, "because"),
-        rows,
+        rows or (nothing,),
         4,
         tuple(notes(checked, left, right)),
     )
@@ -66,13 +69,29 @@ def markdown(table: Grid) -> str:
 
 
 def latex(table: Grid) -> str:
-    """The table for a paper, which needs booktabs; a long one takes a page of its own."""
-    head = (
+    """The table for a paper, over as many pages as it takes."""
+    widths = "".join(rf">{{\raggedright\arraybackslash}}p{{{w}\linewidth}}" for w in _WIDTHS)
+    head = " & ".join(map(tex, table.head)) + r" \\"
+    above = [r"  \toprule", f"  {head}", r"  \midrule"]
+    lines = [
         f"% {one_line(table.caption)}",
-        r"% In the preamble: \usepackage{booktabs}, and for pdfLaTeX \usepackage[T1]{fontenc}",
+        r"% In the preamble: \usepackage{array,booktabs,longtable}, and for pdfLaTeX "
+        r"\usepackage[T1]{fontenc}",
+        *(f"% {one_line(note)}" for note in table.notes),
         LETTERS_DEFINED,
-    )
-    return "\n".join(head) + "\n\n" + tex.draw(table)
+        r"{\footnotesize",
+        rf"\begin{{longtable}}{{@{{}}{widths}@{{}}}}",
+        rf"  \caption{{{tex(table.caption)}}}\label{{tab:{table.name}}} \\",
+        *above,
+        r"  \endfirsthead",
+        *above,
+        r"  \endhead",
+        r"  \bottomrule",
+        r"  \endfoot",
+        *(f"  {' & '.join(map(tex, row))} \\\\" for row in table.rows),
+        r"\end{longtable}}",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def as_csv(crosswalk: Crosswalk, left: Codebook, right: Codebook) -> str:

@@ -124,6 +124,17 @@ def test_a_crosswalk_is_shown_in_every_way(folder, capsys):
     assert r"\toprule" in (folder / "map.tex").read_text()
 
 
+def test_a_crosswalk_without_links_is_shown_as_that(folder, capsys):
+    (folder / "map.yaml").write_text(MAP[: MAP.index("links:")] + "links: []\n")
+    files = ["map.md", "map.tex", "map.csv", "map.svg"]
+    outputs = [word for file in files for word in ("-o", file)]
+    code, said = typed(capsys, "codebook", "map", "--check", "map.yaml", *outputs)
+    assert code == 0
+    assert "of 3 nothing is said" in said
+    assert "nothing is said of other: licence" in said
+    assert all((folder / file).stat().st_size for file in files)
+
+
 def test_the_figure_draws_each_link_once_and_hides_no_code(folder, capsys):
     hostile = ONE.replace("Colours,", r'"<b>&\x07 ]]>",')
     (folder / "codebook" / "one.yaml").write_text(hostile)

@@ -107,7 +107,8 @@ def test_what_is_right_has_no_problem():
     "text",
     ["", "[]", "from: x\nto: y\nlinks: []", "from: {codebook: a}\nto: {codebook: b}\nlinks: no",
      "from: {codebook: a}\nto: {codebook: b}\nlinks: [x]", "links: []", "from: {codebook: [}",
-     "from: {}\nto: {codebook: b}\nlinks: []"],
+     "from: {}\nto: {codebook: b}\nlinks: []",
+     "from: {codebook: ../b}\nto: {codebook: b}\nlinks: []"],
 )  # fmt: skip
 def test_what_is_no_crosswalk_is_refused(text, tmp_path):
     found, told = parse(text)
