@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from coder.cli.arguments import run_names
 if TYPE_CHECKING:
     from coder.report.flow_model import Flow
 
-ENDINGS = (".md", ".tex", ".json")
+ENDINGS = (".md", ".tex", ".json", ".svg", ".pdf")
 
 
 @click.command("flow")
@@ -22,10 +23,10 @@ ENDINGS = (".md", ".tex", ".json")
     "--output",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Also write it: .md, .tex or .json.",
+    help="Also write it: .md, .tex, .json, or a figure as .svg or .pdf.",
 )
 def command(runs: tuple[str, ...], output: Path | None) -> None:
-    """Show how many issues each step left, from first row to coded ones.
+    """Show how many issues each step of a study left.
 
     Every number is computed from what files hold: the records beside fetched, imported,
     cleaned and sampled files, the runs, and what people and models answered. A step that
@@ -65,5 +66,24 @@ def _written(flows: list[Flow], output: Path) -> str | bytes:
         return flow_text.markdown(flows)
     if output.suffix == ".tex":
         return flow_text.latex(flows)
+    if output.suffix in (".svg", ".pdf"):
+        return _drawn(flows, output.suffix)
     dumped = [flow.model_dump(mode="json") for flow in flows]
     return json_text(json.dumps(dumped, indent=2, ensure_ascii=False)) + "\n"
+
+
+def _drawn(flows: list[Flow], ending: str) -> str | bytes:
+    from coder.errors import UsageError
+    from coder.report.flow_figure import plot
+
+    if len(flows) > 1:
+        names = ", ".join(flow.run for flow in flows)
+        raise UsageError(f"a figure shows one flow, not those of {names}", "name one of the runs")
+    figure = plot(flows[0])
+    if ending == ".svg":
+        return figure.drawing.svg(figure.title, figure.caption)
+    if not (find_spec("typst") and find_spec("font_roboto")):
+        raise UsageError(".pdf needs typst and Roboto", "pip install 'issue-coder[figures]'")
+    from coder.report.paper import pdf
+
+    return pdf(figure)

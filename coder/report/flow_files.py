@@ -48,10 +48,9 @@ def trace(
     What cannot be followed goes to ``gaps``.
     """
     found: list[Made] = []
-    seen: set[str] = set()
-    while file.sha256 not in seen:
-        seen.add(file.sha256)
-        path = folder / file.file
+    seen: set[Path] = set()
+    while (path := (folder / file.file).resolve()) not in seen:
+        seen.add(path)
         made = _made(path, file.sha256, gaps, shown)
         if made is None:
             break

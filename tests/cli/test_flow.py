@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from support.runs import Maker, label
 
 from coder.__main__ import run as coder
+from coder.report.flow_figure import MOST, WIDTH, plot
+from coder.report.flow_model import Count, Flow, Step
+from coder.report.paper_drawing import length
 
 BOOKS = {
     "stage": "{id: in, name: In, definition: Yes.}, {id: out, name: "
@@ -117,6 +121,61 @@ def test_it_is_written_for_papers_and_programs_with_hostile_names_made_harmless(
     assert numbers[-1] == 3
     assert [n - gone for n, gone in zip(numbers, left, strict=True)][:-1] == numbers[1:]
     assert coder(["flow", "coding", "-o", "flow.docx"]) == 2
+
+
+def test_the_figure_holds_every_number_and_is_drawn_alike_again(study, capsys):
+    to_the_second_stage(study)
+    printed(capsys, "flow", "coding", "-o", "flow.svg")
+    drawn = (study / "flow.svg").read_text()
+    root = ElementTree.fromstring(drawn)
+    words = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    for shown in ("13", "11", "9", "8", "4", "3", "2 left out", "4 left out", "1 pull request"):
+        assert shown in words
+    assert "Out [red]·[2J & $x_1$ | <b>" in words
+    for name in ("one.pdf", "two.pdf"):
+        printed(capsys, "flow", "coding", "-o", name)
+    assert (study / "one.pdf").read_bytes().startswith(b"%PDF")
+    assert (study / "one.pdf").read_bytes() == (study / "two.pdf").read_bytes()
+
+
+def test_many_and_long_reasons_stay_in_their_box():
+    reasons = tuple(
+        Count(what=f"{'a long reason ' * n}{'without_any_end_' * n}", n=n) for n in range(1, 31)
+    )
+    steps = (
+        Step(what="issues " * 20, n=1000, left_out=reasons), Step(what="issues coded", n=535),
+    )  # fmt: skip
+    found = plot(Flow(run="r", steps=steps, gaps=("a record is gone",)))
+    drawn = found.drawing.svg(found.title, found.caption)
+    root = ElementTree.fromstring(drawn)
+    texts = [
+        (float(text.attrib["x"]), text.text or "")
+        for text in root.iter("{http://www.w3.org/2000/svg}text")
+    ]
+    assert all(x + length(words) <= WIDTH for x, words in texts if x > 0)
+    words = [text for _, text in texts]
+    assert "465 left out" in words
+    assert f"{sum(range(MOST, 31))} for {31 - MOST} other reasons" in words
+    assert "Not known: a record is gone." in words
+
+
+def test_a_figure_shows_one_flow(study, capsys):
+    for name in ("one", "two"):
+        Maker(study / "runs").run({f"{name}1": "a"}, name)
+    assert coder(["flow", "one", "two", "-o", "flow.svg"]) == 2
+    assert "a figure shows one flow, not those of one, two" in capsys.readouterr().err
+
+
+def test_a_step_that_left_nothing_out_is_a_step(study, capsys):
+    rows = (study / "rows.jsonl").read_text().split("\n")
+    (study / "rows.jsonl").write_text("\n".join(rows[5:]))
+    typed("import rows.jsonl -o issues.jsonl")
+    typed("clean issues.jsonl -o clean.jsonl")
+    typed("propose clean.jsonl --run all")
+    said = printed(capsys, "flow", "all").split("\n")
+    assert [line.split("  ")[1] for line in said[1:4]] == [
+        "rows read", "issues imported", "issues in run all",
+    ]  # fmt: skip
 
 
 def test_a_file_that_was_made_again_since_breaks_the_chain(study, capsys):
