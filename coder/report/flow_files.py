@@ -22,7 +22,7 @@ from coder.records import DataFile, Sampling
 from coder.report.flow_model import Count, Step
 from coder.sources.importing import RECORD as IMPORTED
 from coder.sources.importing import ImportRecord, sidecar
-from coder.text.spelling import some
+from coder.text.spelling import plural, some
 
 SAMPLED, FETCHED = ".sampling.json", ".snapshot.json"
 
@@ -123,17 +123,16 @@ def _sampled(fields: Mapping[str, Any], source: str) -> Made:
 
 
 def _fetched(fields: Mapping[str, Any], source: str) -> Made:
-    output = _data_file(fields.get("output", fields))
-    repositories = fields.get("repositories", ())
-    of = f" from {len(repositories):,} repositories" if len(repositories) > 1 else ""
-    step = Step(what=f"issues fetched{of}", n=output.issues or 0, source=source)
+    output, repositories = DataFile.model_validate(fields["output"]), fields["repositories"]
+    left = [
+        Count(what=what, n=sum(int(one[name]) for one in repositories))
+        for name, what in (("pull_requests", "pull request"), ("filtered", "not as asked for"))
+    ]
+    n = (output.issues or 0) + sum(count.n for count in left)
+    places = plural(len(repositories), "repository")
+    what = f"threads fetched from {places}, {str(fields['finished_at'])[:10]}"
+    step = Step(what=what, n=n, source=source, left_out=_some(left))
     return Made((), output, step, "issues fetched")
-
-
-def _data_file(fields: Mapping[str, Any]) -> DataFile:
-    return DataFile(
-        file=str(fields["file"]), sha256=str(fields["sha256"]), issues=int(fields["issues"])
-    )
 
 
 def _some(counts: list[Count]) -> tuple[Count, ...]:

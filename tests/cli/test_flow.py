@@ -178,6 +178,26 @@ def test_a_step_that_left_nothing_out_is_a_step(study, capsys):
     ]  # fmt: skip
 
 
+def test_it_begins_with_what_was_fetched(study, capsys):
+    typed("import rows.jsonl -o issues.jsonl")
+    made = json.loads((study / "issues.import.json").read_text())["output"]
+    (study / "issues.import.json").unlink()
+    day = "2025-03-01T10:00:00Z"
+    repositories = [{"pull_requests": 2, "filtered": 0}, {"pull_requests": 3, "filtered": 1}]
+    snapshot = {"output": made, "repositories": repositories, "finished_at": day}
+    (study / "issues.snapshot.json").write_text(json.dumps(snapshot))
+    typed("clean issues.jsonl -o clean.jsonl")
+    typed("propose clean.jsonl --run all")
+    said = printed(capsys, "flow", "all").split("\n")
+    assert said[1:6] == [
+        "17  threads fetched from 2 repositories, 2025-03-01  (issues.snapshot.json)",
+        "    - 5 pull request",
+        "    - 1 not as asked for",
+        "11  issues fetched  (clean.cleaning.json)",
+        "    - 1 nothing but a title",
+    ]
+
+
 def test_a_file_that_was_made_again_since_breaks_the_chain(study, capsys):
     to_the_second_stage(study)
     typed("clean issues.jsonl -o clean.jsonl --flag empty")
