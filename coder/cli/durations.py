@@ -40,7 +40,7 @@ def _groups(context: click.Context, parameter: click.Parameter, begun: str) -> l
 )  # fmt: skip
 @click.option(
     "--snapshot", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]), metavar="DATE",
-    help="When the data end; by default the latest date in them.",
+    help="When the data end; by default the day of coder fetch, or the latest date in them.",
 )  # fmt: skip
 @click.option(
     "-o", "--output", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",

@@ -40,6 +40,7 @@ from coder.report.durations_model import (
     Sampling,
     Spread,
 )
+from coder.report.flow_files import trace
 from coder.revision.migration import Versions
 from coder.storage.run import Run
 
@@ -78,6 +79,16 @@ def in_report(run: Run, draws: int, seed: int) -> Durations | None:
         return None
 
 
+def fetched_at(run: Run) -> datetime | None:
+    """The day the issues' data end, by the record of the fetch they are from; ``None`` without."""
+    file, screening = run.manifest.issues_file, run.manifest.screening
+    if file is None and screening is not None and screening.run != run.name:
+        above = Run.find(run.path.parent, screening.run)
+        return fetched_at(above) if above else None
+    made = trace(file, run.path, [], str) if file else []
+    return next((one.fetched_at for one in made if one.fetched_at), None)
+
+
 def has_dates(run: Run) -> bool:
     """Whether any issue says both when it was opened and when it was closed."""
     return any(issue.created_at and issue.closed_at for issue in run.issues.values())
@@ -89,7 +100,8 @@ def durations(run: Run, asked: Asked, coding: RunAnswers) -> Durations:
     Raises ``InputError`` where no issue has dates, ``UsageError`` where nobody gave such labels.
     """
     issues = list(run.issues.values())
-    snapshot = asked.snapshot or latest(issues)
+    fetched = None if asked.snapshot else fetched_at(run)
+    snapshot = asked.snapshot or fetched or latest(issues)
     if snapshot is None or not has_dates(run):
         raise InputError(
             f"no issue of run {run.name!r} says when it was opened and when it was closed",
@@ -122,7 +134,7 @@ def durations(run: Run, asked: Asked, coding: RunAnswers) -> Durations:
         sources=dict(behind),
         close=asked.close,
         snapshot=snapshot,
-        snapshot_from="given" if asked.snapshot else "latest date",
+        snapshot_from="given" if asked.snapshot else "fetched" if fetched else "latest date",
         issues=len(issues),
         repositories=len({issue.repo for issue in issues}),
         resolution=_outcome("resolution", closed, run, groups, asked),

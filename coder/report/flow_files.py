@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ class Made:
     """What was read, and what of it was left out."""
     result: str
     """What was made, in words."""
+    fetched_at: datetime | None = None
+    """The day the data end, of what was fetched."""
 
 
 def trace(
@@ -130,9 +133,10 @@ def _fetched(fields: Mapping[str, Any], source: str) -> Made:
     ]
     n = (output.issues or 0) + sum(count.n for count in left)
     places = plural(len(repositories), "repository")
-    what = f"threads fetched from {places}, {str(fields['finished_at'])[:10]}"
+    at = datetime.fromisoformat(fields["finished_at"]).astimezone(UTC)
+    what = f"threads fetched from {places}, {at:%Y-%m-%d}"
     step = Step(what=what, n=n, source=source, left_out=_some(left))
-    return Made((), output, step, "issues fetched")
+    return Made((), output, step, "issues fetched", at)
 
 
 def _some(counts: list[Count]) -> tuple[Count, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
@@ -12,11 +13,13 @@ from support.runs import MULTIPLE, TREE, Maker, issue, label
 
 from coder.agreement.durations_errors import Figures
 from coder.errors import InputError, UsageError
+from coder.files.hashing import sha256_of
 from coder.ratings.delivered import RunAnswers
 from coder.records import Adjudication, Comment, Estimate
 from coder.report.durations import Asked, durations
 from coder.report.durations_model import Errors
 from coder.report.durations_words import conclusion, error_conclusion
+from coder.storage.run import Run
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SLOWER = {"a": 1.0, "b": 4.0, "c": 9.0}
@@ -116,6 +119,34 @@ def test_open_issues_are_censored_at_the_snapshot_which_is_said(world):
     early = asked(run, labels="model", snapshot=START + timedelta(days=1))
     assert early.resolution.counts.waiting > 15
     assert early.snapshot_from == "given"
+
+
+def test_the_data_of_a_fetch_end_when_it_did(world):
+    """Also where the issues are those that another run screened in."""
+    maker, _, model, _ = world
+    run, later = maker.run(model), maker.run(model, "later")
+    fetched = run.path.parent.parent / "issues.jsonl"
+    fetched.write_text("{}\n")
+    file = {"file": "../../issues.jsonl", "sha256": sha256_of(fetched), "issues": 150}
+    ended = START + timedelta(days=400)
+    record: dict[str, object] = {
+        "output": {**file, "file": "issues.jsonl"},
+        "finished_at": ended.isoformat(),
+    }
+    record["repositories"] = [{"pull_requests": 1, "filtered": 0}]
+    fetched.with_name("issues.snapshot.json").write_text(json.dumps(record))
+    screening = {"run": "demo", "code": "a", "codebook_hash": "", "issues": 150}
+    screening |= {"taken": {}, "left": {}, "undecided": {}}
+    for one, more in ((run, {"issues_file": file}), (later, {"screening": screening})):
+        manifest = one.path / "manifest.json"
+        manifest.write_text(json.dumps(json.loads(manifest.read_text()) | more))
+        found = asked(Run(one.path), labels="model")
+        assert (found.snapshot, found.snapshot_from) == (ended, "fetched")
+        assert max(g.survival.curve[-1].days for g in found.resolution.groups) == 400
+    given = asked(Run(run.path), labels="model", snapshot=START + timedelta(days=90))
+    assert given.snapshot_from == "given"
+    fetched.with_name("issues.snapshot.json").write_text("[")
+    assert asked(Run(run.path), labels="model").snapshot_from == "latest date"
 
 
 def test_first_answers_have_figures_of_their_own(world):
