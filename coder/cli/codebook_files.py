@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from coder.records import Codebook
 
+YAML = (".yaml", ".yml")
+"""What a codebook's own file ends in; people edit it, so none is written over."""
 SHOWN = 12
 """How many things that are not as they were are named; all are counted."""
 
@@ -35,6 +37,7 @@ def export(book: str, output: Path) -> None:
     from coder.cli.terminal import console, safe
     from coder.codebook import load as codebooks
     from coder.codebook.exchange import exported
+    from coder.errors import UsageError
     from coder.files.atomic_write import write_atomically
     from coder.revision.new_version import resolve
     from coder.study import Study
@@ -42,6 +45,8 @@ def export(book: str, output: Path) -> None:
 
     read = codebooks.load(resolve(Study.open(), book))
     held, lost = exported(read, output)
+    if output.suffix.lower() in YAML and output.exists():
+        raise UsageError(f"{output} is there already", "choose another name, or remove it first")
     write_atomically(output, held)
     console.print(f"{safe(output)}: {plural(len(read.codes), 'code')}", soft_wrap=True)
     _tell("Not in it", lost)
@@ -118,7 +123,7 @@ def _write(book: Codebook, output: Path) -> None:
     from coder.files.atomic_write import write_atomically
     from coder.text.spelling import plural
 
-    if output.suffix.lower() not in (".yaml", ".yml"):
+    if output.suffix.lower() not in YAML:
         raise UsageError(f"{output}: a codebook is a YAML file", "let its name end in .yaml")
     if output.exists():
         raise UsageError(f"{output} is there already", "choose another name, or remove it first")

@@ -25,6 +25,7 @@ def test_a_codebook_goes_out_and_comes_in(folder, capsys):
     before = (folder / "book.yaml").read_bytes()
     assert coder(["codebook", "import", "book.qdc", "-o", "book.yaml"]) == 2
     assert "is there already" in capsys.readouterr().err
+    assert coder(["codebook", "export", "ptm-reuse", "-o", "book.yaml"]) == 2
     assert (folder / "book.yaml").read_bytes() == before
 
 

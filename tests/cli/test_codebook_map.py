@@ -110,6 +110,28 @@ def test_a_chat_model_drafts_and_what_it_must_not_say_is_set_aside(folder, capsy
     assert links["memory", "hardware.oom"].by == "openai:m"
 
 
+def test_codebooks_leave_this_machine_only_as_agreed(folder, capsys, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "key-of-the-tests")
+    command = ["codebook", "map", "one", "other", "-o", "new.yaml", "--model", "openai:m"]
+    code, said = typed(capsys, *command)
+    assert code == 2
+    assert "the texts of codebooks one and other and the key in OPENAI_API_KEY would go to" in said
+    secret = "mail ann@example.org about it"
+    (folder / "codebook" / "other.yaml").write_text(OTHER.replace("Which licence", secret))
+    monkeypatch.setenv("CODER_MODEL__REDACT", "true")
+    with FaultServer(lambda *_: completion({"links": []})).running() as server:
+        monkeypatch.setenv("CODER_MODEL__BASE_URL", server.base_url)
+        assert typed(capsys, *command)[0] == 0
+        assert all("ann@example.org" not in user_text(asked) for asked in server.requests)
+
+
+def test_it_opens_in_the_editor_before_it_is_checked(folder, capsys, monkeypatch):
+    monkeypatch.setenv("VISUAL", "sed -i s/colours/colors/")
+    code, said = typed(capsys, "codebook", "map", "--check", "map.yaml", "--edit")
+    assert code == 3
+    assert "'colors' is not a code of one; did you mean 'colours'?" in said
+
+
 def test_a_crosswalk_is_shown_in_every_way(folder, capsys):
     files = ["map.md", "map.tex", "map.csv", "map.svg"]
     outputs = [word for file in files for word in ("-o", file)]
