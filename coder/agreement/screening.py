@@ -1,18 +1,20 @@
 """What a screening misses: recall from a random sample of what was screened out.
 
-The intervals are exact for a finite set of issues (see :func:`.prevalence.exact_count`), with half
-of the doubt on each side of the screening: together they hold with 95% or more (Bonferroni).
+Recall is that of a stratified sample (Cochran 1977, Sampling Techniques, ch. 5): hits of each part
+times its issues over its labels, kept over all. The intervals are exact for a finite set of issues
+(see :func:`.prevalence.exact_count`), with the doubt shared by the parts that leave any: together
+they hold with 95% or more (Bonferroni).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from coder.agreement.prevalence import exact_count
 from coder.records import Estimate
 
 DOUBT = 0.05
-_WIDEST_SEARCH = 40
 NOTHING_OUT = "nothing that was screened out has been labelled"
 NOTHING_IN = "nothing that was screened in has been labelled"
 NO_POSITIVES = "no labelled issue belongs in"
@@ -20,8 +22,8 @@ NO_POSITIVES = "no labelled issue belongs in"
 
 @dataclass(frozen=True)
 class Side:
-    """One side of the screening: of ``issues`` so many ``labelled`` ones were drawn at random, and
-    ``hits`` of these belong in."""
+    """Some issues on one side of the screening: of ``issues`` so many ``labelled`` ones were drawn
+    at random, and ``hits`` of these belong in."""
 
     issues: int
     labelled: int
@@ -32,59 +34,96 @@ class Side:
         """How many of all the issues belong in, as far as the labels tell."""
         return self.issues * self.hits / self.labelled if self.labelled else 0.0
 
+    @property
+    def open(self) -> bool:
+        """Whether anything is left to guess."""
+        return self.labelled < self.issues
+
     def bounds(self, doubt: float) -> tuple[int, int]:
         """The least and the most of them that belong in."""
-        if self.issues == 0:
-            return 0, 0
+        if not self.open:
+            return self.hits, self.hits
         return exact_count(self.hits, self.labelled, self.issues, doubt)
 
 
-def missed(out: Side) -> Estimate:
+Strata = Sequence[Side]
+"""A whole side, in parts drawn with a probability of their own each."""
+
+
+def missed(out: Strata) -> Estimate:
     """How many of the issues screened out belong in."""
-    if out.issues and not out.labelled:
-        return Estimate(value=None, note=NOTHING_OUT)
-    low, high = out.bounds(DOUBT)
-    return Estimate(value=out.expected, low=low, high=high, n=out.labelled)
-
-
-def recall(kept: Side, out: Side) -> Estimate:
-    """The share of the issues that belong in which the screening keeps."""
-    n = kept.labelled + out.labelled
-    if kept.issues and not kept.labelled:
-        return Estimate(value=None, n=n, note=NOTHING_IN)
-    if out.issues and not out.labelled:
+    n = sum(part.labelled for part in out)
+    if any(part.open and not part.labelled for part in out):
         return Estimate(value=None, n=n, note=NOTHING_OUT)
-    whole = kept.expected + out.expected
+    low, high = _bounds(out, DOUBT)
+    return Estimate(value=sum(part.expected for part in out), low=low, high=high, n=n)
+
+
+def recall(kept: Strata, out: Strata) -> Estimate:
+    """The share of the issues that belong in which the screening keeps."""
+    n = sum(part.labelled for part in (*kept, *out))
+    if any(part.open and not part.labelled for part in kept):
+        return Estimate(value=None, n=n, note=NOTHING_IN)
+    if any(part.open and not part.labelled for part in out):
+        return Estimate(value=None, n=n, note=NOTHING_OUT)
+    right = sum(part.expected for part in kept)
+    whole = right + sum(part.expected for part in out)
     if not whole:
         return Estimate(value=None, n=n, note=NO_POSITIVES)
-    low_in, high_in = kept.bounds(DOUBT / 2)
-    low_out, high_out = out.bounds(DOUBT / 2)
+    both = any(part.open for part in kept) and any(part.open for part in out)
+    doubt = DOUBT / 2 if both else DOUBT
+    low_in, high_in = _bounds(kept, doubt)
+    low_out, high_out = _bounds(out, doubt)
     return Estimate(
-        value=kept.expected / whole,
+        value=right / whole,
         low=low_in / (low_in + high_out) if low_in + high_out else 0.0,
         high=high_in / (high_in + low_out) if high_in + low_out else 1.0,
         n=n,
     )
 
 
-def labels_needed(kept: Side, out: Side, width: float) -> int | None:
+def precision(kept: Strata) -> Estimate:
+    """The share of what the screening keeps that belongs in."""
+    issues, n = sum(part.issues for part in kept), sum(part.labelled for part in kept)
+    if not issues or any(part.open and not part.labelled for part in kept):
+        return Estimate(value=None, n=n, note=NOTHING_IN)
+    low, high = _bounds(kept, DOUBT)
+    value = sum(part.expected for part in kept) / issues
+    return Estimate(value=value, low=low / issues, high=high / issues, n=n)
+
+
+def _bounds(side: Strata, doubt: float) -> tuple[int, int]:
+    """The least and the most on a side, the doubt shared by the parts that leave any."""
+    each = doubt / max(1, sum(part.open for part in side))
+    ends = [part.bounds(each) for part in side]
+    return sum(low for low, _ in ends), sum(high for _, high in ends)
+
+
+def labels_needed(kept: Strata, out: Strata, width: float) -> int | None:
     """How many labels on what was screened out bring the interval of the recall to ``width``, if
-    hits go on as they came and no more is labelled of what was kept; ``None`` where even labels on
-    all of it would not."""
-    if not (kept.labelled and out.labelled):
+    hits go on as they came, spread over its parts as they are now, and no more is labelled of what
+    was kept; ``None`` where even labels on all of it would not."""
+    if recall(kept, out).value is None:
         return None
+    have, issues = sum(part.labelled for part in out), sum(part.issues for part in out)
+
+    def with_labels(share: float) -> list[Side]:
+        labelled = [round(p.labelled + share * (p.issues - p.labelled)) for p in out]
+        return [
+            Side(p.issues, n, round(p.hits / p.labelled * n) if p.labelled else 0)
+            for p, n in zip(out, labelled, strict=True)
+        ]
 
     def reach(labelled: int) -> float:
-        hits = round(out.hits / out.labelled * labelled)
-        found = recall(kept, Side(out.issues, labelled, hits))
+        found = recall(kept, with_labels((labelled - have) / max(1, issues - have)))
         return 1.0 if found.low is None or found.high is None else found.high - found.low
 
-    if reach(out.issues) > width:
+    if reach(have) <= width:
+        return have
+    if reach(issues) > width:
         return None
-    low, high = 0, out.issues
-    for _ in range(_WIDEST_SEARCH):
-        if high - low <= 1:
-            break
+    low, high = have, issues
+    while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if reach(middle) <= width else (middle, high)
-    return max(high, out.labelled)
+    return high

@@ -15,7 +15,7 @@ import click
 from coder.cli.arguments import column_map, open_run, rater_name, run_names
 
 if TYPE_CHECKING:
-    from coder.records import Codebook, Example, Issue
+    from coder.records import Codebook, Example, Issue, Label
     from coder.report.export import Row
     from coder.sources.labels import LabelReport
     from coder.sources.rows import SetAside
@@ -42,13 +42,20 @@ def command() -> None:
 )
 @column_map("E.g. --map code=rater1")
 @click.option("--one-hot", is_flag=True, help="Each code is a column, marked 1 where it was given.")
-def import_labels(file: Path, rater: str, name: str, maps: tuple[str, ...], one_hot: bool) -> None:
+@click.option(
+    "--drawn", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="SAMPLE.jsonl", help="The sample of coder sample that was labelled.",
+)  # fmt: skip
+def import_labels(
+    file: Path, rater: str, name: str, maps: tuple[str, ...], one_hot: bool, drawn: Path | None
+) -> None:
     """Import blind labels from FILE: CSV or JSONL with id, code and optionally memo.
 
     Blind means: given before the rater saw any suggestion. An issue goes by its id, its URL or
     owner/repo#number. Several codes are separated by ";", or stand in a list or in several rows. A
     code is understood by id, name or full path; "none" means that no code fits.
-    Importing the same file again changes nothing.
+    Importing the same file again changes nothing. With --drawn it is on record with what
+    probability each issue was drawn, and the labels tell of the issues that were not.
     """
     from coder.cli.terminal import console, err_console, safe
     from coder.errors import InputError
@@ -56,7 +63,8 @@ def import_labels(file: Path, rater: str, name: str, maps: tuple[str, ...], one_
 
     run = open_run(name)
     report = read_label_file(file, run.codebook, run.issues, rater, maps, one_hot)
-    outcome = run.add_labels(rater, report.labels)
+    labels = _of_sample(run, rater, report.labels, drawn) if drawn else report.labels
+    outcome = run.add_labels(rater, labels)
     show_set_aside(report, file)
     if outcome.not_blind:
         where = {f"in run {look.run} as {look.rater}" for look in outcome.not_blind.values()}
@@ -82,6 +90,41 @@ def import_labels(file: Path, rater: str, name: str, maps: tuple[str, ...], one_
         soft_wrap=True,
     )
     console.print(f"Next: coder report {safe(name)}")
+
+
+def _of_sample(run: Run, rater: str, labels: Sequence[Label], sample: Path) -> Sequence[Label]:
+    """The labels, with how their issues were drawn."""
+    from coder.cli.terminal import console, safe
+    from coder.errors import UsageError
+    from coder.ratings.screened import Where
+    from coder.sources.drawing import drawn_labels, read_sampling, sidecar
+    from coder.sources.issues import load_issues
+    from coder.storage.run import data_hash
+
+    issues = load_issues(sample)
+    sampling = read_sampling(sample, issues)
+    if sampling is None:
+        raise UsageError(
+            f"{sidecar(sample)} does not tell how these issues were drawn",
+            "give a sample as coder sample wrote it",
+        )
+    of_run = data_hash(run.issues.values()) == sampling.frame_hash
+    if sampling.where and Where.parse(sampling.where).run == run.name:
+        of_run = True
+    if not of_run:
+        raise UsageError(
+            f"{sample} was drawn from {sampling.frame}, which is not what run {run.name!r} codes",
+            "leave --drawn out: a run made of a sample knows of it by itself",
+        )
+    ids, standing = [issue.id for issue in issues], run.labels(rater)
+    have = len({*standing, *(label.issue_id for label in labels)} & {*ids})
+    if have < len(ids):
+        console.print(
+            f"{have:,} of the {len(ids):,} issues of {safe(sample)} are labelled; these are taken "
+            "for random among them.",
+            soft_wrap=True,
+        )
+    return drawn_labels(labels, standing, sampling, ids)
 
 
 @command.command("export")

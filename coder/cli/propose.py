@@ -171,31 +171,23 @@ def _taken(
     study: Study, issues: list[Issue] | None, where: str | None
 ) -> tuple[list[Issue], Screening | None]:
     """The issues to be coded: those given, of these the ones that another run screens in."""
+    from coder.cli.screening import take
     from coder.cli.terminal import console, safe
     from coder.errors import InputError, UsageError
-    from coder.ratings.delivered import RunAnswers
-    from coder.ratings.screened import Where, screened
-    from coder.report.certified import certified_threshold
-    from coder.report.model import Choices
-    from coder.storage.run import Run
 
     if where is None:
         if issues is None:
             raise UsageError("there are no issues to code", "name a file of issues, or --where")
         return issues, None
-    asked = Where.parse(where)
-    answers = RunAnswers(Run.open(study.runs, asked.run))
-    choices = Choices(**study.settings.report.model_dump(exclude={"draws"}))
-    threshold = certified_threshold(answers, choices)
-    taken, made = screened(answers, asked, certified=threshold)
+    taken, made = take(study, where)
     found = list(taken.values()) if issues is None else [i for i in issues if i.id in taken]
     counts = ", ".join(f"{n:,} {source}" for source, n in made.taken.items())
     console.print(
-        f"Screened in by {safe(asked)}: {sum(made.taken.values()):,} of {made.issues:,} issues "
+        f"Screened in by {safe(where)}: {sum(made.taken.values()):,} of {made.issues:,} issues "
         f"({counts or 'none'}); {sum(made.undecided.values()):,} have no final code there.",
         soft_wrap=True,
     )
-    if made.taken.get("model") and threshold is None:
+    if made.taken.get("model") and made.certified is None:
         console.print(
             "No certificate holds for the model's word: coder screen tells what it misses."
         )

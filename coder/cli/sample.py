@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from coder.cli.arguments import open_run, run_names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from coder.records import Issue, Sampling
+    from coder.sources.drawing import Drawn
 
 
 @click.command("sample")
-@click.argument("issues", type=click.Path(path_type=Path))
+@click.argument("issues", required=False, type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", required=True, metavar="SAMPLE.jsonl",
     type=click.Path(path_type=Path, dir_okay=False), help="Replaced when it exists.",
@@ -42,14 +43,18 @@ if TYPE_CHECKING:
     "--confidence", type=click.FloatRange(0.5, 0.999), default=0.95, show_default=True, metavar="P",
     help="Of --margin and --width.",
 )  # fmt: skip
+@click.option(
+    "--where", metavar="RUN=CODE",
+    help="Only issues whose final code in a run is CODE, or, with !=, is not.",
+)  # fmt: skip
 @click.option("--by", type=click.Choice(("repo", "month", "code")), help="Draw in strata.")
 @click.option(
     "--run", "name", shell_complete=run_names, metavar="RUN",
-    help="Whose proposed codes --by code means.",
+    help="Whose proposed codes --by code means, and whose errors neyman goes by.",
 )  # fmt: skip
 @click.option(
-    "--allocation", type=click.Choice(("proportional", "equal")), default="proportional",
-    show_default=True, help="Places for strata: by size, or as many for each.",
+    "--allocation", type=click.Choice(("proportional", "equal", "neyman")), default="proportional",
+    show_default=True, help="Places for strata: by size, as many for each, by size and errors.",
 )  # fmt: skip
 @click.option("--seed", type=int, help="[default: the study's]")
 @click.option(
@@ -57,21 +62,17 @@ if TYPE_CHECKING:
     metavar="SAMPLE.jsonl", help="Draw on from this sample, as it was drawn.",
 )  # fmt: skip
 def command(
-    issues: Path,
+    issues: Path | None,
     output: Path,
-    size: int | None,
-    margin: float | None,
-    kappa: float | None,
-    width: float,
-    chance: float | None,
-    confidence: float,
+    where: str | None,
     by: str | None,
     name: str | None,
-    allocation: Literal["proportional", "equal"],
+    allocation: Literal["proportional", "equal", "neyman"],
     seed: int | None,
     extend: Path | None,
+    **sizes: Any,
 ) -> None:
-    """Draw a random sample of ISSUES.
+    """Draw a random sample of ISSUES, or of those that a run screens in or out.
 
     Beside it stands how it was drawn (SAMPLE.sampling.json: frame, seed, strata) and each issue's
     inclusion probability (SAMPLE.sampling.csv). The same seed draws the same issues, and a larger
@@ -79,54 +80,101 @@ def command(
     """
     from coder.cli.terminal import console, safe
     from coder.errors import UsageError
-    from coder.escaping import no_formula
-    from coder.files.atomic_write import write_atomically
-    from coder.files.hashing import as_data_file
-    from coder.report.escaping import csv_table
-    from coder.sources.drawing import draw, sidecar, write_sampling
-    from coder.sources.issues import load_issues
+    from coder.sources.drawing import draw, sidecar
     from coder.study import Study
     from coder.text.spelling import plural
 
-    frame = load_issues(issues)
+    if name is not None and by != "code" and allocation != "neyman":
+        raise UsageError(f"--run {name} would not be used", "add --by code, or leave it out")
+    if output in (issues, extend):
+        raise UsageError(f"{output} would be replaced by its own sample", "name another file: -o")
+    frame = _frame(issues, where)
     seed = Study.open().settings.seed if seed is None else seed
     before = _earlier(extend, frame) if extend else None
     if before is not None:
         seed, allocation, by = before.seed, before.allocation, before.by or None
-    size, reason = _size(len(frame), size, margin, kappa, width, chance, confidence)
+    size, reason = _size(len(frame), **sizes)
     if before is not None and size < before.size:
         raise UsageError(f"{extend} has {before.size:,} issues already", "draw more than these")
-    if (by == "code") != (name is not None):
-        raise UsageError("--by code and --run go together", "name the run whose codes are meant")
+    strata = _strata(frame, by, name)
+    if allocation == "neyman" and strata is None:
+        raise UsageError("--allocation neyman is for strata", "say which: --by")
+    spread = _spread(strata, name) if allocation == "neyman" and strata and not before else None
     drawn = draw(
-        frame, size, name=issues.name, seed=seed, strata=_strata(frame, by, name), by=by or "",
-        allocation=allocation, reason=reason,
+        frame, size, name=issues.name if issues else where or "", seed=seed, strata=strata,
+        by=by or "", allocation=allocation, spread=before.spread if before else spread,
+        where=where or "", reason=reason,
     )  # fmt: skip
-    write_atomically(output, "".join(issue.to_json() + "\n" for issue in drawn.issues))
-    files = {
-        "frame_file": as_data_file(issues, output.parent, len(frame)),
-        "sample_file": as_data_file(output, output.parent, len(drawn.issues)),
-    }
-    write_sampling(output, drawn.sampling.model_copy(update=files))
-    rows = (
-        (no_formula(issue.id), drawn.stratum[issue.id], drawn.chance(issue.id))
-        for issue in drawn.issues
-    )
-    chances = sidecar(output).with_suffix(".csv")
-    write_atomically(chances, csv_table(("id", "stratum", "chance"), rows))
+    if extend is not None:
+        _require_held(extend, drawn)
+    _write(output, drawn, issues)
+    made = drawn.sampling
     console.print(
         f"[bold]{safe(output)}[/]: {plural(size, 'issue')} of {len(frame):,}, seed {seed}"
-        + (f", {allocation} by {by} ({len(drawn.sampling.strata):,} strata)" if by else "")
+        + (f", {allocation} by {by} ({len(made.strata):,} strata)" if by else "")
         + (f"; {reason}" if reason else ""),
         soft_wrap=True,
     )
-    console.print(f"how they were drawn: {safe(sidecar(output))}, {safe(chances)}", soft_wrap=True)
-    empty = [group for group, (_, places) in drawn.sampling.strata.items() if not places]
+    console.print(
+        f"how they were drawn: {safe(sidecar(output))}, {safe(sidecar(output, '.csv'))}",
+        soft_wrap=True,
+    )
+    empty = [group for group, (_, places) in made.strata.items() if not places]
     if empty:
         console.print(
             f"[yellow]No issue of {len(empty):,} strata[/], about which the sample says nothing: "
             f"{safe(', '.join(empty[:5]))}{' ...' if len(empty) > 5 else ''}",
             soft_wrap=True,
+        )
+
+
+def _frame(issues: Path | None, where: str | None) -> list[Issue]:
+    """The issues drawn from: those of the file, of these the ones that a run screens in."""
+    from coder.cli.screening import take
+    from coder.errors import UsageError
+    from coder.sources.issues import load_issues
+    from coder.study import Study
+
+    if where is None:
+        if issues is None:
+            raise UsageError("there is nothing to draw from", "name a file of issues, or --where")
+        return load_issues(issues)
+    taken, _ = take(Study.open(), where)
+    return [i for i in load_issues(issues) if i.id in taken] if issues else [*taken.values()]
+
+
+def _write(output: Path, drawn: Drawn, frame: Path | None) -> None:
+    """The issues, and beside them how they were drawn."""
+    from coder.escaping import no_formula
+    from coder.files.atomic_write import write_atomically
+    from coder.files.hashing import as_data_file
+    from coder.report.escaping import csv_table
+    from coder.sources.drawing import sidecar, write_sampling
+
+    write_atomically(output, "".join(issue.to_json() + "\n" for issue in drawn.issues))
+    rows = (
+        (no_formula(i.id), no_formula(drawn.stratum[i.id]), drawn.chance(i.id))
+        for i in drawn.issues
+    )
+    write_atomically(sidecar(output, ".csv"), csv_table(("id", "stratum", "chance"), rows))
+    issues = None if drawn.sampling.where else drawn.sampling.issues
+    files = {
+        "frame_file": as_data_file(frame, output.parent, issues) if frame else None,
+        "sample_file": as_data_file(output, output.parent, len(drawn.issues)),
+    }
+    write_sampling(output, drawn.sampling.model_copy(update=files))
+
+
+def _require_held(sample: Path, drawn: Drawn) -> None:
+    """Stops where the issues of ``sample`` are not among those drawn on from it."""
+    from coder.errors import UsageError
+    from coder.sources.issues import load_issues
+
+    lost = {issue.id for issue in load_issues(sample)} - {issue.id for issue in drawn.issues}
+    if lost:
+        raise UsageError(
+            f"{len(lost):,} issues of {sample} would not be drawn again",
+            "the strata are others than they were, or the file was changed",
         )
 
 
@@ -186,18 +234,31 @@ def _categories() -> int:
 
 
 def _strata(frame: Sequence[Issue], by: str | None, name: str | None) -> dict[str, str] | None:
+    from coder.errors import UsageError
     from coder.ratings.delivered import RunAnswers
+    from coder.ratings.strata import by_code
     from coder.sources.drawing import by_month, by_repository
 
     if by == "repo":
         return by_repository(frame)
     if by == "month":
         return by_month(frame)
-    if by == "code":
-        assert name is not None
-        said = RunAnswers(open_run(name)).model.answers
-        return {
-            issue.id: (";".join(said[issue.id]) or "none") if issue.id in said else "(no answer)"
-            for issue in frame
-        }
-    return None
+    if by is None:
+        return None
+    if name is None:
+        raise UsageError("--by code and --run go together", "name the run whose codes are meant")
+    return by_code(RunAnswers(open_run(name)), frame)
+
+
+def _spread(strata: Mapping[str, str], name: str | None) -> dict[str, float]:
+    """How far the run's model errs in each stratum, by the rater with most labels."""
+    from coder.errors import UsageError
+    from coder.ratings.delivered import RunAnswers
+    from coder.ratings.strata import spread_of_errors
+    from coder.report.coverage import most_labels
+
+    if name is None:
+        raise UsageError("neyman goes by a model's errors", "name the run they are told by: --run")
+    found = RunAnswers(open_run(name))
+    rater = most_labels(found.raters)
+    return spread_of_errors(found, rater.blind.answers if rater else {}, strata)

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from coder.cli.arguments import open_run
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from coder.records import Estimate
+    from coder.ratings.delivered import RunAnswers
+    from coder.ratings.screened import Where
+    from coder.records import Estimate, Issue, Screening
     from coder.report.screening import ScreeningReport
+    from coder.study import Study
 
 
 @click.command("screen")
@@ -26,23 +27,38 @@ def command(where: str) -> None:
     """
     from coder.cli.terminal import console, safe
     from coder.files.atomic_write import write_atomically
-    from coder.ratings.delivered import RunAnswers
-    from coder.ratings.screened import Where
-    from coder.report.certified import certified_threshold
-    from coder.report.model import Choices
     from coder.report.screening import screening_report
     from coder.report.write import to_json
     from coder.study import Study
 
-    asked = Where.parse(where)
-    answers = RunAnswers(open_run(asked.run))
-    choices = Choices(**Study.open().settings.report.model_dump(exclude={"draws"}))
-    certified = certified_threshold(answers, choices)
+    asked, answers, certified = _read(Study.open(), where)
     _, found = screening_report(answers, asked, certified=certified)
     for line in lines(found):
         console.print(safe(line), soft_wrap=True)
     file = answers.run.path / "report" / "screening.json"
     write_atomically(file, to_json(found))
+
+
+def take(study: Study, where: str) -> tuple[dict[str, Issue], Screening]:
+    """The issues that ``where`` takes, and on whose word."""
+    from coder.ratings.screened import screened
+
+    asked, answers, certified = _read(study, where)
+    return screened(answers, asked, certified=certified)
+
+
+def _read(study: Study, where: str) -> tuple[Where, RunAnswers, float | None]:
+    """What is asked for, all answers of that run, and from where on its model is certified."""
+    from coder.ratings.delivered import RunAnswers
+    from coder.ratings.screened import Where
+    from coder.report.certified import certified_threshold
+    from coder.report.model import Choices
+    from coder.storage.run import Run
+
+    asked = Where.parse(where)
+    answers = RunAnswers(Run.open(study.runs, asked.run))
+    choices = Choices(**study.settings.report.model_dump(exclude={"draws"}))
+    return asked, answers, certified_threshold(answers, choices)
 
 
 def lines(found: ScreeningReport) -> list[str]:
@@ -66,7 +82,8 @@ def lines(found: ScreeningReport) -> list[str]:
             f"Against {found.rater}'s blind labels ({found.labelled_in:,} of {found.model_in:,} "
             f"that the model puts in, {found.labelled_out:,} of {found.model_out:,} that it puts "
             f"out): recall {_figure(found.recall)}, precision {_figure(found.precision)}, missed "
-            f"by the model {_figure(found.missed)}."
+            f"by the model {_figure(found.missed)}"
+            + (f", of which these labels bring back {found.found:,}." if found.found else ".")
         )
     said += [f"Note: {note}." for note in found.notes]
     if found.needed is not None and found.needed > found.labelled_out:
@@ -77,8 +94,8 @@ def lines(found: ScreeningReport) -> list[str]:
         )
     if not found.labelled_out:
         said.append(
-            f"To learn what is missed: coder review {made.run} --rater YOU --blind --order random "
-            "--code CODE, with the code of those that are out."
+            f"To learn what is missed: coder review {made.run} --rater YOU --blind --order "
+            "by-code, or coder sample --where for labelling elsewhere."
         )
     return said
 

@@ -64,8 +64,10 @@ class Sampling(Record):
     """How a file of issues was drawn at random from a larger one, its frame.
 
     ``strata`` gives the name of each stratum with how many issues it has and how many were drawn;
-    an issue's inclusion probability is the one over the other. ``frame_hash`` and ``data_hash`` are
-    over the issues of the frame, and of the sample in its order.
+    an issue's inclusion probability is the one over the other. ``members`` gives the stratum of
+    each issue drawn, where there are several. ``where`` is the ``RUN=CODE`` whose issues are the
+    frame. ``frame_hash`` and ``data_hash`` are over the issues of the frame, and of the sample in
+    its order.
     """
 
     frame: str
@@ -75,14 +77,27 @@ class Sampling(Record):
     size: int
     by: str = ""
     """What the strata are: repo, month, code; empty for a simple random sample."""
-    allocation: Literal["proportional", "equal"] = "proportional"
+    allocation: Literal["proportional", "equal", "neyman"] = "proportional"
     seed: int = 0
     strata: dict[str, tuple[int, int]]
+    spread: dict[str, float] = Field(default_factory=dict)
+    """The standard deviation in each stratum that ``neyman`` places were given by."""
+    members: dict[str, str] = Field(default_factory=dict)
+    where: str = ""
     reason: str = ""
     """What the size was chosen for."""
     frame_file: DataFile | None = None
     sample_file: DataFile | None = None
     """Both as seen from the folder of the sample; not known of older ones."""
+
+    def stratum(self, issue_id: str) -> str:
+        """The stratum of an issue of the sample: of the only one, if there is one."""
+        return self.members.get(issue_id) or next(iter(self.strata))
+
+    def chance(self, issue_id: str) -> float:
+        """The inclusion probability of an issue of the sample."""
+        of, drawn = self.strata[self.stratum(issue_id)]
+        return drawn / of
 
 
 class Manifest(Record):

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from coder.agreement.screening import Side, labels_needed, missed, recall
-from coder.ratings.comparable import Codes, Rater
+from coder.agreement.screening import Side, labels_needed, missed, precision, recall
+from coder.ratings.comparable import Codes
 from coder.ratings.delivered import RunAnswers
 from coder.ratings.screened import Where, holds, screened
-from coder.records import Codebook, Estimate, Issue, Label, Record, Screening
+from coder.records import Codebook, Decision, Estimate, Issue, Label, Record, Screening
 from coder.report.coverage import most_labels
 from coder.storage.sampling import reached
 
 WIDTH = 0.1
 """Of the interval that the labels needed are told for."""
+EVEN = 1e-12
 UNKNOWN = (
     "it is not on record that the labelled issues were drawn at random: this holds if they were"
 )
@@ -27,7 +29,7 @@ class ScreeningReport(Record):
     on each side, ``labelled_in`` and ``labelled_out`` those of them that ``rater`` labelled blindly
     and at random. ``needed`` is how many labels on the model's out side bring the interval of
     ``recall`` to ``WIDTH``. ``recall`` and ``missed`` are the model's own: what people's labels
-    find is mended."""
+    find, ``found`` of those missed, is mended."""
 
     screening: Screening
     rater: str
@@ -35,6 +37,7 @@ class ScreeningReport(Record):
     model_out: int
     labelled_in: int
     labelled_out: int
+    found: int
     recall: Estimate
     precision: Estimate
     missed: Estimate
@@ -52,35 +55,30 @@ def screening_report(
     """
     issues, made = screened(found, where, certified=certified)
     book = found.run.codebook
-    kept = _holding(book, found.model.answers, made)
-    out = [i for i in found.model.answers if i not in kept]
     rater = most_labels(found.raters)
     labels = rater.blind.answers if rater else {}
-    right = _holding(book, labels, made)
-    notes: list[str] = []
-    sides = [_side(rater, side, labels, right, notes) for side in (sorted(kept), out)]
-    inside, outside = sides
-    precision = (
-        Estimate(value=inside.hits / inside.labelled, n=inside.labelled)
-        if inside.labelled
-        else Estimate(value=None, note="nothing that was screened in has been labelled")
+    judged = _Judged(
+        found.model.answers,
+        sorted(rater.log, key=lambda record: record.at) if rater else [],
+        labels,
+        _holding(book, labels, made),
     )
-    if precision.value is not None:
-        low, high = inside.bounds(0.05)
-        ends = {"low": low / inside.issues, "high": high / inside.issues}
-        precision = precision.model_copy(update=ends)
+    kept = _holding(book, found.model.answers, made)
+    inside = judged.side([i for i in found.model.answers if i in kept])
+    outside = judged.side([i for i in found.model.answers if i not in kept])
     return issues, ScreeningReport(
         screening=made,
         rater=rater.name if rater else "",
-        model_in=inside.issues,
-        model_out=outside.issues,
-        labelled_in=inside.labelled,
-        labelled_out=outside.labelled,
+        model_in=sum(part.issues for part in inside),
+        model_out=sum(part.issues for part in outside),
+        labelled_in=sum(part.labelled for part in inside),
+        labelled_out=sum(part.labelled for part in outside),
+        found=sum(part.hits for part in outside),
         recall=recall(inside, outside),
-        precision=precision,
+        precision=precision(inside),
         missed=missed(outside),
         needed=labels_needed(inside, outside, WIDTH),
-        notes=tuple(dict.fromkeys(notes)),
+        notes=tuple(dict.fromkeys(judged.notes)),
     )
 
 
@@ -88,33 +86,49 @@ def _holding(book: Codebook, answers: Mapping[str, Codes], made: Screening) -> s
     return {i for i, codes in answers.items() if holds(book, codes, made.code) != made.negated}
 
 
-def _side(
-    rater: Rater | None,
-    issues: Iterable[str],
-    labels: Mapping[str, Codes],
-    right: set[str],
-    notes: list[str],
-) -> Side:
-    """Of the issues on one side of the screening those that were drawn at random and labelled."""
-    ids = list(issues)
-    labelled = [i for i in ids if i in labels]
-    if rater is None or not labelled:
-        return Side(len(ids), 0, 0)
-    here = {*ids}
-    records = sorted((r for r in rater.log if r.issue_id in here), key=lambda record: record.at)
-    reviewed = {r.issue_id for r in records if not isinstance(r, Label) or r.queue}
-    if not any(r.queue for r in records):
-        notes.append(UNKNOWN)
-        return _counted(ids, labelled, right)
-    _, drawn = reached(records)
-    chances = np.array([drawn[i] for i in labelled if i in drawn])
-    if not len(chances) or np.ptp(chances) > 1e-12:
-        notes.append(UNEVEN)
-        return Side(len(ids), 0, 0)
-    if apart := [i for i in labelled if i not in drawn and i in reviewed]:
-        notes.append(f"{len(apart):,} labels that were not drawn at random are left out")
-    return _counted(ids, [i for i in labelled if i in drawn], right)
+@dataclass
+class _Judged:
+    """What the model answered, all that one rater wrote, oldest first, and which of the issues they
+    labelled are ``right`` to keep."""
 
+    model: Mapping[str, Codes]
+    log: Sequence[Label | Decision]
+    labels: Mapping[str, Codes]
+    right: set[str]
+    notes: list[str] = field(default_factory=list)
 
-def _counted(ids: list[str], labelled: list[str], right: set[str]) -> Side:
-    return Side(len(ids), len(labelled), sum(i in right for i in labelled))
+    def side(self, ids: list[str]) -> list[Side]:
+        """The issues on one side of the screening, in parts that were drawn alike; those that were
+        labelled before anything was drawn, if any, are a part by themselves."""
+        labelled = [i for i in ids if i in self.labels]
+        if not labelled:
+            return [Side(len(ids), 0, 0)]
+        here = {*ids}
+        records = [record for record in self.log if record.issue_id in here]
+        if not any(record.queue for record in records):
+            if len(labelled) < len(ids):
+                self.notes.append(UNKNOWN)
+            return [self._counted(ids, labelled)]
+        before, drawn = reached(records)
+        certain = [i for i in labelled if i in before]
+        if apart := sum(i not in before and i not in drawn for i in labelled):
+            self.notes.append(f"{apart:,} labels that were not drawn at random are left out")
+        rest = [i for i in ids if i not in {*certain}]
+        found = self._drawn_alike(rest, drawn)
+        return [*found, self._counted(certain, certain)] if certain else found
+
+    def _drawn_alike(self, ids: list[str], drawn: Mapping[str, float]) -> list[Side]:
+        """One part where all labels came with one probability, else one for each answer of the
+        model; none of it is known where they differ within these, too."""
+        for group in (lambda _: (), self.model.__getitem__):
+            parts: dict[Codes, list[str]] = {}
+            for i in ids:
+                parts.setdefault(group(i), []).append(i)
+            labelled = [[i for i in p if i in drawn and i in self.labels] for p in parts.values()]
+            if all(np.ptp([drawn[i] for i in part] or [0]) < EVEN for part in labelled):
+                return [self._counted(*two) for two in zip(parts.values(), labelled, strict=True)]
+        self.notes.append(UNEVEN)
+        return [Side(len(ids), 0, 0)]
+
+    def _counted(self, ids: list[str], labelled: list[str]) -> Side:
+        return Side(len(ids), len(labelled), sum(i in self.right for i in labelled))

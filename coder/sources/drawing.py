@@ -8,7 +8,8 @@ are the same whatever is drawn after them.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,11 +17,11 @@ from typing import Literal
 from coder.errors import InputError, UsageError
 from coder.files.atomic_write import write_atomically
 from coder.files.reading import read_text
-from coder.records import Issue, Sampling
+from coder.records import Issue, Label, Sampling
 from coder.storage.run import data_hash
-from coder.storage.sampling import shuffled
+from coder.storage.sampling import SAMPLE, shuffled
 
-Allocation = Literal["proportional", "equal"]
+Allocation = Literal["proportional", "equal", "neyman"]
 ALL = "all"
 """The one stratum of a simple random sample."""
 
@@ -48,10 +49,17 @@ def draw(
     strata: Mapping[str, str] | None = None,
     by: str = "",
     allocation: Allocation = "proportional",
+    spread: Mapping[str, float] | None = None,
+    where: str = "",
     reason: str = "",
 ) -> Drawn:
     """``size`` issues of ``frame`` at random; ``strata`` gives each issue's, and ``by`` says what
-    they are. ``equal`` gives every stratum as many places, as far as it has issues."""
+    they are.
+
+    ``equal`` gives every stratum as many places, as far as it has issues; ``neyman`` gives them by
+    its size times its ``spread``, which makes the estimate of the whole most exact (Neyman 1934,
+    J. R. Stat. Soc. 97:558-625).
+    """
     if not 0 < size <= len(frame):
         raise UsageError(
             f"{size:,} issues cannot be drawn from {len(frame):,}", "give a size between the two"
@@ -60,7 +68,12 @@ def draw(
     members: dict[str, list[str]] = {}
     for issue_id, group in stratum.items():
         members.setdefault(group, []).append(issue_id)
-    places = _places({group: len(ids) for group, ids in members.items()}, size, allocation)
+    sizes = {group: len(ids) for group, ids in members.items()}
+    spread = {group: round((spread or {}).get(group, 0), 6) for group in sorted(sizes)}
+    weights: Mapping[str, float] = dict.fromkeys(sizes, 1)
+    if allocation != "equal":
+        weights = {g: of * (spread[g] if allocation == "neyman" else 1) for g, of in sizes.items()}
+    places = _places(sizes, weights, size)
     taken = {
         issue_id
         for group, ids in members.items()
@@ -76,19 +89,21 @@ def draw(
         by=by,
         allocation=allocation,
         seed=seed,
-        strata={group: (len(members[group]), places[group]) for group in sorted(members)},
+        strata={group: (sizes[group], places[group]) for group in sorted(members)},
+        spread=spread if allocation == "neyman" else {},
+        members={i.id: stratum[i.id] for i in found} if len(members) > 1 else {},
+        where=where,
         reason=reason,
     )
     return Drawn(found, stratum, sampling)
 
 
-def _places(sizes: Mapping[str, int], size: int, allocation: Allocation) -> dict[str, int]:
-    """How many of each stratum, its own size at most; ties go by name."""
+def _places(sizes: Mapping[str, int], weights: Mapping[str, float], size: int) -> dict[str, int]:
+    """How many of each stratum by its weight, its own size at most; ties go by name."""
     places = dict.fromkeys(sizes, 0)
 
     def next_place(group: str) -> tuple[float, str]:
-        weight = sizes[group] if allocation == "proportional" else 1
-        return -weight / (2 * places[group] + 1), group
+        return -weights[group] / (2 * places[group] + 1), group
 
     waiting = [next_place(group) for group in sizes]
     heapq.heapify(waiting)
@@ -112,12 +127,35 @@ def by_month(issues: Sequence[Issue]) -> dict[str, str]:
     }
 
 
+def drawn_labels(
+    given: Sequence[Label], standing: Mapping[str, Label], sampling: Sampling, sample: Iterable[str]
+) -> list[Label]:
+    """The labels that were ``given``, and those ``standing`` on the same sample, with how their
+    issues were drawn: where only some of a stratum's are labelled, these are taken for random.
+
+    What a review showed keeps how it came there.
+    """
+    said = {label.issue_id: label for label in given}
+    queue = f"{SAMPLE} where={sampling.where}" if sampling.where else SAMPLE
+    ours = {i for i, label in standing.items() if label.queue and label.mode is not None}
+    known = {i: said.get(i) or standing[i] for i in sample if i in said or i in standing}
+    labelled = Counter(sampling.stratum(i) for i in known)
+    drawn = {
+        i: label.model_copy(update={"queue": queue, "chance": labelled[group] / of})
+        for i, label in known.items()
+        if i not in ours
+        for group in (sampling.stratum(i),)
+        for of in (sampling.strata[group][0],)
+    }
+    return [label for i, label in said.items() if i not in drawn] + list(drawn.values())
+
+
 # --- on disk ------------------------------------------------------------------------------------
 
 
-def sidecar(sample: Path) -> Path:
+def sidecar(sample: Path, suffix: str = ".json") -> Path:
     """Where it is told how the issues in the file ``sample`` were drawn."""
-    return sample.with_name(f"{sample.name.removesuffix('.jsonl')}.sampling.json")
+    return sample.with_name(f"{sample.name.removesuffix('.jsonl')}.sampling{suffix}")
 
 
 def write_sampling(sample: Path, sampling: Sampling) -> None:

@@ -366,10 +366,10 @@ class Run:
     def add_labels(self, rater: str, labels: Iterable[Label]) -> AddedLabels:
         """Append a rater's blind labels, and say what became of each.
 
-        A label that already stands is not written again. A label on an issue whose suggestion this
-        person has already seen, in whichever run, is not blind, whatever its file says: it is
-        refused. Unless they had given the same codes in another run before they saw it: then the
-        label is as old as that one.
+        A label that already stands is not written again, unless it now tells how its issue was
+        drawn. A label on an issue whose suggestion this person has already seen, in whichever run,
+        is not blind, whatever its file says: it is refused. Unless they had given the same codes in
+        another run before they saw it: then the label is as old as that one.
         """
         journal = self.label_journal(rater)
         # Held from the first look on: a review that writes meanwhile may show a suggestion.
@@ -378,19 +378,24 @@ class Run:
             exposure = self.exposures(rater).get(person(rater), Exposure())
             added: list[Label] = []
             unchanged: list[Label] = []
+            redrawn: list[Label] = []
             not_blind: dict[str, Look] = {}
             changed = 0
             for label in labels:
                 before = standing_labels.get(label.issue_id)
                 look, since = exposure.looks.get(label.issue_id), exposure.blind_since(label)
                 if before and (before.codes, before.memo) == (label.codes, label.memo):
+                    if label.queue and _drawn(label) != _drawn(before):
+                        redrawn.append(
+                            before.model_copy(update={"queue": label.queue, "chance": label.chance})
+                        )
                     unchanged.append(label)
                 elif look and since is None:
                     not_blind[label.issue_id] = look
                 else:
                     changed += before is not None
                     added.append(label.model_copy(update={"at": since}) if look else label)
-            journal.append(added)
+            journal.append([*added, *redrawn])
         return AddedLabels(tuple(added), changed, tuple(unchanged), not_blind)
 
     def exposures(self, rater: str = "") -> dict[str, Exposure]:
@@ -415,6 +420,10 @@ class Run:
     def proposing(self) -> Iterator[None]:
         with self.proposals.writing("coder propose"):
             yield
+
+
+def _drawn(label: Label) -> tuple[str, float]:
+    return label.queue, label.chance
 
 
 def standing(decisions: Iterable[Decision]) -> dict[str, Decision]:

@@ -9,6 +9,9 @@ issues as their clocks ring: doubtful ones early, and yet each with a known prob
 Inference 62:135-158). ``by-code`` does the same with weights that are larger the rarer the code is
 that the model gives, so that every code gets about as many labels. All other queues show what they
 were asked for and draw nothing.
+
+Labels that people gave elsewhere on a sample from ``coder sample`` are on record as if a queue
+``sample`` had drawn them: each with the probability of its issue, anew when the sample grows.
 """
 
 from __future__ import annotations
@@ -22,12 +25,14 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Protocol
 
+SAMPLE = "sample"
+"""The queue of labels on a sample that was drawn to be coded elsewhere."""
 LEAST_WEIGHT = 0.05
 """Of an issue the model has no doubt about: it comes late, and is not left out."""
 
 _DRAWN = re.compile(
-    r"(?P<order>random|uncertain|by-code)(?: calibration=\d+)?(?: codebook=\d+)?"
-    r"(?: part=(?P<share>[\d.e-]+)(?:#\d+)?)?(?: code=\S+)?(?: repo=.*)?"
+    r"(?P<order>random|uncertain|by-code|sample)(?: calibration=\d+)?(?: codebook=\d+)?"
+    r"(?: part=(?P<share>[\d.e-]+)(?:#\d+)?)?(?: code=\S+)?(?: (?:repo|where)=.*)?"
 )
 """The names of queues that draw; see ``name_of`` in :mod:`coder.review.queues`."""
 
@@ -54,7 +59,7 @@ class Kind:
     @property
     def clocked(self) -> bool:
         """Whether issues come as their clocks ring, not in a shuffle."""
-        return self.order != "random"
+        return self.order not in ("random", SAMPLE)
 
 
 class Drawn(Protocol):
@@ -161,9 +166,9 @@ def stints(met: Iterable[tuple[str, Draw]]) -> list[tuple[str, dict[str, Draw]]]
 
 
 def limited(queue: str) -> bool:
-    """Whether a queue that draws does so among some issues alone: those of a code or a repository.
-    (A part is drawn at random itself.)"""
-    return " code=" in queue or " repo=" in queue
+    """Whether a queue that draws does so among some issues alone: those of a code or a repository,
+    or that are screened in or out. (A part is drawn at random itself.)"""
+    return any(f" {to}=" in queue for to in ("code", "repo", "where"))
 
 
 def reached(
@@ -188,8 +193,8 @@ def reached(
     stopped for a reason that does not lie in the answers: after a number of issues, or for lack of
     time.
     """
-    met = ((r.issue_id, Draw(r.queue, r.chance, r.weight)) for r in records)
-    parts = stints(met)
+    met = [(r.issue_id, Draw(r.queue, r.chance, r.weight)) for r in records]
+    parts = _together(stints(met), met)
     drawn = [
         at
         for at, (queue, _) in enumerate(parts)
@@ -202,10 +207,31 @@ def reached(
     return before, _within(*parts[longest])
 
 
+def _together(
+    parts: list[tuple[str, dict[str, Draw]]], met: Iterable[tuple[str, Draw]]
+) -> list[tuple[str, dict[str, Draw]]]:
+    """The labels on one sample as one stint where its first is, each with its latest probability:
+    a sample may come in several files, with other work between, and grow."""
+    latest = {(i, draw.queue): draw for i, draw in met if draw.queue.startswith(SAMPLE)}
+    whole: dict[str, dict[str, Draw]] = {}
+    found = []
+    for queue, part in parts:
+        if not queue.startswith(SAMPLE):
+            found.append((queue, part))
+            continue
+        if queue not in whole:
+            whole[queue] = {}
+            found.append((queue, whole[queue]))
+        whole[queue] |= {i: latest[i, queue] for i in part}
+    return found
+
+
 def _within(queue: str, part: Mapping[str, Draw]) -> dict[str, float]:
     """The probabilities of the issues of one stint at its end."""
     kind = kind_of(queue)
     assert kind is not None
+    if kind.order == SAMPLE:
+        return {issue_id: draw.chance for issue_id, draw in part.items()}
     if kind.order == "random":
         return dict.fromkeys(part, max(draw.chance for draw in part.values()))
     end = max(_time(min(draw.chance / kind.share, 1.0), draw.weight) for draw in part.values())

@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from coder.agreement.screening import Side, labels_needed, missed, recall
+from coder.agreement.screening import Side, labels_needed, missed, precision, recall
 
 
 def test_recall_is_what_one_counts_by_hand():
-    found = recall(Side(200, 50, 40), Side(1000, 100, 2))
+    found = recall([Side(200, 50, 40)], [Side(1000, 100, 2)])
     assert found.value == pytest.approx(160 / (160 + 20))
     assert found.low < found.value < found.high
-    assert missed(Side(1000, 100, 2)).value == 20
+    assert missed([Side(1000, 100, 2)]).value == 20
 
 
 def test_with_every_issue_labelled_nothing_is_left_to_guess():
-    found = recall(Side(20, 20, 15), Side(80, 80, 5))
+    found = recall([Side(20, 20, 15)], [Side(80, 80, 5)])
     assert (found.value, found.low, found.high) == (0.75, 0.75, 0.75)
 
 
@@ -29,13 +29,13 @@ def test_with_every_issue_labelled_nothing_is_left_to_guess():
     ],
 )
 def test_what_no_label_tells_is_not_known(kept, out, why):
-    found = recall(kept, out)
+    found = recall([kept], [out])
     assert found.value is None and why in found.note
 
 
 def test_nothing_screened_out_is_nothing_missed():
-    assert recall(Side(10, 10, 4), Side(0, 0, 0)).value == 1
-    assert missed(Side(0, 0, 0)).value == 0
+    assert recall([Side(10, 10, 4)], [Side(0, 0, 0)]).value == 1
+    assert missed([Side(0, 0, 0)]).value == 0
 
 
 @pytest.mark.parametrize(("share_in", "share_out"), [(0.8, 0.02), (0.5, 0.1), (0.95, 0.005)])
@@ -47,7 +47,7 @@ def test_the_interval_holds_the_truth_as_often_as_it_says(share_in, share_out):
     drawn_in = rng.hypergeometric(hits_in, kept - hits_in, 40, 400)
     drawn_out = rng.hypergeometric(hits_out, out - hits_out, 120, 400)
     ends = {
-        pair: recall(Side(kept, 40, pair[0]), Side(out, 120, pair[1]))
+        pair: recall([Side(kept, 40, pair[0])], [Side(out, 120, pair[1])])
         for pair in set(zip(drawn_in.tolist(), drawn_out.tolist(), strict=True))
     }
     held = [
@@ -57,13 +57,35 @@ def test_the_interval_holds_the_truth_as_often_as_it_says(share_in, share_out):
     assert np.mean(held) >= 0.95
 
 
+def test_parts_drawn_with_other_probabilities_are_carried_each_by_its_own():
+    kept = [Side(100, 100, 70)]
+    out = [Side(900, 90, 1), Side(60, 30, 10), Side(5, 5, 2)]
+    found = recall(kept, out)
+    assert found.value == pytest.approx(70 / (70 + 10 + 20 + 2))
+    assert missed(out).value == pytest.approx(32)
+    rng = np.random.default_rng(2)
+    held = []
+    for _ in range(300):
+        rare, common = rng.hypergeometric(12, 888, 90), rng.hypergeometric(20, 40, 30)
+        one = recall(kept, [Side(900, 90, int(rare)), Side(60, 30, int(common)), out[2]])
+        held.append(one.low <= 70 / 104 <= one.high)
+    assert np.mean(held) >= 0.95
+
+
+def test_precision_is_of_all_that_is_kept():
+    found = precision([Side(100, 50, 40), Side(10, 10, 0)])
+    assert found.value == pytest.approx(80 / 110)
+    assert found.low < found.value < found.high < 90 / 110
+    assert precision([Side(0, 0, 0)]).value is None
+
+
 def test_the_labels_that_are_asked_for_are_enough_and_no_more():
-    kept, out = Side(150, 100, 80), Side(800, 100, 5)
+    kept, out = [Side(150, 100, 80)], [Side(800, 100, 5)]
     needed = labels_needed(kept, out, 0.25)
     assert needed is not None and needed > 100
 
     def width(labelled: int) -> float:
-        found = recall(kept, Side(800, labelled, round(5 / 100 * labelled)))
+        found = recall(kept, [Side(800, labelled, round(5 / 100 * labelled))])
         return found.high - found.low
 
     assert width(needed) <= 0.25 < width(needed - 20)

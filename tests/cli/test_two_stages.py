@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.runs import AT, Maker, decide, label
@@ -120,3 +122,80 @@ def test_what_the_screening_misses_comes_from_random_labels_alone(tmp_path, monk
     )
     assert coder(["screen", "picked=a"]) == 0
     assert "recall not known" in capsys.readouterr().out
+
+
+def screening(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.chdir(tmp_path)
+    model = {f"in{n}": "a" for n in range(20)} | {f"out{n}": "b" for n in range(80)}
+    return Maker(tmp_path / "runs").run(model, "screening")
+
+
+def told(folder: Path) -> dict[str, Any]:
+    assert coder(["screen", "screening=a"]) == 0
+    found: dict[str, Any] = json.loads(
+        (folder / "runs/screening/report/screening.json").read_text()
+    )
+    return found
+
+
+def labels(file: Path, sample: Path, hits: Collection[str]) -> None:
+    ids = [json.loads(line)["id"] for line in sample.read_text().splitlines()]
+    rows = "".join(f"{i},{'a' if i in hits else 'b'}\n" for i in ids)
+    file.write_text(f"id,code\n{rows}")
+
+
+def test_labels_on_a_sample_of_what_is_out_tell_what_is_missed(tmp_path, monkeypatch, capsys):
+    run = screening(tmp_path, monkeypatch)
+    draw = ["sample", "--where", "screening!=a", "-o", "check.jsonl", "--size"]
+    assert coder([*draw, "40"]) == 0
+    assert "40 issues of 80" in capsys.readouterr().out
+    sample = tmp_path / "check.jsonl"
+    assert "in" not in {json.loads(x)["id"][:2] for x in sample.read_text().splitlines()}
+    hits = {json.loads(x)["id"] for x in sample.read_text().splitlines()[:2]}
+    labels(tmp_path / "check.csv", sample, hits)
+    take_in = ["label", "import", "check.csv", "--rater", "ann", "--run", "screening"]
+    assert coder([*take_in, "--drawn", "check.jsonl"]) == 0
+    made = run.labels("ann").values()
+    assert {(one.queue, one.chance) for one in made} == {("sample where=screening!=a", 0.5)}
+    found = told(tmp_path)
+    assert (found["missed"]["value"], found["found"], found["notes"]) == (4, 2, [])
+    # With all of it labelled nothing is left to guess, and there are more labels of this rater.
+    (tmp_path / "all.csv").write_text(
+        "id,code\n" + "".join(f"{i},{'a' if i in hits else 'b'}\n" for i in run.issues)
+    )
+    assert coder(["label", "import", "all.csv", "--rater", "bea", "--run", "screening"]) == 0
+    assert told(tmp_path)["missed"]["value"] == 2
+
+
+def test_a_sample_of_both_sides_hides_which_side_an_issue_is_on(tmp_path, monkeypatch, capsys):
+    run = screening(tmp_path, monkeypatch)
+    (tmp_path / "issues.jsonl").write_text((run.path / "issues.jsonl").read_text())
+    draw = ["sample", "issues.jsonl", "--by", "code", "--run", "screening", "--allocation"]
+    assert coder([*draw, "equal", "-o", "s.jsonl", "--size", "20"]) == 0
+    labels(tmp_path / "s.csv", tmp_path / "s.jsonl", {f"in{n}" for n in range(20)})
+    take_in = ["label", "import", "s.csv", "--rater", "ann", "--run", "screening", "--drawn"]
+    assert coder([*take_in, "s.jsonl"]) == 0
+    assert {one.chance for one in run.labels("ann").values()} == {10 / 20, 10 / 80}
+    found = told(tmp_path)
+    assert (found["labelled_in"], found["labelled_out"], found["notes"]) == (10, 10, [])
+    assert found["recall"]["value"] == found["precision"]["value"] == 1
+    # Drawn on, with the labels in two files: each issue has the probability of the whole.
+    grow = ["sample", "issues.jsonl", "--by", "code", "--run", "screening", "-o", "t.jsonl"]
+    assert coder([*grow, "--size", "40", "--extend", "s.jsonl"]) == 0
+    labels(tmp_path / "t.csv", tmp_path / "t.jsonl", {f"in{n}" for n in range(20)})
+    rest = (tmp_path / "t.csv").read_text().splitlines()
+    known = {line.partition(",")[0] for line in (tmp_path / "s.csv").read_text().splitlines()[1:]}
+    rest = [line for line in rest if line.partition(",")[0] not in known]
+    (tmp_path / "s.csv").write_text("\n".join(rest) + "\n")
+    assert coder([*take_in, "t.jsonl"]) == 0
+    assert "20 blind labels by ann added" in capsys.readouterr().out
+    assert {one.chance for one in run.labels("ann").values()} == {20 / 20, 20 / 80}
+    assert told(tmp_path)["labelled_out"] == 20
+    # Neyman: the model errs nowhere that was seen, so the larger side gets more.
+    assert coder([*draw, "neyman", "-o", "n.jsonl", "--size", "20"]) == 0
+    made = json.loads((tmp_path / "n.sampling.json").read_text())
+    assert made["spread"]["a"] == made["spread"]["b"] > 0 and made["strata"]["b"] == [80, 16]
+    # Another run's sample says nothing here.
+    assert coder(["sample", "t.jsonl", "-o", "u.jsonl", "--size", "5"]) == 0
+    assert coder([*take_in, "u.jsonl"]) == 2
+    assert "which is not what run 'screening' codes" in capsys.readouterr().err
