@@ -68,8 +68,9 @@ def command(
 ) -> None:
     """Fetch issues from GitHub repositories.
 
-    With comments, labels, reactions, and who closed and reopened them. A token is taken from GITHUB_TOKEN, GH_TOKEN, the study's .env or `gh auth token`; without one
-    GitHub answers 60 requests an hour. GITHUB_API_URL names a GitHub Enterprise server.
+    With comments, labels, reactions, and who closed and reopened them. A token is taken from
+    GITHUB_TOKEN, GH_TOKEN, the study's .env or `gh auth token`; without one GitHub answers 60
+    requests an hour. GITHUB_API_URL names a GitHub Enterprise server.
 
     The same command goes on where it was stopped; once it has finished, it asks for what changed.
     ISSUES.snapshot.json says what was asked, when, and what came of it.
