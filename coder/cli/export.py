@@ -14,13 +14,14 @@ from coder.cli.arguments import open_run, run_names
 @click.option(
     "-o", "--output", required=True, metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Its ending tells the form: .csv, .xlsx or .parquet. Replaced when it exists.",
+    help="Its ending tells the form: .csv, .xlsx, .parquet or .qdpx. Replaced when it exists.",
 )  # fmt: skip
 @click.option("--wide", is_flag=True, help="A table: add a column of 0 and 1 for each code.")
 def command(name: str, output: Path, wide: bool) -> None:
-    """Write the coded data of run NAME as a table.
+    """Write the coded data of run NAME for other programs.
 
-    A row an issue: what the model proposed, each rater's blind label and each rater's decision,
+    .qdpx is a REFI-QDA project, for programs of qualitative analysis. The others are tables with a
+    row an issue: what the model proposed, each rater's blind label and each rater's decision,
     what was resolved, the code that stands in the end and who stands behind it. What each column
     means is written beside it.
     """
@@ -28,11 +29,30 @@ def command(name: str, output: Path, wide: bool) -> None:
     from coder.exports.table_files import WRITERS
 
     ending = output.suffix.lower()
+    if ending == ".qdpx":
+        _write_project(name, output)
+        return
     if ending not in WRITERS:
         raise UsageError(
-            f"{output} has no ending that tells its form", f"known are: {', '.join(WRITERS)}"
+            f"{output} has no ending that tells its form",
+            f"known are: {', '.join([*WRITERS, '.qdpx'])}",
         )
     _write_table(name, output, wide)
+
+
+def _write_project(name: str, output: Path) -> None:
+    from coder.cli.terminal import console, safe
+    from coder.exports.refi_qda import LOST, write_qdpx
+    from coder.ratings.delivered import RunAnswers
+    from coder.text.spelling import plural
+
+    run = open_run(name)
+    codings = write_qdpx(RunAnswers(run), output)
+    console.print(
+        f"[bold]{safe(output)}[/]: {plural(len(run.issues), 'text')}, {plural(codings, 'coding')}",
+        soft_wrap=True,
+    )
+    console.print(f"The standard has no place for: {'; '.join(LOST)}.", soft_wrap=True)
 
 
 def _write_table(name: str, output: Path, wide: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 def command(files: tuple[Path, ...], output: Path, maps: tuple[str, ...], encoding: str) -> None:
     """Bring in issues from files or folders.
 
-    JSON Lines, JSON, CSV or TSV, gzipped or not; a folder stands for all such files in it.
+    JSON Lines, JSON, CSV or TSV, gzipped or not; a folder stands for all such files in it. Or one
+    REFI-QDA project (.qdpx), with its codebook and what its users coded.
 
     Data of GitHub's API, of `gh issue list --json` and of most exports is recognised as it is.
     Other columns are named with --map:
@@ -51,6 +53,9 @@ def command(files: tuple[Path, ...], output: Path, maps: tuple[str, ...], encodi
     from coder.sources.importing import import_issues
     from coder.sources.rows import parse_map
 
+    if any(file.suffix.lower() == ".qdpx" for file in files):
+        _import_project(files, output)
+        return
     mapping = parse_map(maps)
     bar = Progress(
         TextColumn("reading"),
@@ -121,3 +126,55 @@ def _print(report: ImportReport) -> None:
             f"[/yellow], kept: {safe(', '.join(report.first_same_text))}"
             f"{' ...' if report.same_text > len(report.first_same_text) else ''}"
         )
+
+
+def _import_project(files: tuple[Path, ...], output: Path) -> None:
+    """A REFI-QDA project: issues, its codebook, and a file of labels for each of its users."""
+    from coder.cli.terminal import console, err_console, safe
+    from coder.codebook.writing import to_yaml
+    from coder.errors import InputError, UsageError
+    from coder.files.atomic_write import write_atomically
+    from coder.report.export import labels_csv
+    from coder.sources.importing import sidecar
+    from coder.sources.refi_qda import read_qdpx
+    from coder.text.spelling import plural
+
+    if len(files) != 1:
+        raise UsageError("a project is imported alone", "name one .qdpx")
+    found = read_qdpx(files[0])
+
+    def say(path: Path, what: str) -> None:
+        console.print(f"[bold]{safe(path)}[/]: {what}", soft_wrap=True)
+
+    if found.book is not None:
+        path = sidecar(output, ".codebook.yaml")
+        write_atomically(path, to_yaml(found.book))
+        say(path, plural(len(found.book.codes), "code"))
+    if not found.issues:
+        raise InputError(
+            f"{files[0]} holds no text that can be coded",
+            "; ".join(f"{n:,} {what}" for what, n in found.set_aside.items())
+            or "it has no sources",
+        )
+    write_atomically(output, "".join(issue.to_json() + "\n" for issue in found.issues))
+    say(output, plural(len(found.issues), "issue"))
+    for user, coded in found.coded.items():
+        path = sidecar(output, f".labels.{_file_part(user)}.csv")
+        rows = ((issue_id, one.codes, one.memo, user) for issue_id, one in coded.items())
+        write_atomically(path, labels_csv(rows))
+        say(path, f"{plural(len(coded), 'issue')} coded by {safe(user)}")
+    if found.coded:
+        console.print(
+            "coder label import takes such a file for blind labels: import those of people who had "
+            "seen no suggestion.",
+            soft_wrap=True,
+        )
+    for what, count in found.set_aside.items():
+        err_console.print(f"[yellow]Not taken:[/] {count:,} {safe(what)}", soft_wrap=True)
+    for note in found.notes:
+        err_console.print(f"Note: {safe(note)}", soft_wrap=True)
+
+
+def _file_part(user: str) -> str:
+    """The name of a user as part of a file's name."""
+    return re.sub(r"[^\w-]+", "-", user).strip("-") or "unknown"

@@ -57,12 +57,12 @@ def codebook_element(book: Codebook) -> Element:
     for code in _depth_first(book):
         element = SubElement(made[code.parent], "Code", _attributes(book, code))
         if described := _described(code):
-            SubElement(element, "Description").text = _xml(described)
+            SubElement(element, "Description").text = xml_text(described)
         made[code.id] = element
     whole = SubElement(
-        SubElement(root, "Sets"), "Set", {"guid": guid(book.id), "name": _xml(book.name)}
+        SubElement(root, "Sets"), "Set", {"guid": guid(book.id), "name": xml_text(book.name)}
     )
-    SubElement(whole, "Description").text = _xml(_of_book(book))
+    SubElement(whole, "Description").text = xml_text(_of_book(book))
     for code in book.codes:
         SubElement(whole, "MemberCode", {"guid": code_guid(book, code)})
     return root
@@ -93,7 +93,7 @@ def read_element(root: Element, name: str) -> Found:
     if origin := found.get("origin"):
         fields["source"] = f"Imported from {inert(origin)}."
     sets = []
-    for element in found.iter():
+    for element in root.iter():
         if _local(element) != "Set":
             continue
         about = _fields(_text(element, "Description"))
@@ -222,7 +222,7 @@ def _outdented(text: str) -> str:
 
 
 def _attributes(book: Codebook, code: Code) -> dict[str, str]:
-    made = {"guid": code_guid(book, code), "name": _xml(code.name), "isCodable": "true"}
+    made = {"guid": code_guid(book, code), "name": xml_text(code.name), "isCodable": "true"}
     return made | ({"color": code.color} if code.color else {})
 
 
@@ -253,5 +253,6 @@ def _bare(element: Element) -> str:
     return braced[1] if braced else given
 
 
-def _xml(text: str) -> str:
+def xml_text(text: str) -> str:
+    """``text`` with what XML has no place for as ``·``."""
     return _NO_XML.sub("·", text)
