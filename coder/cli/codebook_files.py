@@ -29,10 +29,10 @@ _output = click.option(
 @click.argument("book")
 @_output
 def export(book: str, output: Path) -> None:
-    """Write codebook BOOK (a file, or a name) for other programs: .qdc, .csv, .xlsx or .yaml.
+    """Write codebook BOOK for other programs.
 
-    A .qdc is a codebook of REFI-QDA, which ATLAS.ti, MAXQDA, NVivo and others open. What a format
-    cannot hold is named.
+    BOOK is a file or a name; FILE ends in .qdc, .csv, .xlsx or .yaml. A .qdc is a codebook of
+    REFI-QDA, which ATLAS.ti, MAXQDA, NVivo and others open. What a format cannot hold is named.
     """
     from coder.cli.terminal import console, safe
     from coder.codebook import load as codebooks
@@ -58,10 +58,11 @@ def export(book: str, output: Path) -> None:
 @click.option("--id", "book_id", help="The codebook's id; by default what the file gives.")
 @click.option("--name", help="Its name; by default what the file gives.")
 def import_(file: Path, output: Path, book_id: str | None, name: str | None) -> None:
-    """Make a codebook of another program's FILE: .qdc, or a table (.csv, .xlsx) with a row a code.
+    """Make a codebook of another program's FILE.
 
-    Columns of a table: id, parent (or category), name (or code), definition, include, exclude,
-    examples. What is not as it was there is named.
+    A .qdc of REFI-QDA, or a table (.csv, .xlsx) with a row for each code. Columns of a table:
+    id, parent (or category), name (or code), definition, include, exclude, examples. What is
+    not as it was there is named.
     """
     from coder.codebook.drafting import own
     from coder.codebook.exchange import imported
@@ -80,11 +81,11 @@ def import_(file: Path, output: Path, book_id: str | None, name: str | None) -> 
 @column_map("E.g. --map title=summary: whose titles become examples.")
 @_output
 def new(origin: Path | None, column: str | None, maps: tuple[str, ...], output: Path) -> None:
-    """Begin a codebook: a skeleton to fill in, or --from the labels of a file, or a spreadsheet.
+    """Begin a codebook, from nothing or from labels.
 
-    With --column every label of that column becomes a code, with how often it was given; "A > B"
-    and "A/B" are code B in category A. Without it FILE is a table of codes, as for coder codebook
-    import.
+    Alone it is a skeleton to fill in. With --column every label of that column becomes a code,
+    with how often it was given; "A > B" and "A/B" are code B in category A. Without it FILE is
+    a table of codes, as for coder codebook import.
     """
     from coder.codebook.drafting import skeleton, slug
     from coder.codebook.exchange import imported

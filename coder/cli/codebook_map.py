@@ -43,9 +43,10 @@ def map_(
     edit: bool,
     send_to: tuple[str, ...],
 ) -> None:
-    """Say what each code of codebook A is in codebook B: same, narrower, broader, related, none.
+    """Draft, check or show a crosswalk of two codebooks.
 
-    Drafts a crosswalk by what the codes mean, for people to edit: coder codebook map A B -o FILE.
+    It says what each code of A is in B: same, narrower, broader, related, or none. It is
+    drafted by what the codes mean, for people to edit: coder codebook map A B -o FILE.
     Then --check FILE names unknown codes and contradictions, says how much of both is covered, and
     shows it; A and B are found by their ids, or given as files or names.
     """
