@@ -19,9 +19,11 @@ FEWEST = 5
 DAY = 86_400.0
 
 _LABEL = re.compile(
-    r"(?:.*[/:_\s-])?(?:stale|rotten|inactive|inactivity|no-(?:issue-)?activity)", re.I
+    r"(?!.*\block(?:ed)?\b)(?:.*[/:_\s-])?(?:stale|rotten|inactive|inactivity|no-(?:issue-)?activity)",
+    re.I,
 )
-"""The labels that bots put on issues nobody writes to, alone or after a prefix."""
+"""The labels that bots put on issues nobody writes to, alone or after a prefix; not those on issues
+that were closed long before and are locked then."""
 _SAID = re.compile(
     r"inactiv|\bstale\b|\brotten\b|(?:no|any|without|lack of)\s+(?:recent\s+|further\s+|new\s+)?"
     r"(?:activity|response|repl(?:y|ies))",

@@ -54,6 +54,7 @@ CLOSED = (
         ((), (), False),
         ((), ("Stale",), True),
         ((), ("lifecycle/rotten", "bug"), True),
+        ((), ("locked-due-to-inactivity", "locked: stale"), False),
         ((), ("stale-cache", "not stale at all", "interactive"), False),
         ((said(True, WARNING, 5), said(True, CLOSED, 10)), (), True),
         ((said(True, CLOSED, 10.001),), (), True),

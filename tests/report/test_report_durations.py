@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.duration.survfunc import survdiff
 from support.runs import MULTIPLE, TREE, Maker, issue, label
 
 from coder.agreement.durations_errors import Figures
@@ -84,6 +85,15 @@ def test_every_figure_of_human_labels_is_that_of_scipy(world):
     assert by_name["Kruskal-Wallis"].statistic == theirs.statistic
     assert by_name["Kruskal-Wallis"].p_value == theirs.pvalue
     assert by_name["Kruskal-Wallis"].n == sum(map(len, groups))
+    within = by_name["Kruskal-Wallis within repositories"]
+    assert within.statistic != pytest.approx(theirs.statistic)
+    end = max(days for days in took.values() if days is not None)
+    spans = np.array([end if took[i] is None else took[i] for i in truth])
+    ended = np.array([took[i] is not None for i in truth], int)
+    codes, repos = np.array([*truth.values()]), np.array([i[0] for i in truth])
+    for name, strata in (("Log-rank", None), ("Log-rank within repositories", repos)):
+        expected = survdiff(spans, ended, codes, strata=strata)
+        assert (by_name[name].statistic, by_name[name].p_value) == pytest.approx(expected)
     assert by_name["Log-rank"].n == len(truth)
     for pair in found.pairs:
         left, right = (groups["abc".index(code)] for code in (pair.left, pair.right))
