@@ -125,7 +125,7 @@ def _print(*grids: Grid) -> None:
     for grid in (grid for grid in grids if grid.rows):
         shown = table(safe(grid.caption), *map(safe, grid.head))
         columns = zip(grid.head, *grid.rows, strict=True)
-        wide = sum(1 + max(map(len, column)) for column in columns) > console.width
+        wide = sum(2 + max(map(len, column)) for column in columns) > console.width
         for row in grid.rows:
             cells = [cell.partition(" [") if wide else (cell, "", "") for cell in row]
             shown.add_row(*(safe(a) + (f"\n{safe('[' + b)}" if b else "") for a, _, b in cells))

@@ -16,7 +16,7 @@ from coder.agreement.durations_errors import Figures
 from coder.errors import InputError, UsageError
 from coder.files.hashing import sha256_of
 from coder.ratings.delivered import RunAnswers
-from coder.records import Adjudication, Comment, Estimate
+from coder.records import Adjudication, Comment, Estimate, Label, Mode
 from coder.report.durations import Asked, durations
 from coder.report.durations_model import Errors
 from coder.report.durations_words import conclusion, error_conclusion
@@ -195,6 +195,36 @@ def test_the_model_hides_what_people_see_and_the_correction_brings_it_back(tmp_p
     assert design.delta.low < design.delta.value < design.delta.high < 0
     assert found.people == "ann"
     assert "but Beta took longest and Alpha shortest" in error_conclusion(found)
+
+
+@pytest.mark.parametrize(
+    ("queue", "weights", "sampling"),
+    [("random", (1.0, 1.0), "random"), ("uncertain", (0.5, 2.0), "known"), ("", (1, 1), "unknown")],
+)
+def test_how_issues_came_to_be_coded_is_reckoned_with(tmp_path, queue, weights, sampling):
+    """Where issues of long ones were likelier to be drawn, people's own median is too long."""
+    rng = np.random.default_rng(2)
+    took = {name: float(np.round(rng.exponential(5), 3)) for name in ids(900)}
+    code = {name: "ab"[int(rng.integers(2))] for name in took}
+    made = [timed(name, days) for name, days in took.items()]
+    run = Maker(tmp_path / "runs", issues=made).run(code)
+    weight = {name: weights[days > 5] for name, days in took.items()}
+    chance = {name: 1 - np.exp(-0.4 * w) if queue == "uncertain" else 0.3
+              for name, w in weight.items()}  # fmt: skip
+    run.label_journal("ann").append(
+        Label(
+            issue_id=i, rater="ann", codes=(code[i],), queue=queue, chance=chance[i],
+            weight=weight[i], mode=Mode.HOLDOUT if queue else None,
+        )
+        for i in took if rng.random() < chance[i]
+    )  # fmt: skip
+    found = asked(run, labels="ann").errors
+    assert found.sampling == sampling
+    people, _, design, _ = found.figures
+    for at, group in enumerate("ab"):
+        true = np.median([days for name, days in took.items() if code[name] == group])
+        assert design.medians[at].low < true < design.medians[at].high
+        assert bool(people.medians[at].low > true) is (queue == "uncertain")
 
 
 def test_where_all_is_labelled_the_model_is_held_against_people_alone(world):
