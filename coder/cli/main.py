@@ -30,6 +30,7 @@ VERBS = {
     "durations": "coder.cli.durations",
     "flow": "coder.cli.flow",
     "plan": "coder.cli.plan",
+    "verdict": "coder.cli.verdict",
     "compare": "coder.cli.compare",
     "multiverse": "coder.cli.multiverse",
     "audit": "coder.cli.audit",

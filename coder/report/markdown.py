@@ -91,7 +91,7 @@ def _table(head: Sequence[str], body: Iterable[Sequence[str]], numeric_from: int
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _drawn(grid: grids.Grid) -> str:
+def drawn(grid: grids.Grid) -> str:
     """A table and nothing else; every cell is escaped."""
     body = [[text(cell) for cell in row] for row in grid.rows]
     return _table([text(cell) for cell in grid.head], body, grid.numeric_from)
@@ -99,7 +99,7 @@ def _drawn(grid: grids.Grid) -> str:
 
 def _grid(grid: grids.Grid) -> Iterator[str]:
     """A table with its notes."""
-    yield _drawn(grid)
+    yield drawn(grid)
     yield from _bullets(grid.notes)
 
 
@@ -169,12 +169,12 @@ def _agreement(report: Report, names: Names) -> Iterator[str]:
     if not grid.rows:
         yield from _bullets(grid.notes)
         return
-    yield _drawn(grid)
+    yield drawn(grid)
     yield f"Baseline: {BASELINE}"
     yield from _bullets(baseline_notes(report))
     yield from _bullets(grid.notes)
     yield from _further(enough(pairs), names)
-    yield _drawn(grids.left_out(report, pairs))
+    yield drawn(grids.left_out(report, pairs))
 
 
 def _bullets(lines: Sequence[str]) -> Iterator[str]:
@@ -190,10 +190,10 @@ def _resolved(report: Report) -> Iterator[str]:
     yield f"{text(resolved(report))} {NOT_INDEPENDENT}"
     grid = grids.resolved(report, pairs)
     if grid.rows:
-        yield _drawn(grid)
+        yield drawn(grid)
     yield from _bullets(grid.notes)
     if grid.rows:
-        yield _drawn(grids.left_out(report, pairs))
+        yield drawn(grids.left_out(report, pairs))
 
 
 def _further(pairs: Sequence[Pair], names: Names) -> Iterator[str]:
