@@ -250,40 +250,32 @@ def _errors(spans: Spans, groups: _Groups, asked: Asked, coding: RunAnswers) -> 
     levels, draws = Levels(coding.run.codebook), min(asked.draws, MOST_DRAWS)
     who, given, log = _people(coding, asked.labels)
     people = levels.answers_at(asked.by, given)
-    closed = np.flatnonzero(spans.ended)
+    here = np.array([i in coding.run.issues for i in spans.ids])
+    closed = np.flatnonzero(spans.ended & here)
     order = closed[np.argsort(spans.days[closed], kind="stable")]
     ids, days = [spans.ids[at] for at in order], spans.days[order]
-    if people.keys().isdisjoint(ids):
-        return None
     counted = Counter(people[i] for i in ids if i in people)
+    if not counted:
+        return None
     codes = [code for code in groups.names if counted[(code,)] >= FEWEST]
-    said = said_by_model(coding.proposals, Versions(coding.run))
-    model = levels.answers_at(asked.by, said)
-    chance, sampling = _chance(coding.run, ids, people, log)
+    model = levels.answers_at(asked.by, said_by_model(coding.proposals, Versions(coding.run)))
+    # What the model may have learnt from says nothing of its errors.
+    usable = {i: answer for i, answer in people.items() if i not in coding.model.leaked}
+    chance, sampling = _chance(coding.run, ids, usable, log)
+    figures, note = [], f"of fewer than two groups people coded {FEWEST} closed issues"
     if len(codes) > 1:
-        theirs = _numbers(ids, people, codes)
-        figures = [
-            plain("people", days, theirs, len(codes)),
-            plain("model", days, _numbers(ids, model, codes), len(codes)),
-        ]
-        # What the model may have learnt from says nothing of its errors.
-        theirs[[i in coding.model.leaked for i in ids]] = -1
-        if sampling != "all" and (theirs >= 0).any():
+        note = ""
+        figures.append(plain("people", days, _numbers(ids, people, codes), len(codes)))
+        figures.append(plain("model", days, _numbers(ids, model, codes), len(codes)))
+        theirs = _numbers(ids, usable, codes)
+        if counted.total() < len(ids) and (theirs >= 0).any():
             coded = Coded(days, theirs, _alike([model.get(i) for i in ids]), chance, len(codes))
             figures.append(by_design(coded, draws, asked.seed))
             figures.append(resampled(coded, draws, asked.seed))
     return Errors(
-        people=who,
-        closed=len(ids),
-        coded=counted.total(),
-        sampling=sampling,
-        groups=tuple(codes),
-        names=tuple(groups.names[code] for code in codes),
-        figures=tuple(figures) if len(codes) > 1 else (),
-        draws=draws,
-        seed=asked.seed,
-        note="" if len(codes) > 1 else f"of fewer than two groups people coded {FEWEST} closed "
-        "issues",
+        people=who, closed=len(ids), coded=counted.total(), groups=tuple(codes),
+        names=tuple(groups.names[code] for code in codes), figures=tuple(figures), note=note,
+        sampling=sampling if counted.total() < len(ids) else "all", draws=draws, seed=asked.seed,
     )  # fmt: skip
 
 
@@ -296,7 +288,7 @@ def _people(coding: RunAnswers, labels: str) -> tuple[str, Mapping[str, Codes], 
     if rater is None:
         return "", {}, []
     log = sorted(rater.log, key=lambda record: record.at)
-    if labels == RESOLVED or (labels in (FINAL, MODEL) and coding.adjudicated):
+    if labels == RESOLVED or (labels in (FINAL, MODEL) and coding.resolution.adjudicated):
         return RESOLVED, coding.by(RESOLVED), log
     return rater.name, rater.blind.answers, log
 
@@ -305,8 +297,6 @@ def _chance(
     run: Run, ids: Sequence[str], people: Mapping[str, Codes], log: Records
 ) -> tuple[Floats, Sampling]:
     """The probability with which people came to code each issue, and how that is known."""
-    if all(i in people for i in ids):
-        return np.ones(len(ids)), "all"
     every = list(run.issues)
     labelled = np.array([i in people for i in every])
     known = probabilities(every, labelled, log)

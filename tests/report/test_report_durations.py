@@ -288,6 +288,7 @@ def test_what_the_model_may_have_learnt_from_corrects_nothing(world):
     closed = sum(maker.issues[k].closed_at is not None for k in range(100))
     leaked = sum(maker.issues[k].closed_at is not None for k in range(10))
     assert (people.n, design.n) == (closed, closed - leaked)
+    assert found.coded == closed
 
 
 def test_where_something_was_adjudicated_resolved_labels_are_peoples(world):
@@ -354,6 +355,27 @@ def test_the_codes_of_another_run_make_the_groups(world):
     found = durations(run, Asked(labels="model", draws=100), RunAnswers(other))
     assert (found.run, found.coding) == ("demo", "other")
     assert [g.group for g in found.resolution.groups] == ["a", "b", "c"]
+
+
+def test_of_another_run_only_the_issues_both_have_are_corrected(world):
+    maker, truth, model, _ = world
+    run = maker.run(model)
+    maker.issues = maker.issues[:100]
+    other = maker.run({i.id: model[i.id] for i in maker.issues}, "other")
+    label(other, "ann", {i.id: truth[i.id] for i in maker.issues[:60]})
+    found = durations(run, Asked(labels="ann", draws=100), RunAnswers(other)).errors
+    assert found.closed == sum(i.closed_at is not None for i in maker.issues)
+
+
+def test_what_was_adjudicated_after_suggestions_is_nobodys_blind_code(world):
+    maker, truth, model, _ = world
+    run = maker.run(model)
+    label(run, "ann", {name: truth[name] for name in [*truth][:80]})
+    said = {"bea": ("a",), "cem": ("b",)}
+    run.adjudications.append(
+        [Adjudication(issue_id=[*truth][90], by="eve", codes=("a",), judged=said, blind=False)]
+    )
+    assert asked(run).errors.people == "ann"
 
 
 def test_what_is_not_there_is_a_line(tmp_path):
