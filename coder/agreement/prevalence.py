@@ -47,11 +47,11 @@ def ppi(
     (N - n, codes) on all others. Where the model is of no use for a code the result is that of
     ``labels_alone``.
     """
-    y, f, rest = (_columns(array) for array in (human, model_labelled, model_rest))
+    y, f, rest = (columns(array) for array in (human, model_labelled, model_rest))
     n, others = len(y), len(rest)
     if n < FEWEST:
-        return _too_few(n, y.shape[1])
-    weight = _weight(y, f, rest) if others else np.zeros(y.shape[1])
+        return too_few(n, y.shape[1])
+    weight = use_of_model(y, f, rest) if others else np.zeros(y.shape[1])
     alone = value = y.mean(0)
     below, above = _reach(value, n, n + others)
     # Where the labels alone leave so few counts open, steps matter more than the model can help.
@@ -87,10 +87,10 @@ def labels_alone(human: npt.ArrayLike, issues: int | None = None) -> tuple[Estim
 
     ``issues`` is how many there are in all, ``None`` for any number.
     """
-    y = _columns(human)
+    y = columns(human)
     n = len(y)
     if n < FEWEST:
-        return _too_few(n, y.shape[1])
+        return too_few(n, y.shape[1])
     value = y.mean(0)
     return _estimates(value, *_reach(value, n, issues), n)
 
@@ -106,12 +106,12 @@ def dsl(
     that probability; the share is their mean. Each issue is taken to have been drawn for itself;
     those that were certain to be labelled (1) add nothing to the width.
     """
-    y, f = _columns(human), _columns(model)
+    y, f = columns(human), columns(model)
     p = np.asarray(probability, dtype=np.float64)[:, None]
     labelled = ~np.isnan(y).any(1, keepdims=True)
     n = int(labelled.sum())
     if n < FEWEST:
-        return _too_few(n, y.shape[1])
+        return too_few(n, y.shape[1])
     error = np.where(labelled, np.nan_to_num(y) - f, 0.0)
     chance = np.where(labelled, p, 1.0)
     value = (f + error / chance).mean(0)
@@ -127,12 +127,12 @@ def dsl(
     return _estimates(value, value - low, high - value, n)
 
 
-def _columns(array: npt.ArrayLike) -> Floats:
+def columns(array: npt.ArrayLike) -> Floats:
     found = np.asarray(array, dtype=np.float64)
     return found[:, None] if found.ndim == 1 else found
 
 
-def _weight(y: Floats, f: Floats, rest: Floats) -> Floats:
+def use_of_model(y: Floats, f: Floats, rest: Floats) -> Floats:
     """How far the model is to be trusted, for each code: 0 not at all, 1 as it is."""
     n, others = len(y), len(rest)
     together = ((y - y.mean(0)) * (f - f.mean(0))).mean(0)
@@ -201,6 +201,6 @@ def _estimates(value: Floats, below: Floats, above: Floats, n: int) -> tuple[Est
     )
 
 
-def _too_few(n: int, codes: int) -> tuple[Estimate, ...]:
+def too_few(n: int, codes: int) -> tuple[Estimate, ...]:
     note = f"{FEWEST} labels on a random sample are needed"
     return (Estimate(value=None, n=n, note=note),) * codes

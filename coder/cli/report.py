@@ -359,7 +359,8 @@ def _corrected(report: Report, found: Corrected) -> None:
 
     names = wording.Names(report)
     level = names.level(found.level)
-    shares = table("Share of all issues", level, "model", "labels", "corrected")
+    frame = [f"in all {found.frame:,}"] if found.frame else []
+    shares = table("Share of all issues", level, "model", "labels", "corrected", *frame)
     for share in conclusions.shown(found):
         alone = share.labels.value
         shares.add_row(
@@ -367,5 +368,6 @@ def _corrected(report: Report, found: Corrected) -> None:
             f"{share.model:.1%}",
             "–" if alone is None else f"{alone:.1%}",
             conclusions.percent(share.corrected),
+            *([conclusions.percent(share.frame)] if share.frame else []),
         )
     console.print(shares)

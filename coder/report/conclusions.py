@@ -74,6 +74,11 @@ def corrected(report: Report, found: Corrected) -> list[str]:
         f"{plural(total, 'issue')} are in each {names.level(found.level)} as that rater sees it."
     ]
     said.append(f"Careful: {found.note}." if found.note else SAMPLED[found.sampling])
+    if found.frame:
+        said.append(
+            f"The run is a sample of {plural(found.frame, 'issue')}: the last column weighs issues "
+            "by how they were drawn and is about all of these."
+        )
     if found.sampling == "all":
         return said
     if 2 * found.n >= total:

@@ -8,11 +8,13 @@ import numpy as np
 
 from coder.agreement import dsl, labels_alone, ppi
 from coder.agreement.arrays import Floats
+from coder.agreement.two_phase import Frame, in_frame
 from coder.ratings.comparable import Codes, Levels, proposed
 from coder.ratings.model import ExclusionReason, Level
 from coder.records import NONE_CODE, Decision, Estimate, Label, Proposal
 from coder.report.model import CodeShare, Corrected
 from coder.revision.migration import Versions
+from coder.storage.run import Run
 from coder.storage.sampling import reached
 
 UNKNOWN = (
@@ -44,12 +46,14 @@ def corrected(
     rater: str,
     records: Sequence[Label | Decision],
     seen: frozenset[str],
+    frame: Frame | None = None,
 ) -> Corrected | None:
     """The share of ``issues`` with each code of a level; ``None`` without any label.
 
     ``model`` and ``labels`` are answers by issue; issues in ``seen`` are those whose label the
     model may have learnt from, which count as not labelled. ``records`` are all that the rater
-    wrote, oldest first: they tell how the labelled issues were chosen.
+    wrote, oldest first: they tell how the labelled issues were chosen. ``frame`` is what the issues
+    themselves were drawn from.
     """
     usable = levels.answers_at(
         level, {i: labels[i] for i in issues if i in labels and i not in seen}
@@ -78,19 +82,49 @@ def corrected(
         shares = dsl(np.where(drawn[:, None], human, np.nan), said, np.where(drawn, known, 1.0))
         uneven = "issues were drawn with unequal probabilities"
         alone = tuple(Estimate(value=None, n=int(drawn.sum()), note=uneven) for _ in shares)
+    of_frame: tuple[Estimate | None, ...] = (None,) * len(shares)
+    if frame is not None:
+        chance = np.full(len(issues), labelled.mean()) if known is None else known
+        drawn = labelled if labelled.all() else labelled & (chance > 0)
+        chance = np.ones(len(issues)) if labelled.all() else np.where(drawn, chance, 1.0)
+        of_frame = in_frame(np.where(drawn[:, None], human, np.nan), said, chance, frame)
     return Corrected(
         level=level,
         rater=rater,
         sampling=sampling,
         n=int(labelled.sum()),
         shares=tuple(
-            CodeShare(code=code, model=float(raw), labels=by_labels, corrected=share)
-            for code, raw, by_labels, share in zip(
-                (*levels.codes(level), NONE_CODE), said.mean(0), alone, shares, strict=True
+            CodeShare(code=code, model=float(raw), labels=by_labels, corrected=share, frame=whole)
+            for code, raw, by_labels, share, whole in zip(
+                (*levels.codes(level), NONE_CODE),
+                said.mean(0),
+                alone,
+                shares,
+                of_frame,
+                strict=True,
             )
         ),
+        frame=0 if frame is None else int(frame.sizes.sum()),
         note=note,
         issue_ids=tuple(i for i in issues if i in usable),
+    )
+
+
+def frame_of(run: Run) -> Frame | None:
+    """What the run's issues were drawn from; ``None`` where they are all there are, or only some of
+    those drawn."""
+    made, of = run.manifest.sampling, run.manifest.sampled_from
+    if run.manifest.screening or (made and (of or len(run.issues) != made.size)):
+        return None
+    if of:
+        return Frame(np.zeros(len(run.issues), dtype=np.int64), np.array([of]))
+    if made is None:
+        return None
+    strata = [name for name, (_, places) in made.strata.items() if places]
+    number = {name: at for at, name in enumerate(strata)}
+    return Frame(
+        np.array([number[made.stratum(i)] for i in run.issues], dtype=np.int64),
+        np.array([made.strata[name][0] for name in strata], dtype=np.int64),
     )
 
 

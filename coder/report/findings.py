@@ -15,7 +15,7 @@ from coder.ratings.model import ExclusionReason, Level
 from coder.records import Proposal
 from coder.report.anchoring import sway, trends
 from coder.report.confidence_quality import Drawn, trust
-from coder.report.corrected import corrected, probabilities, said_by_model
+from coder.report.corrected import corrected, frame_of, probabilities, said_by_model
 from coder.report.coverage import most_labels, who_labelled
 from coder.report.model import (
     AltTestResult,
@@ -71,10 +71,11 @@ class Findings:
             return ()
         records = sorted(rater.log, key=lambda record: record.at)
         said = said_by_model(self.proposals, self._versions)
+        frame = frame_of(self.run)
         found = (
             corrected(
                 level, self._levels, list(self.run.issues), said, rater.blind.answers,
-                rater.name, records, self.model.leaked,
+                rater.name, records, self.model.leaked, frame,
             )
             for level in self._levels.all
         )  # fmt: skip

@@ -131,9 +131,18 @@ def _counted(report: Report, found: Corrected) -> Grid:
         f"prevalence-{found.level}",
         f"All {report.coverage.issues:,} issues by {names.level(found.level)}, each labelled by "
         f"{found.rater}",
-        (names.level(found.level), "model's count", f"{found.rater}'s count"),
+        (
+            names.level(found.level),
+            "model's count",
+            f"{found.rater}'s count",
+            *([f"in all {found.frame:,}"] if found.frame else ()),
+        ),
         tuple(
-            (names.path(s.code), *(share(round(part * found.n), found.n) for part in parts))
+            (
+                names.path(s.code),
+                *(share(round(part * found.n), found.n) for part in parts),
+                *([conclusions.percent(s.frame)] if s.frame else ()),
+            )
             for s in conclusions.shown(found)
             for parts in ((s.model, s.labels.value or 0),)
         ),
@@ -142,15 +151,18 @@ def _counted(report: Report, found: Corrected) -> Grid:
 
 def _corrected(report: Report, found: Corrected) -> Grid:
     names = Names(report)
+    whole = (f"in all {found.frame:,}",) if found.frame else ()
     return Grid(
         f"prevalence-{found.level}",
         f"Share of all {report.coverage.issues:,} issues by {names.level(found.level)}, by "
         f"{found.n:,} labels of {found.rater}",
-        (names.level(found.level), "model's count", "labels alone", "corrected"),
+        (names.level(found.level), "model's count", "labels alone", "corrected",
+         *whole),
         tuple(
             (
                 names.path(s.code), f"{s.model:.1%}",
                 conclusions.percent(s.labels), conclusions.percent(s.corrected),
+                *([conclusions.percent(s.frame)] if s.frame else ()),
             )
             for s in conclusions.shown(found)
         ),

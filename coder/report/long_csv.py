@@ -113,7 +113,8 @@ def _confusion(report: Report) -> Iterator[Row]:
 
 
 def _prevalence(report: Report) -> Iterator[Row]:
-    """Shares of issues; ``raw`` is of those the side answered, the others of all issues."""
+    """Shares of issues; ``raw`` is of those the side answered, the others of all issues;
+    ``frame`` of all that the run's were drawn from."""
     for p in report.prevalence:
         for who, count in {"model": p.model, **p.raters}.items():
             if count.of:
@@ -125,6 +126,8 @@ def _prevalence(report: Report) -> Iterator[Row]:
             yield "model", *at, *_count(s.model, total)
             yield "labels", *at, *_figure(s.labels)
             yield "corrected", *at, *_figure(s.corrected)
+            if s.frame is not None:
+                yield "frame", *at, *_figure(s.frame)
 
 
 def _confidence(report: Report) -> Iterator[Row]:

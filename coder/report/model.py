@@ -253,12 +253,14 @@ class Prevalence(Record):
 
 class CodeShare(Record):
     """The share of all issues with one code: what the model says, what the labels alone say, and
-    the model's count corrected by the labels."""
+    the model's count corrected by the labels; ``frame`` is the last carried to the issues that the
+    run's are a random sample of."""
 
     code: str
     model: float
     labels: Estimate
     corrected: Estimate
+    frame: Estimate | None = None
 
 
 class Corrected(Record):
@@ -266,7 +268,8 @@ class Corrected(Record):
 
     ``sampling`` says how the labelled issues were chosen: at ``random``, with ``known`` unequal
     probabilities, ``all`` of them, or ``unknown``, which is taken for random and said so. With
-    known probabilities the labels alone say nothing that holds, and are undefined.
+    known probabilities the labels alone say nothing that holds, and are undefined. ``frame`` counts
+    the issues that the run's were drawn from, 0 where that is not known.
     """
 
     level: Level
@@ -274,6 +277,7 @@ class Corrected(Record):
     sampling: Literal["random", "known", "all", "unknown"]
     n: int
     shares: tuple[CodeShare, ...]
+    frame: int = 0
     note: str = ""
     issue_ids: tuple[str, ...]
 

@@ -220,8 +220,9 @@ def sample(report: Report) -> str:
         how = f"a random sample of {made.size:,} of {made.issues:,} (seed {made.seed}"
         if made.by:
             how += f", {made.allocation} by {made.by}"
-        if made.by and made.allocation == "equal":
-            how += "; figures speak for the sample, in which small strata count for more"
+        if made.by and made.allocation != "proportional":
+            how += "; agreement and raw counts speak for the sample, in which strata do not count "
+            how += "by their size"
         return f"{how})"
     if run.sampled_from is None:
         return ""
