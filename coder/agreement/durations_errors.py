@@ -66,6 +66,8 @@ class Coded:
     ``people`` (n,) is the group they gave, ``groups`` for none of them, -1 where nobody coded it;
     ``model`` (n,) is what the model said, any small whole number: what matters is which issues are
     alike to it. ``chance`` (n,) is the probability with which people came to code an issue.
+    ``stands_for`` (n,) is how many issues each stands for where the issues are themselves a sample;
+    ``None`` for as many each.
     """
 
     days: Floats
@@ -73,6 +75,7 @@ class Coded:
     model: Ints
     chance: Floats
     groups: int
+    stands_for: Floats | None = None
 
     @property
     def coded(self) -> Bools:
@@ -167,6 +170,8 @@ def _memberships(coded: Coded) -> Floats:
     np.add.at(rates, cell, held * (weight * seen.sum() / weight.sum())[:, None])
     guess = (rates / rates.sum(1, keepdims=True))[cell]
     found: Floats = (guess + weight[:, None] * (held - guess * seen[:, None]))[:, : coded.groups]
+    if coded.stands_for is not None:
+        found *= (coded.stands_for / coded.stands_for.mean())[:, None]
     return found
 
 

@@ -29,7 +29,7 @@ from coder.ratings.comparable import Codes, Levels
 from coder.ratings.delivered import FINAL, RunAnswers, delivered
 from coder.ratings.model import MODEL, RESOLVED
 from coder.records import Decision, Issue, Label, Record
-from coder.report.corrected import probabilities, said_by_model
+from coder.report.corrected import frame_of, probabilities, said_by_model
 from coder.report.coverage import most_labels
 from coder.report.durations_model import (
     By,
@@ -262,20 +262,23 @@ def _errors(spans: Spans, groups: _Groups, asked: Asked, coding: RunAnswers) -> 
     # What the model may have learnt from says nothing of its errors.
     usable = {i: answer for i, answer in people.items() if i not in coding.model.leaked}
     chance, sampling = _chance(coding.run, ids, usable, log)
+    stands = _stands_for(coding.run, ids)
     figures, note = [], f"of fewer than two groups people coded {FEWEST} closed issues"
     if len(codes) > 1:
         note = ""
         figures.append(plain("people", days, _numbers(ids, people, codes), len(codes)))
         figures.append(plain("model", days, _numbers(ids, model, codes), len(codes)))
         theirs = _numbers(ids, usable, codes)
-        if counted.total() < len(ids) and (theirs >= 0).any():
-            coded = Coded(days, theirs, _alike([model.get(i) for i in ids]), chance, len(codes))
+        if (counted.total() < len(ids) or stands is not None) and (theirs >= 0).any():
+            alike = _alike([model.get(i) for i in ids])
+            coded = Coded(days, theirs, alike, chance, len(codes), stands)
             figures.append(by_design(coded, draws, asked.seed))
             figures.append(resampled(coded, draws, asked.seed))
     return Errors(
         people=who, closed=len(ids), coded=counted.total(), groups=tuple(codes),
         names=tuple(groups.names[code] for code in codes), figures=tuple(figures), note=note,
         sampling=sampling if counted.total() < len(ids) else "all", draws=draws, seed=asked.seed,
+        weighted=stands is not None,
     )  # fmt: skip
 
 
@@ -305,6 +308,15 @@ def _chance(
     of = dict(zip(every, known.tolist(), strict=True))
     even = float(np.ptp(known[labelled])) < 1e-12
     return np.array([of.get(i, 0.0) for i in ids]), "random" if even else "known"
+
+
+def _stands_for(run: Run, ids: Sequence[str]) -> Floats | None:
+    """How many issues each of ``ids`` stands for; ``None`` where all stand for as many."""
+    frame = frame_of(run)
+    if frame is None or np.ptp(frame.stands_for) < 1e-9:
+        return None
+    each = dict(zip(run.issues, frame.stands_for.tolist(), strict=True))
+    return np.array([each[i] for i in ids]) if each.keys() >= {*ids} else None
 
 
 def _numbers(ids: Sequence[str], answers: Mapping[str, Codes], codes: Sequence[str]) -> Ints:

@@ -53,7 +53,8 @@ class Errors(Record):
 
     ``people`` names who coded ``coded`` of the issues that were closed; ``sampling`` says how these
     were chosen: ``all``, at ``random``, with ``known`` unequal probabilities, or ``unknown``.
-    ``groups`` are those of the figures. ``note`` says why there are no figures.
+    ``groups`` are those of the figures. ``weighted``: by design, issues count for as many as they
+    stand for in what they were drawn from. ``note`` says why there are no figures.
     """
 
     people: str
@@ -65,6 +66,7 @@ class Errors(Record):
     figures: tuple[Figures, ...]
     draws: int
     seed: int
+    weighted: bool = False
     note: str = ""
 
 

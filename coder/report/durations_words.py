@@ -308,6 +308,11 @@ def _effect(test: Test) -> str:
 def error_notes(found: Errors) -> list[str]:
     sources = {one.source for one in found.figures}
     said = [BY_DESIGN] if "design" in sources else []
+    if said and found.weighted:
+        said.append(
+            "The issues were drawn with unequal probabilities: by design each counts for as many "
+            "as it stands for, in all other figures for one."
+        )
     if found.sampling == "unknown":
         said.append(
             "The log does not say how the coded issues were chosen: this holds if they are a "

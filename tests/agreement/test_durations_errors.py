@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -61,6 +63,21 @@ def test_by_design_finds_the_truth_where_the_model_does_not(chance):
         assert found.p_value < 0.05
     assert misses >= 16
     assert covered >= 21
+
+
+def test_issues_drawn_with_unequal_probabilities_count_for_those_they_stand_for():
+    """Of the long half of all issues few are in the sample: unweighted, medians are too short."""
+    coded, group = world(n=4000)
+    true = [float(np.median(coded.days[group == g])) for g in range(3)]
+    chance = np.where(np.arange(4000) < 2000, 0.9, 0.15)
+    here = np.random.default_rng(1).random(4000) < chance
+    sample = Coded(coded.days[here], group[here], coded.model[here], np.ones(here.sum()), 3)
+    assert not any(
+        m.low <= t <= m.high
+        for m, t in zip(plain("people", sample.days, group[here], 3).medians, true, strict=True)
+    )
+    found = by_design(replace(sample, stands_for=1 / chance[here]), 200, 0)
+    assert all(m.low <= t <= m.high for m, t in zip(found.medians, true, strict=True))
 
 
 def test_where_there_is_no_difference_the_models_errors_make_none():

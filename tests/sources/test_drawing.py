@@ -143,6 +143,27 @@ def test_the_run_of_a_sample_knows_it_is_one(study, capsys):
     assert Run.open(study / "runs", "second").manifest.sampling is None
 
 
+def test_shares_of_an_uneven_sample_are_carried_to_what_it_was_drawn_from(study, capsys):
+    (study / "study.toml").write_text('[retrieval]\nembedder = "none"\n[report]\ndraws = 100\n')
+    how = ["--by", "repo", "--allocation", "equal", "--size", "16", "-o", "s.jsonl"]
+    assert coder(["sample", "issues.jsonl", *how]) == 0
+    assert coder(["propose", "s.jsonl", "--run", "first"]) == 0
+    run = Run.open(study / "runs", "first")
+    codes = {"acme/a": "model-usage.api-calls", "acme/b": "model-performance.regression"}
+    label(run, "ann", {i: codes[one.repo] for i, one in run.issues.items()})
+    capsys.readouterr()
+    assert coder(["report", "first"]) == 0
+    folder = study / "runs" / "first" / "report"
+    shares = json.loads((folder / "report.json").read_text())["corrected"][0]
+    found = {one["code"]: one for one in shares["shares"] if one["labels"]["value"]}
+    assert shares["frame"] == 40 and len(found) == 2
+    first = found["model-usage"]
+    assert (first["corrected"]["value"], first["frame"]["value"]) == (0.5, 0.75)
+    assert first["frame"]["low"] < 0.75 < first["frame"]["high"]
+    said = (folder / "report.md").read_text()
+    assert "in all 40" in said and "equal by repo; agreement and raw counts speak" in said
+
+
 def test_strata_can_be_what_a_model_says(study):
     ids = [f"a{n}" for n in range(30)] + [f"b{n}" for n in range(10)]
     Maker(study / "runs").run({i: "a" if i < "a25" else "b" for i in ids}, "first")
