@@ -167,8 +167,11 @@ def _memberships(coded: Coded) -> Floats:
     cell, prior = _cells(coded)
     rates = WEIGHT * prior
     # In issues, not in issues that they stand for, or a few would outweigh what is known at large.
-    np.add.at(rates, cell, held * (weight * seen.sum() / weight.sum())[:, None])
-    guess = (rates / rates.sum(1, keepdims=True))[cell]
+    own = held * (weight * seen.sum() / weight.sum())[:, None]
+    np.add.at(rates, cell, own)
+    # Without its own code, which it is to be held against.
+    others = rates[cell] - own
+    guess = others / others.sum(1, keepdims=True)
     found: Floats = (guess + weight[:, None] * (held - guess * seen[:, None]))[:, : coded.groups]
     if coded.stands_for is not None:
         found *= (coded.stands_for / coded.stands_for.mean())[:, None]

@@ -240,9 +240,8 @@ def _dates(found: Durations) -> str:
     said = f"The data end {found.snapshot:%Y-%m-%d} ({origin})."
     reopened = found.resolution.counts.reopened
     if reopened:
-        said += (
-            f" {plural(reopened, 'issue')} were opened again: their {found.close} closing counts."
-        )
+        again = plural(reopened, "issue")
+        said += f" Of {again} that were opened again the {found.close} closing counts."
     return said
 
 
