@@ -99,31 +99,30 @@ def _bounds(side: Strata, doubt: float) -> tuple[int, int]:
     return sum(low for low, _ in ends), sum(high for _, high in ends)
 
 
-def labels_needed(kept: Strata, out: Strata, width: float) -> int | None:
-    """How many labels on what was screened out bring the interval of the recall to ``width``, if
-    hits go on as they came, spread over its parts as they are now, and no more is labelled of what
-    was kept; ``None`` where even labels on all of it would not."""
+def more_labels(kept: Strata, out: Strata, width: float) -> int | None:
+    """How many more labels bring the interval of the recall to ``width``: half of them on each side
+    as long as it has any left, spread over its parts, if hits go on as they came. ``None`` where
+    there is no interval yet."""
     if recall(kept, out).value is None:
         return None
-    have, issues = sum(part.labelled for part in out), sum(part.issues for part in out)
+    left_in, left_out = (sum(part.issues - part.labelled for part in side) for side in (kept, out))
 
-    def with_labels(share: float) -> list[Side]:
-        labelled = [round(p.labelled + share * (p.issues - p.labelled)) for p in out]
-        return [
-            Side(p.issues, n, round(p.hits / p.labelled * n) if p.labelled else 0)
-            for p, n in zip(out, labelled, strict=True)
-        ]
-
-    def reach(labelled: int) -> float:
-        found = recall(kept, with_labels((labelled - have) / max(1, issues - have)))
+    def reach(more: int) -> float:
+        inside = min(left_in, max(more // 2, more - left_out))
+        found = recall(_with(kept, inside, left_in), _with(out, more - inside, left_out))
         return 1.0 if found.low is None or found.high is None else found.high - found.low
 
-    if reach(have) <= width:
-        return have
-    if reach(issues) > width:
-        return None
-    low, high = have, issues
+    low, high = -1, left_in + left_out
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if reach(middle) <= width else (middle, high)
     return high
+
+
+def _with(side: Strata, more: int, left: int) -> list[Side]:
+    """A side with so many more labels of the ``left`` ones, hits as they came."""
+    found = []
+    for part in side:
+        n = part.labelled + (round(more * (part.issues - part.labelled) / left) if left else 0)
+        found.append(Side(part.issues, n, round(part.hits * n / part.labelled) if n else 0))
+    return found

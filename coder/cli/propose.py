@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from coder.proposers.base import Preview, Proposer
     from coder.proposers.budget import Caps
-    from coder.records import Codebook, Example, Issue, Reserved, Screening, Status
+    from coder.records import Codebook, Example, Issue, Reserved, Sampling, Screening, Status
     from coder.storage.run import Run
     from coder.study import Study
 
@@ -133,7 +133,6 @@ def command(
     from coder.cli.label import read_examples
     from coder.files.hashing import as_data_file
     from coder.proposers import run_loop as driver
-    from coder.sources.drawing import read_sampling
     from coder.sources.issues import load_issues
     from coder.study import Study
 
@@ -156,7 +155,7 @@ def command(
     run, proposer = driver.start(
         study, name, codebook_path, chosen, learnt, caps, reserved=kept,
         sampled_from=len(found) if len(chosen) < len(found) else None, screening=screening,
-        sampling=read_sampling(issues, found) if issues else None,
+        sampling=_sampling(study, issues, found, screening),
         issues_file=as_data_file(issues, study.runs / name) if issues else None,
     )  # fmt: skip
     _say_what_teaches_nothing(run)
@@ -194,6 +193,18 @@ def _taken(
     if not found:
         raise InputError(f"{where} leaves no issue to code", f"see: coder screen {where}")
     return found, made
+
+
+def _sampling(
+    study: Study, file: Path | None, issues: Sequence[Issue], screening: Screening | None
+) -> Sampling | None:
+    """How the issues were drawn, or those that were screened."""
+    from coder.sources.drawing import read_sampling
+    from coder.storage.run import Run
+
+    if screening is not None:
+        return Run.open(study.runs, screening.run).manifest.sampling
+    return read_sampling(file, issues) if file else None
 
 
 def _codebook(study: Study, run: str) -> tuple[Path, Codebook]:

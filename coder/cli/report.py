@@ -106,9 +106,12 @@ def _write_appendix(study: Study, run: Run, report: Report) -> None:
     from coder.files.atomic_write import write_atomically
     from coder.records import Consent
     from coder.report import appendix, methods
+    from coder.report.stages import stage_before
     from coder.storage.journal import Journal
 
-    log = methods.logged(run, Journal(study.runs / FILE, Consent))
+    settings = {"seed": study.settings.seed, **study.settings.report.model_dump()}
+    before = stage_before(run, **settings)
+    log = methods.logged(run, Journal(study.runs / FILE, Consent), before)
     files = {
         "appendix.md": appendix.appendix_markdown(report, log),
         "appendix.tex": appendix.appendix_latex(report, log),

@@ -8,36 +8,34 @@ is left as a blank that says what is missing, and nothing is guessed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from coder.proposers.chat.providers import address_of
 from coder.ratings.model import MODEL
-from coder.records import Cardinality, CodeChange, Consent, Screening
+from coder.records import Cardinality, CodeChange, Consent
 from coder.report import conclusions, durations_words
 from coder.report.model import Report
 from coder.report.sentences import (
+    agreements,
     baseline_notes,
     between_first_passes,
     enough,
     sample,
-    too_few,
     warnings,
 )
+from coder.report.stages import Stage, screening, told
 from coder.report.wording import (
     STATUS,
-    Names,
     coefficient_notes,
     decisions,
     describe_model,
-    figure,
     interval_note,
     plural,
     reasons,
     spent,
-    title,
 )
 from coder.revision.new_version import sentence
 from coder.storage.run import Run
@@ -54,7 +52,7 @@ class Logged:
     shown in full, ``asked`` are the models that requests named, ``resolved`` counts the issues
     whose disagreement was resolved. ``versions`` are those the codebook had in this run, in order,
     ``consents`` those that texts of this run were sent with, ``dropped`` the parameters that the
-    model does not take and that were left out.
+    model does not take and that were left out. ``stage`` is what is known of the run that screened.
     """
 
     first: datetime | None
@@ -66,6 +64,7 @@ class Logged:
     consents: tuple[Consent, ...]
     versions: tuple[Version, ...] = ()
     dropped: tuple[str, ...] = ()
+    stage: Stage | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ class Topic:
     entries: tuple[tuple[str, str], ...]
 
 
-def logged(run: Run, consents: Iterable[Consent]) -> Logged:
+def logged(run: Run, consents: Iterable[Consent], stage: Stage | None = None) -> Logged:
     """Reads all files of the run; ``consents`` are those of the whole study."""
     latest = run.latest_proposals().values()
     resolutions = {made.issue_id: made for made in run.adjudications}
@@ -104,6 +103,7 @@ def logged(run: Run, consents: Iterable[Consent]) -> Logged:
         consents=tuple(_relied_on(run, consents)),
         versions=tuple(_versions(run)),
         dropped=tuple(sorted(dropped)),
+        stage=stage,
     )
 
 
@@ -146,6 +146,7 @@ def topics(report: Report, log: Logged) -> list[Topic]:
             ("Use and role of the model", _role()),
             ("Model, version and configuration", _model(report, log)),
             ("Data and codebook", _data(report, log)),
+            *([("Screening, the stage before", told(log.stage))] if log.stage else ()),
             ("System around the model", _system(report, log)),
             ("Prompts and logs", _prompts(report)),
             ("Human validation", _people(report, log)),
@@ -194,7 +195,7 @@ def _data(report: Report, log: Logged) -> Entries:
     if (made := run.sampling) is not None and made.reason:
         yield "Size of the sample", f"chosen for {made.reason}"
     if run.screening is not None:
-        yield "Screening", _screening(run.screening)
+        yield "Screening", screening(run.screening)
     yield "Hash of the issues", run.data_hash
     yield "Where the issues come from", f"{BLANK}source, period, criteria, licence"
     codes = plural(len(book.codes), "code")
@@ -205,28 +206,6 @@ def _data(report: Report, log: Logged) -> Entries:
         for at, version in enumerate(log.versions):
             yield f"Codebook version {version.name}", _version(version, first=at == 0)
     yield "How the codebook was made", f"{BLANK}by whom, from what, with which pilots"
-
-
-def _screening(made: Screening) -> str:
-    """The stage before: what was taken, on whose word, and where its own agreement is told."""
-    kept, left = sum(made.taken.values()), sum(made.left.values())
-    word = "is not" if made.negated else "is"
-    said = (
-        f"of {made.issues:,} issues of the run {made.run}, the {kept:,} whose final code {word} "
-        f"{made.code} ({_counts(made.taken)}); {left:,} were left out ({_counts(made.left)})"
-    )
-    if made.undecided:
-        said += f", {sum(made.undecided.values()):,} had no final code ({_counts(made.undecided)})"
-    said += f"; codebook hash {made.codebook_hash}"
-    if "model" in made.taken:
-        said += "; no certificate holds for what the model alone decided"
-    elif made.certified is not None:
-        said += f"; the model's word was certified from a confidence of {made.certified:g} on"
-    return f"{said}. Its agreement and misses: coder report {made.run}, coder screen"
-
-
-def _counts(found: Mapping[str, int]) -> str:
-    return ", ".join(f"{n:,} by {source}" for source, n in found.items()) or "none"
 
 
 def _version(version: Version, *, first: bool) -> str:
@@ -289,17 +268,8 @@ def _people(report: Report, log: Logged) -> Entries:
     for found in report.corrected[:1]:
         how = found.note or conclusions.SAMPLED[found.sampling]
         yield f"How {found.rater}'s issues were chosen", how
-    names = Names(report)
+    yield from agreements(report)
     pairs = [pair for pair in between_first_passes(report) if pair.level == "category"]
-    for pair in enough(pairs):
-        yield (
-            f"Agreement of {title(pair)} by {names.level(pair.level)}",
-            f"n = {pair.n:,}; {figure(pair.percent_agreement)} agree; kappa "
-            f"{figure(pair.cohen_kappa)}; alpha {figure(pair.krippendorff_alpha)}; AC1 "
-            f"{figure(pair.gwet_ac1)}; left out: {reasons(pair.excluded) or 'nothing'}",
-        )
-    for line in too_few(pairs):
-        yield "Agreement not told", line
     if all(pair.left == MODEL or pair.intra_rater for pair in pairs):
         yield "Agreement between people", f"{BLANK}there are not two raters in this run"
     for tested in report.stand_in:

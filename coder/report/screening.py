@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from coder.agreement.screening import Side, labels_needed, missed, precision, recall
+from coder.agreement.screening import Side, missed, more_labels, precision, recall
 from coder.ratings.comparable import Codes
 from coder.ratings.delivered import RunAnswers
 from coder.ratings.screened import Where, holds, screened
@@ -27,8 +27,8 @@ UNEVEN = "issues were drawn with unequal probabilities: label some in random ord
 class ScreeningReport(Record):
     """``screening`` as it is now; ``model_in`` and ``model_out`` are how many issues the model puts
     on each side, ``labelled_in`` and ``labelled_out`` those of them that ``rater`` labelled blindly
-    and at random. ``needed`` is how many labels on the model's out side bring the interval of
-    ``recall`` to ``WIDTH``. ``recall`` and ``missed`` are the model's own: what people's labels
+    and at random. ``more`` is how many more labels bring the interval of ``recall`` to
+    ``WIDTH``. ``recall`` and ``missed`` are the model's own: what people's labels
     find, ``found`` of those missed, is mended."""
 
     screening: Screening
@@ -41,7 +41,7 @@ class ScreeningReport(Record):
     recall: Estimate
     precision: Estimate
     missed: Estimate
-    needed: int | None
+    more: int | None
     notes: tuple[str, ...]
 
 
@@ -77,7 +77,7 @@ def screening_report(
         recall=recall(inside, outside),
         precision=precision(inside),
         missed=missed(outside),
-        needed=labels_needed(inside, outside, WIDTH),
+        more=more_labels(inside, outside, WIDTH),
         notes=tuple(dict.fromkeys(judged.notes)),
     )
 

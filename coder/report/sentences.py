@@ -201,6 +201,21 @@ def baseline_notes(report: Report) -> list[str]:
     ]
 
 
+def agreements(report: Report) -> Iterator[tuple[str, str]]:
+    """How far all pairs of first passes agree by category: (what, figures)."""
+    names = Names(report)
+    pairs = [pair for pair in between_first_passes(report) if pair.level == "category"]
+    for pair in enough(pairs):
+        yield (
+            f"Agreement of {title(pair)} by {names.level(pair.level)}",
+            f"n = {pair.n:,}; {figure(pair.percent_agreement)} agree; kappa "
+            f"{figure(pair.cohen_kappa)}; alpha {figure(pair.krippendorff_alpha)}; AC1 "
+            f"{figure(pair.gwet_ac1)}; left out: {reasons(pair.excluded) or 'nothing'}",
+        )
+    for line in too_few(pairs):
+        yield "Agreement not told", line
+
+
 def resolved(report: Report) -> str:
     """Where the resolved labels came from, or nothing when nothing was adjudicated."""
     if report.resolved is None:
@@ -217,7 +232,8 @@ def sample(report: Report) -> str:
     """``a random sample of 20 of 343 (seed 0)``, or nothing when all issues are in the run."""
     run = report.run
     if run.sampled_from is None and (made := run.sampling) is not None:
-        how = f"a random sample of {made.size:,} of {made.issues:,} (seed {made.seed}"
+        how = "screened from " if run.screening else ""
+        how += f"a random sample of {made.size:,} of {made.issues:,} (seed {made.seed}"
         if made.by:
             how += f", {made.allocation} by {made.by}"
         if made.by and made.allocation != "proportional":

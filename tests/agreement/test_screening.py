@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from coder.agreement.screening import Side, labels_needed, missed, precision, recall
+from coder.agreement.screening import Side, missed, more_labels, precision, recall
 
 
 def test_recall_is_what_one_counts_by_hand():
@@ -81,12 +81,15 @@ def test_precision_is_of_all_that_is_kept():
 
 def test_the_labels_that_are_asked_for_are_enough_and_no_more():
     kept, out = [Side(150, 100, 80)], [Side(800, 100, 5)]
-    needed = labels_needed(kept, out, 0.25)
-    assert needed is not None and needed > 100
+    more = more_labels(kept, out, 0.15)
+    assert more is not None and more > 100  # all 50 that are left of what was kept, and others
 
-    def width(labelled: int) -> float:
-        found = recall(kept, [Side(800, labelled, round(5 / 100 * labelled))])
+    def width(more: int) -> float:
+        labelled = 100 + more - 50
+        found = recall([Side(150, 150, 120)], [Side(800, labelled, round(labelled / 20))])
         return found.high - found.low
 
-    assert width(needed) <= 0.25 < width(needed - 20)
-    assert labels_needed(kept, out, 0.0001) is None
+    assert width(more) <= 0.15 < width(more - 20)
+    assert more_labels(kept, out, 1) == 0
+    assert more_labels(kept, out, 0) == 750
+    assert more_labels(kept, [Side(800, 0, 0)], 0.1) is None

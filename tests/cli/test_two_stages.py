@@ -65,6 +65,27 @@ def test_the_second_stage_codes_what_the_first_screens_in(study, capsys):
     assert "another set of issues" in capsys.readouterr().err
 
 
+def test_the_appendix_of_the_second_stage_tells_the_first(study, capsys):
+    (study / "issues.jsonl").write_text((study / "runs/screening/issues.jsonl").read_text())
+    assert coder(["sample", "issues.jsonl", "-o", "s.jsonl", "--size", "5"]) == 0
+    assert coder(["propose", "s.jsonl", "--run", "first", "--codebook", "mood"]) == 0
+    ids = Run.open(study / "runs", "first").issues
+    label(Run.open(study / "runs", "first"), "ann", dict.fromkeys(ids, "glad"))
+    assert coder(["propose", "--run", "second", "--where", "first=glad"]) == 0
+    assert coder(["report", "second", "--appendix"]) == 0
+    text = (study / "runs/second/report/appendix.md").read_text()
+    stage = text.partition("## Screening, the stage before")[2].partition("##")[0]
+    assert "screened from a random sample of 5 of 6" in text
+    assert "Mood, version" in stage and "5, a random sample of 5 of 6" in stage
+    assert "5 blind label" in stage and "Against ann" in stage
+    assert "Screening, the stage before" in (study / "runs/second/report/appendix.tex").read_text()
+    # Without that run beside it what the manifest knows is told.
+    (study / "runs" / "first").rename(study / "elsewhere")
+    assert coder(["report", "second", "--appendix"]) == 0
+    text = (study / "runs/second/report/appendix.md").read_text()
+    assert "the stage before" not in text and "whose final code is glad" in text
+
+
 def test_by_name_negated_and_of_a_file(study, capsys):
     assert coder(["propose", "--run", "rest", "--where", "screening != Alpha"]) == 0
     assert coded(study, "rest") == ["m-out", "shown"]
