@@ -27,12 +27,20 @@ if TYPE_CHECKING:
     help="Where the issues go; replaced when it exists.",
 )
 @column_map("Which column feeds a field; repeatable. See below.")
+@click.option("--pull-requests", is_flag=True, help="Keep them among the issues, marked.")
 @click.option("--encoding", default="", metavar="NAME", help="Of the files; UTF-8 as it comes.")
-def command(files: tuple[Path, ...], output: Path, maps: tuple[str, ...], encoding: str) -> None:
+def command(
+    files: tuple[Path, ...],
+    output: Path,
+    maps: tuple[str, ...],
+    pull_requests: bool,
+    encoding: str,
+) -> None:
     """Bring in issues from files or folders.
 
-    JSON Lines, JSON, CSV or TSV, gzipped or not; a folder stands for all such files in it. Or one
-    REFI-QDA project (.qdpx), with its codebook and what its users coded.
+    JSON Lines, JSON, CSV or TSV, gzipped or not; Excel (.xlsx) and Parquet; a folder stands for
+    all such files in it. Or one REFI-QDA project (.qdpx), with its codebook and what its users
+    coded.
 
     Data of GitHub's API, of `gh issue list --json` and of most exports is recognised as it is.
     Other columns are named with --map:
@@ -73,6 +81,7 @@ def command(files: tuple[Path, ...], output: Path, maps: tuple[str, ...], encodi
             mapping,
             lambda done, total: bar.update(task, completed=done, total=total or None),
             encoding,
+            pull_requests,
         )
     _print(report)
 

@@ -38,6 +38,18 @@ def unpack(archive: Path, into: Path, most_bytes: int = MOST_BYTES) -> list[str]
     return names
 
 
+def require_bounded(archive: Path, most_bytes: int = MOST_BYTES) -> None:
+    """``InputError`` for an archive that states to unpack to more than ``most_bytes``. No member
+    gives more than it states: reading one that lies ends there."""
+    try:
+        with zipfile.ZipFile(archive) as file:
+            size = sum(member.file_size for member in file.infolist())
+    except (OSError, zipfile.BadZipFile) as error:
+        raise _bad(archive, str(error)) from None
+    if size > most_bytes:
+        raise _bad(archive, f"it unpacks to more than {most_bytes:,} bytes")
+
+
 def members(archive: Path) -> Iterator[tuple[str, Iterator[bytes]]]:
     """Each file of ``archive`` by its name, with its bytes, which are read before the next one."""
     try:

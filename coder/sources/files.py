@@ -1,6 +1,6 @@
 """Opens an input file whatever it is packed in, and tells by looking at it what kind it is.
 
-JSON and tables are read; archives, spreadsheets and databases are refused with what to do.
+JSON, tables, spreadsheets and Parquet are read; archives and databases are refused with what to do.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from coder.errors import InputError, UsageError
 from coder.files.reading import unreadable
 from coder.sources.json_and_csv import HEADER_WITHIN, read_json_lines, read_json_values, read_table
 from coder.sources.rows import Row, SetAside
+from coder.sources.sheets import read_parquet, read_xlsx
 
 _PEEK = 1 << 16
 _BOM = b"\xef\xbb\xbf"
@@ -74,6 +75,8 @@ class Source:
             peeked = self._stream.peek(_PEEK)
         except (EOFError, zlib.error, OSError):
             return ""
+        if _binary(peeked):
+            return "a Parquet file" if peeked.startswith(b"PAR1") else "an Excel file"
         self._refuse_other_kinds(peeked)
         head = peeked.removeprefix(_BOM).decode(self._encoding or "utf-8", "replace")
         if _JSON.match(head):
@@ -86,6 +89,9 @@ class Source:
     def _read(self) -> Iterator[Row | SetAside]:
         name = str(self.path)
         peeked = self._stream.peek(_PEEK)
+        if binary := _binary(peeked):
+            yield from binary(self.path)
+            return
         self._refuse_other_kinds(peeked)
         head = peeked.removeprefix(_BOM).decode(self._encoding or "utf-8", "replace")
         suffixes = [s.lower() for s in self.path.suffixes if s.lower() != ".gz"]
@@ -127,6 +133,14 @@ class Source:
         if not self._encoding and (found := _other_encoding(head)):
             kind, encoding = found
             raise InputError(f"{self.path} is {kind}, not UTF-8", f"add: --encoding {encoding}")
+
+
+def _binary(head: bytes) -> Callable[[Path], Iterator[Row | SetAside]] | None:
+    """What reads a spreadsheet or a Parquet file, by its first bytes."""
+    if head.startswith(b"PAR1"):
+        return read_parquet
+    other = other_kind(head)
+    return read_xlsx if other is not None and other[0] == "an Excel file" else None
 
 
 def _other_encoding(head: bytes) -> tuple[str, str] | None:

@@ -100,6 +100,17 @@ def repo_from_url(text: str) -> str:
     return found[1] if found else text
 
 
+_GITLAB_URL = re.compile(
+    r"https?://[^/\s]+/(?P<repo>[^\s?#]+?)/-/(?:issues|work_items)/(?P<number>\d{1,18})"
+)
+
+
+def issue_at_gitlab(url: str) -> tuple[str, int] | None:
+    """The project, with its groups, and the number that an issue's URL at a GitLab names."""
+    found = _GITLAB_URL.match(url)
+    return (found["repo"], int(found["number"])) if found else None
+
+
 _REFERENCE = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)#(?P<number>\d{1,18})", re.ASCII)
 _NUMBER = re.compile(r"#?(?P<number>\d{1,18})(?:\.0)?", re.ASCII)
 
@@ -133,7 +144,7 @@ class IssueNames:
             if number is not None:
                 names.append(f"{repo}#{number}")
                 self._numbered.setdefault(number, set()).add(issue.id)
-            for name in filter(None, names):
+            for name in filter(None, [*names, *issue.other_names]):
                 self._named.setdefault(visible(name).casefold(), set()).add(issue.id)
         self.one_repository = len(repos) == 1
 

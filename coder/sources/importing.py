@@ -15,6 +15,7 @@ from coder.escaping import no_formula
 from coder.files.atomic_write import Draft, write_atomically
 from coder.files.hashing import as_data_file
 from coder.records import DataFile, Record
+from coder.sources.archive_events import ArchiveEvents
 from coder.sources.files import opened
 from coder.sources.issues import Imported, to_issue
 from coder.sources.rows import ISSUE_FIELDS, Columns, SetAside
@@ -28,7 +29,7 @@ MOST_IN_VAIN = 1_000_000
 """Rows without an issue among them after which a file is given up: some kilobytes that unpack to
 gigabytes of them would fill the disk with their list."""
 _NAMED = 5
-_OF_ROWS = re.compile(r"(?i)(?<!set-aside)\.(?:jsonl?|ndjson|csv|tsv)(?:\.gz)?$")
+_OF_ROWS = re.compile(r"(?i)(?<!set-aside)\.(?:jsonl?|ndjson|csv|tsv|xlsx|parquet)(?:\.gz)?$")
 _PROGRESS_EVERY = 100
 
 Progress = Callable[[int, int], None]
@@ -85,11 +86,12 @@ def import_issues(
     mapping: Mapping[str, str] | None = None,
     on_progress: Progress | None = None,
     encoding: str = "",
+    pull_requests: bool = False,
 ) -> ImportReport:
     """Import every issue in ``paths`` into ``out``, one ``Issue.to_json()`` a line, in input order.
 
     A folder stands for the files of rows in it, by name. ``encoding`` is theirs where it is not
-    UTF-8.
+    UTF-8. ``pull_requests`` are kept, marked, if they are wanted.
 
     Beside ``out``, ``<stem>.import.json`` is written, which tells the files apart from others,
     ``<stem>.labels.csv`` (``id,code``) when ``mapping`` names a ``code``, and
@@ -111,7 +113,7 @@ def import_issues(
         table = csv.writer(labels, lineterminator="\n")
         if "code" in columns.mapping:
             table.writerow(["id", "code"])
-        for found in _each(paths, columns, encoding, on_progress):
+        for found in _each(paths, columns, encoding, pull_requests, on_progress):
             item = tally.judge(found)
             if isinstance(item, SetAside):
                 aside.write(item.to_json() + "\n")
@@ -250,18 +252,26 @@ class _Tally:
 
 
 def _each(
-    paths: Sequence[Path], columns: Columns, encoding: str, on_progress: Progress | None
+    paths: Sequence[Path],
+    columns: Columns,
+    encoding: str,
+    pull_requests: bool,
+    on_progress: Progress | None,
 ) -> Iterator[Imported | SetAside]:
     """Every row of every file in turn, telling how far the reading has come."""
     total = sum(_size(path) for path in paths)
     done = 0
+    events = ArchiveEvents()
     for path in paths:
         with opened(path, encoding) as source:
             for count, row in enumerate(source.rows()):
                 if on_progress and count % _PROGRESS_EVERY == 0:
                     on_progress(done + source.position, total)
-                yield to_issue(row, columns)
+                if isinstance(row, SetAside) or not events.take(row):
+                    yield to_issue(row, columns, pull_requests)
         done += _size(path)
+    for row in events.rows():
+        yield to_issue(row, columns, pull_requests)
     if on_progress:
         on_progress(done, total)
 
@@ -273,7 +283,8 @@ def _files(path: Path) -> list[Path]:
     found = [file for file in path.rglob("*") if file.is_file() and _OF_ROWS.search(file.name)]
     if not found:
         raise InputError(
-            f"{path} holds no file of issues", "JSON, JSON Lines, CSV or TSV, gzipped or not"
+            f"{path} holds no file of issues",
+            "JSON, JSON Lines, CSV or TSV, gzipped or not; Excel or Parquet",
         )
     return sorted(found)
 

@@ -22,19 +22,24 @@ from pydantic import ValidationError
 from coder.errors import InputError
 from coder.files.reading import LineTooLong, lines
 from coder.records import Issue, content_hash
+from coder.sources.archive_events import is_event
 from coder.sources.files import opened
 from coder.sources.github import (
     is_database_id,
     is_pull_request,
+    issue_at_gitlab,
     issue_from_url,
     place_in_id,
     repo_from_url,
 )
 from coder.sources.json_and_csv import lists_inside
-from coder.sources.rows import WRONG_TYPE, Columns, Row, SetAside, Values, WrongType
+from coder.sources.particulars import particulars
+from coder.sources.rows import WRONG_TYPE, Columns, Row, SetAside, Values, WrongType, fold
 
 _OWN_FIELDS = frozenset(Issue.model_fields)
 _ALWAYS_WRITTEN = frozenset(Issue(id="-").model_dump())
+_NAMES = frozenset({"id", "issueid", "issuekey", "nodeid"})
+"""Columns, folded, that say what an issue is called."""
 _MESSAGE_KEYS = 4
 """A server's message has no more keys."""
 
@@ -133,12 +138,15 @@ def _strict(line: bytes, where: str, hint: str) -> Issue:
         raise InputError(f"{where}: not an issue: {what}", hint) from None
 
 
-def to_issue(row: Row | SetAside, columns: Columns) -> Imported | SetAside:
-    """One row as an issue, or why it is none; a row already set aside stays so."""
+def to_issue(
+    row: Row | SetAside, columns: Columns, pull_requests: bool = False
+) -> Imported | SetAside:
+    """One row as an issue, or why it is none; a row already set aside stays so. Pull requests are
+    none unless ``pull_requests`` are wanted."""
     if isinstance(row, SetAside):
         return row
     try:
-        return _to_issue(row, columns)
+        return _to_issue(row, columns, pull_requests)
     except WrongType as error:
         return row.set_aside(WRONG_TYPE, str(error))
     except ValidationError as error:
@@ -146,9 +154,11 @@ def to_issue(row: Row | SetAside, columns: Columns) -> Imported | SetAside:
         return row.set_aside(WRONG_TYPE, f"{first['loc'][0]}: {first['msg']}")
 
 
-def _to_issue(row: Row, columns: Columns) -> Imported | SetAside:
-    if is_pull_request(row.values):
+def _to_issue(row: Row, columns: Columns, pull_requests: bool) -> Imported | SetAside:
+    if is_pull_request(row.values) and not pull_requests:
         return row.set_aside("pull request")
+    if is_event(row.values):
+        return row.set_aside("an event that is about no issue")
     own = _ALWAYS_WRITTEN <= row.values.keys() <= _OWN_FIELDS
     fields, values = columns.pick(row.values), Values(spelled_out=not own)
     title, body = values.text(fields["title"], "title"), values.text(fields["body"], "body")
@@ -161,7 +171,11 @@ def _to_issue(row: Row, columns: Columns) -> Imported | SetAside:
     named = own or "id" in columns.mapping
     if named and not given:
         return row.set_aside("no id", f"column {column!r} is empty")
-    if named or (given and not is_database_id(given, row.values, number is not None)):
+    foreign = not own and (
+        is_database_id(given, row.values, number is not None)
+        or (given.isdigit() and issue_at_gitlab(url) is not None)
+    )
+    if named or (given and not foreign):
         issue_id, id_from = given, f"column {column!r}"
     elif repo and number is not None:
         issue_id, id_from = f"{repo}#{number}", "owner/repo#number"
@@ -188,6 +202,8 @@ def _to_issue(row: Row, columns: Columns) -> Imported | SetAside:
         author=values.name(fields["author"], "author"),
         created_at=created_at,
         closed_at=values.date(fields["closed_at"]),
+        other_names=_other_names(row.values, own, issue_id, given),
+        **particulars(row.values, values),
     )
     return Imported(
         issue=issue,
@@ -199,6 +215,15 @@ def _to_issue(row: Row, columns: Columns) -> Imported | SetAside:
         missing_comments=values.missing_comments,
         bad_text=values.bad_text,
     )
+
+
+def _other_names(row: Mapping[str, Any], own: bool, issue_id: str, given: str) -> tuple[str, ...]:
+    """What the row calls its issue beside its id; ``owner/repo#number`` and the URL go without
+    saying."""
+    if own:
+        return tuple(map(str, row.get("other_names") or ()))
+    said = [given, *(str(row[name]) for name in row if fold(name) in _NAMES and row[name])]
+    return tuple(dict.fromkeys(name for name in map(str.strip, said) if name not in ("", issue_id)))
 
 
 def _where_else(row: Mapping[str, Any]) -> str:
@@ -216,7 +241,7 @@ def _place(fields: Mapping[str, Any], values: Values, guess: bool) -> tuple[str,
     number = values.number(fields["number"])
     if guess:
         repo = repo_from_url(repo)
-        named = issue_from_url(url)
+        named = issue_from_url(url) or issue_at_gitlab(url)
         if named:
             repo, number = repo or named[0], named[1] if number is None else number
     return repo, number, url

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from coder.errors import InputError
+from coder.sources.archive_events import is_event
 from coder.sources.rows import TOO_LONG, Repeated, Row, SetAside, kind
 
 LARGEST_ROW = 16 << 20
@@ -191,6 +192,9 @@ def lists_inside(value: Mapping[str, Any], path: str = "", depth: int = 0) -> It
 
 
 def _inside(value: Mapping[str, Any], depth: int) -> Iterator[Mapping[str, Any]]:
+    if is_event(value):
+        yield value  # what became of its issue, others tell too
+        return
     event = value.get("payload") if isinstance(value.get("payload"), Mapping) else value
     issue = event.get("issue") if isinstance(event, Mapping) else None
     if isinstance(issue, Mapping) and not _ISSUE_KEYS.intersection(value):
@@ -235,6 +239,8 @@ def _objects(value: object) -> bool:
 
 def _as_row(value: Mapping[str, Any]) -> dict[str, Any]:
     """A row by the names that issues go by: those of Jira are brought up out of ``fields``."""
+    if _is_discussion(value):
+        return _discussion(value)
     fields = value.get("fields")
     if not (isinstance(fields, Mapping) and "summary" in fields):
         return dict(value)
@@ -255,6 +261,55 @@ def _as_row(value: Mapping[str, Any]) -> dict[str, Any]:
             if isinstance(comment, Mapping)
         ],
     }
+
+
+def _is_discussion(value: Mapping[str, Any]) -> bool:
+    """Whether it is a discussion of Hugging Face, whose texts all stand among its events."""
+    return "num" in value and not value.get("body") and _objects(value.get("events"))
+
+
+def _discussion(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A discussion as an issue: its first comment is the body, a change of status its closing."""
+    said = [one for one in value["events"] if one.get("type") == "comment"]
+    texts = [
+        {
+            "author": one.get("author"),
+            "created_at": one.get("created_at") or one.get("createdAt"),
+            "body": one.get("content") or _latest(one.get("data")),
+        }
+        for one in said
+    ]
+    repo = value.get("repo_id") or value.get("repo")
+    changes = [
+        {
+            "event": {"closed": "closed", "open": "reopened"}.get(
+                str(one.get("new_status") or (one.get("data") or {}).get("status"))
+            ),
+            "created_at": one.get("created_at") or one.get("createdAt"),
+            "actor": one.get("author"),
+        }
+        for one in value["events"]
+        if one.get("type") == "status-change"
+    ]
+    closings = [one["created_at"] for one in changes if one["event"] == "closed"]
+    return {
+        "repo": repo.get("name") if isinstance(repo, Mapping) else repo,
+        "number": value["num"],
+        "url": value.get("url"),
+        "title": value.get("title"),
+        "body": texts[0]["body"] if texts else "",
+        "comments": texts[1:],
+        "author": value.get("author"),
+        "created_at": value.get("created_at") or value.get("createdAt"),
+        "closed_at": closings[-1] if closings and value.get("status") == "closed" else None,
+        "events": changes,
+        "is_pull_request": value.get("is_pull_request") or value.get("isPullRequest") or False,
+    }
+
+
+def _latest(data: Any) -> Any:
+    held = data.get("latest") if isinstance(data, Mapping) else None
+    return held.get("raw") if isinstance(held, Mapping) else None
 
 
 def _document(value: object, depth: int = 0) -> str | None:
@@ -309,10 +364,10 @@ def read_table(text: TextIO, file: str, delimiter: str) -> Iterator[Row | SetAsi
             detail = f"{len(cells)} cells under {len(header)} columns"
             yield SetAside(file=file, line=line, reason="wrong number of cells", detail=detail)
         else:
-            yield Row(file, line, _by_name(header, cells))
+            yield Row(file, line, by_name(header, cells))
 
 
-def _by_name(header: list[str], cells: list[str]) -> dict[str, Any]:
+def by_name(header: Sequence[str], cells: Sequence[Any]) -> dict[str, Any]:
     """The cells by column, those of one name together."""
     row: dict[str, Any] = dict(zip(header, cells, strict=True))
     if len(row) < len(header):

@@ -218,6 +218,10 @@ class Values:
             body=self.text(_first(value, "body", "bodyText", "text"), "comment body"),
             created_at=self.date(_first(value, "created_at", "createdAt", "created")),
             bot=stated if isinstance(stated, bool) else is_bot(author, *described),
+            author_role=self.text(
+                _first(value, "author_role", "author_association", "authorAssociation"),
+                "author role",
+            ),
         )
 
     def _jira_comment(self, cell: str) -> Comment | None:
@@ -298,19 +302,21 @@ ISSUE_FIELDS = (*Issue.model_fields, "code")
 LABEL_FIELDS = (*Issue.model_fields, "code", "memo", "who")
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
-    "id": ("id", "issueid", "issuekey"),
-    "repo": ("repo", "repository", "reponame", "fullname", "namewithowner", "repositoryurl"),
+    "id": ("id", "issuekey", "issueid"),
+    "repo": ("repo", "repository", "reponame", "repoid", "fullname", "namewithowner",
+             "repositoryurl"),
     "number": ("number", "issuenumber", "num", "iid"),
     "url": ("htmlurl", "weburl", "issueurl", "url"),
     "title": ("title", "issuetitle", "summary"),
     "body": ("body", "issuebody", "description"),
     "comments": ("comments", "comment"),
     "labels": ("labels", "label"),
-    "author": ("author", "user", "username", "login", "user.login", "author.login", "reporter"),
-    "created_at": ("createdat", "created"),
-    "closed_at": ("closedat", "resolved"),
+    "author": ("authorusername", "author", "user", "username", "login", "user.login",
+               "author.login", "reporter"),
+    "created_at": ("createdat", "created", "createdat(utc)"),
+    "closed_at": ("closedat", "resolved", "closedat(utc)"),
     "comment_count": ("commentscount", "numcomments", "commentcount"),
-}
+}  # fmt: skip
 """Column names taken for a field, best first, compared without case, ``_``, ``-`` and spaces."""
 
 LABEL_ALIASES: Mapping[str, tuple[str, ...]] = {

@@ -273,10 +273,23 @@ def _tar() -> bytes:
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (_packed("[Content_Types].xml", "xl/workbook.xml"), "an Excel file"),
+        (_packed("[Content_Types].xml", "xl/workbook.xml"), "a spreadsheet"),
+        (b"PAR1" + bytes(50), "Parquet"),
+    ],
+)
+def test_what_looks_like_a_table_of_another_program_and_is_none(content: bytes, what: str) -> None:
+    assert f"a.bin cannot be read as {what}: " in refused("a.bin", content)
+    with pytest.raises(
+        CoderError, match=r"a.bin is an? (Excel|Parquet) file: coder import it first"
+    ):
+        load_issues(Path("a.bin"))
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
         (_packed("issues.json"), "a zip archive"),
         (bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600), "an Excel file of old"),
-        (b"PAR1" + bytes(50), "a Parquet file"),
         (b"SQLite format 3\0" + bytes(50), "an SQLite database"),
         (_tar(), "a tar archive"),
         (gzip.compress(_tar(), mtime=0), "a tar archive"),
