@@ -103,17 +103,18 @@ def command(
 def show(found: Durations) -> None:
     """Print the tables and what they say."""
     from coder.cli.terminal import console, safe
+    from coder.report import durations_tables as tables
     from coder.report import durations_words as words
 
     for line in words.about(found):
         console.print(safe(line))
     for outcome in words.outcomes(found):
-        _print(words.times(found, outcome), words.tests(found, outcome))
-        _print(words.pairs(found, outcome, PAIRS))
+        _print(tables.times(found, outcome), tables.tests(found, outcome))
+        _print(tables.pairs(found, outcome, PAIRS))
         console.print(f"[bold]{safe(words.conclusion(found, outcome))}[/]")
     if found.by != "repository":
         if found.errors is not None and found.errors.figures:
-            _print(words.errors(found.errors))
+            _print(tables.errors(found.errors))
         console.print(f"[bold]{safe(words.error_conclusion(found.errors))}[/]")
 
 

@@ -8,6 +8,7 @@ from coder.files.atomic_write import write_atomically
 from coder.report import durations_words as words
 from coder.report.durations_csv import COLUMNS, rows
 from coder.report.durations_model import Durations
+from coder.report.durations_tables import grids
 from coder.report.escaping import LETTERS_DEFINED, csv_table, one_line
 from coder.report.latex import draw
 from coder.report.write import to_json
@@ -32,4 +33,4 @@ def _latex(found: Durations) -> str:
         *(f"% {one_line(line)}" for line in words.about(found)),
         LETTERS_DEFINED,
     )
-    return "\n".join(head) + "\n\n" + "\n".join(draw(grid) for grid in words.grids(found))
+    return "\n".join(head) + "\n\n" + "\n".join(draw(grid) for grid in grids(found))

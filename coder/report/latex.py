@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from coder.report import durations_words, grids
+from coder.report import durations_tables, grids
 from coder.report.conclusions import few_compared
 from coder.report.escaping import LETTERS_DEFINED, one_line
 from coder.report.escaping import latex as text
@@ -67,7 +67,7 @@ def _grids(report: Report) -> Iterator[Grid]:
         found.append(grids.sway(report))
     found += [grids.stand_in(report, one) for one in report.stand_in]
     if report.durations is not None:
-        found += durations_words.grids(report.durations)
+        found += durations_tables.grids(report.durations)
     yield from (grid for grid in found if grid.rows)
 
 

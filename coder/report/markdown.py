@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from coder.records import Estimate
-from coder.report import conclusions, durations_words, grids
+from coder.report import conclusions, durations_tables, durations_words, grids
 from coder.report.disagreements import rows
 from coder.report.escaping import markdown as text
 from coder.report.escaping import web_url
@@ -283,7 +283,7 @@ def _durations(report: Report) -> Iterator[str]:
     yield "## How long issues took"
     yield text(" ".join(durations_words.about(report.durations)))
     yield from _bullets(durations_words.conclusions(report.durations))
-    for grid in durations_words.grids(report.durations):
+    for grid in durations_tables.grids(report.durations):
         yield f"### {text(grid.caption)}"
         yield from _grid(grid)
 

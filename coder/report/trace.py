@@ -12,6 +12,7 @@ from coder.errors import UsageError
 from coder.ratings.comparable import Rater, Ratings
 from coder.ratings.model import MODEL, ExclusionReason, Level
 from coder.records import NONE_CODE, Estimate, Mode, Proposal
+from coder.report.conclusions import probability
 from coder.report.model import Acceptance, Expressed, Pair, Report, Trace, TracedFigure, TracedFile
 from coder.storage.intra_rater import people
 from coder.storage.run import Run
@@ -337,7 +338,8 @@ def _figures(report: Report) -> Iterator[Figure]:
         yield Figure(source, source, f"{len(trend.blocks)} blocks")
     if report.durations is not None:
         first = report.durations.resolution.tests[0]
-        yield Figure("durations", "durations", f"{first.name} p {_number(first.p_value)}")
+        p_value = "undefined" if first.p_value is None else probability(first.p_value)
+        yield Figure("durations", "durations", f"{first.name} p {p_value}")
 
 
 def _value(estimate: Estimate) -> str:

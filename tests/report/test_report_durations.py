@@ -5,21 +5,28 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from scipy import stats
 from statsmodels.duration.survfunc import survdiff
-from support.runs import MULTIPLE, TREE, Maker, issue, label
+from support.runs import FLAT, MULTIPLE, TREE, Maker, issue, label
 
 from coder.agreement.durations_errors import Figures
 from coder.errors import InputError, UsageError
 from coder.files.hashing import sha256_of
 from coder.ratings.delivered import RunAnswers
 from coder.records import Adjudication, Comment, Estimate, Label, Mode
+from coder.report import Report, build_report
 from coder.report.durations import Asked, durations
 from coder.report.durations_model import Errors
+from coder.report.durations_paper import plots
 from coder.report.durations_words import conclusion, error_conclusion
+from coder.report.html import html
+from coder.report.latex import latex
+from coder.report.markdown import markdown
+from coder.report.write import to_json
 from coder.storage.run import Run
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -376,6 +383,27 @@ def test_what_was_adjudicated_after_suggestions_is_nobodys_blind_code(world):
         [Adjudication(issue_id=[*truth][90], by="eve", codes=("a",), judged=said, blind=False)]
     )
     assert asked(run).errors.people == "ann"
+
+
+HOSTILE = "=<script>alert(1)</script> |[x](javascript:y) \\input{/etc/passwd} & \u202e%"
+
+
+def test_names_of_codes_are_text_in_every_output(world):
+    maker, truth, model, _ = world
+    maker.book = FLAT.replace("name: Alpha", f"name: {json.dumps(HOSTILE)}")
+    run = maker.run(model)
+    label(run, "ann", {name: truth[name] for name in [*truth][:90]})
+    report = build_report(run, draws=100)
+    assert Report.model_validate(json.loads(to_json(report))) == report
+    page, tables = html(report), latex(report)
+    assert 'id="durations"' in page and "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)" in page.split('id="durations"')[1]
+    assert "<script" not in markdown(report)
+    assert "tab:durations-errors" in tables and "\\input" not in tables and "\u202e" not in tables
+    for plot in plots(report.durations):
+        svg = ElementTree.fromstring(plot.drawing.svg(plot.title, plot.caption))
+        assert HOSTILE[:20] in "".join(svg.itertext())
+        assert not [e for e in svg.iter() if e.tag.endswith("script")]
 
 
 def test_what_is_not_there_is_a_line(tmp_path):
