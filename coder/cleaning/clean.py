@@ -86,6 +86,8 @@ def clean(
         for place, (_, issue) in enumerate(each_issue(source)):
             written.add(issue, *look.findings(place, issue))
             on_progress(_LOOKING + (1 - _LOOKING) * (place + 1) / look.count)
+        if as_data_file(source, out.parent) != read:
+            raise InputError(f"{source} was changed while it was cleaned", "run the command again")
         output, aside = written.publish()
     made = Cleaning(
         input=read.model_copy(update={"issues": look.count}),

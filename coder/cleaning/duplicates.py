@@ -43,12 +43,11 @@ class Repetitions:
             if first != place:
                 found[place] = (Rule.DUPLICATE, first, 1.0)
 
-        def alike(one: int, other: int) -> float | None:
-            share = _alike(read(one), read(other))
-            return share if share >= near else None
+        def alike(one: int, other: int) -> float:
+            return _alike(read(one), read(other))
 
         left = [place for place in order if place not in found]
-        for place, (of, share) in self._sketches.repeated(left, alike).items():
+        for place, (of, share) in self._sketches.repeated(left, alike, near).items():
             found[place] = (Rule.NEAR_DUPLICATE, of, share)
             # What says the same as this one is like the same older one.
         return {

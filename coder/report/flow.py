@@ -45,13 +45,18 @@ def build_flows(runs: Path, names: Sequence[str], choices: Choices) -> list[Flow
 class _Builder:
     """Builds the flow to one run; ``parent`` is the run its issues were screened in."""
 
-    def __init__(self, run: Run, others: Sequence[Run], choices: Choices) -> None:
+    def __init__(
+        self, run: Run, others: Sequence[Run], choices: Choices, below: tuple[str, ...] = ()
+    ) -> None:
         self.run, self.choices = run, choices
+        self._below = (*below, run.name)
         self.gaps: list[str] = []
         self._result = "issues"
         """What the file holds that the run's issues were read from."""
         self.parent = self._parent(others)
-        self._above = None if self.parent is None else _Builder(self.parent, others, choices)
+        self._above = (
+            None if self.parent is None else _Builder(self.parent, others, choices, self._below)
+        )
 
     def flow(self) -> Flow:
         steps = [*self.before(), *self._coded()]
@@ -163,6 +168,12 @@ class _Builder:
 
     def _parent(self, others: Sequence[Run]) -> Run | None:
         if screening := self.run.manifest.screening:
+            if screening.run in self._below:
+                self.gaps.append(
+                    f"run {self.run.name} is said to be screened by run {screening.run}, which "
+                    "comes after it"
+                )
+                return None
             try:
                 return Run.open(self.run.path.parent, screening.run)
             except RunError as error:

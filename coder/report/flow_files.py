@@ -134,7 +134,7 @@ def _fetched(fields: Mapping[str, Any], source: str) -> Made:
     n = (output.issues or 0) + sum(count.n for count in left)
     places = plural(len(repositories), "repository")
     at = datetime.fromisoformat(fields["finished_at"]).astimezone(UTC)
-    what = f"threads fetched from {places}, {at:%Y-%m-%d}"
+    what = f"issues and pull requests fetched from {places}, {at:%Y-%m-%d}"
     step = Step(what=what, n=n, source=source, left_out=_some(left))
     return Made((), output, step, "issues fetched", at)
 

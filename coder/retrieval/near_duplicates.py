@@ -33,6 +33,11 @@ _HASHES, _BANDS = 400, 80
 (``(1 - 0.6 ** 5) ** 80``), of pairs at 0.7 one in four million."""
 _MIX = np.array([1, 0x9E3779B1, 0x85EBCA6B, 0xC2B2AE35, 0x27D4EB2F], dtype=np.uint32)
 """Odd numbers that make one of a band's hashes."""
+_DOUBT = 0.08
+"""By so much a sketch may take two texts for less alike than they are: four standard deviations at
+an overlap of 0.8, three at 0.6."""
+_CROWD, _COMPARED = 100, 10
+"""How many issues of one band are looked at, and how many of all of them are compared."""
 _BETWEEN = re.compile(r"[\W_]+")
 
 
@@ -110,32 +115,37 @@ class Sketches:
         self._digests.append(digest.astype(np.uint8))
 
     def repeated(
-        self, order: Sequence[int], alike: Callable[[int, int], float | None]
+        self, order: Sequence[int], alike: Callable[[int, int], float], least: float
     ) -> dict[int, tuple[int, float]]:
         """For each place whose issue repeats one before it in ``order``, the first such and how
-        alike they are. What repeats another stands for no third one, so that each is like the one
-        that it is held to repeat, not only like something in between.
+        alike they are, which is ``least`` or more. What repeats another stands for no third one, so
+        that each is like the one that it is held to repeat, not only like something in between.
 
-        ``alike`` compares two places, ``None`` where they are not; of few pairs it is asked.
+        ``alike`` compares two places, and says at most how far their prose overlaps. It is asked of
+        a few pairs for each issue, so crowds of issues that are somewhat alike cost no more time
+        than others; of those that are alike, some in a crowd may be missed.
         """
         row_of = {place: row for row, place in enumerate(self._places)}
         rank = {row_of[place]: at for at, place in enumerate(order) if place in row_of}
+        digests = np.array(self._digests).reshape(-1, _HASHES)
         shared = self._shared_bands()
         first: dict[tuple[int, int], list[int]] = {}
         found: dict[int, tuple[int, float]] = {}
-        for place in order:
-            if (row := row_of.get(place)) is None:
-                continue
+        for row in rank:
             keys = shared.get(row, ())
-            near = {other for key in keys for other in first.get(key, ())}
-            for other in sorted(near, key=rank.__getitem__):
-                like = None if self._unlike(row, other) else alike(place, self._places[other])
-                if like is not None:
-                    found[place] = (self._places[other], like)
+            near = [*{other for key in keys for other in first.get(key, ())}]
+            same = (digests[near] == digests[row]).mean(axis=1)
+            likely = sorted(zip(-same, near, strict=True))[:_COMPARED]
+            close = [other for unlike, other in likely if -unlike >= least - _DOUBT]
+            for other in sorted(close, key=rank.__getitem__):
+                share = alike(self._places[row], self._places[other])
+                if share >= least:
+                    found[self._places[row]] = (self._places[other], share)
                     break
             else:
                 for key in keys:
-                    first.setdefault(key, []).append(row)
+                    if len(crowd := first.setdefault(key, [])) < _CROWD:
+                        crowd.append(row)
         return found
 
     def _shared_bands(self) -> dict[int, list[tuple[int, int]]]:
@@ -147,12 +157,6 @@ class Sketches:
             for row in np.flatnonzero(times[which] > 1):
                 shared.setdefault(int(row), []).append((band, int(column[row])))
         return shared
-
-    def _unlike(self, row: int, other: int) -> bool:
-        """Whether one byte of each hash already tells that two overlap by less than ``ALIKE``: so
-        far off are no more than one in a million of those that do (five standard deviations)."""
-        same = float((self._digests[row] == self._digests[other]).mean())
-        return same < ALIKE - 0.12
 
 
 def _is_short(shingles: frozenset[str]) -> bool:

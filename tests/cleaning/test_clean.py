@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from coder.cleaning.clean import Choices, clean
 from coder.cli.clean import command
 from coder.errors import InputError, UsageError
 from coder.records import Comment, Issue
@@ -268,7 +269,32 @@ def test_a_file_that_is_none_of_issues_is_refused_and_nothing_is_written(
     assert [*tmp_path.iterdir()] == [source]
 
 
+def test_a_file_that_changes_meanwhile_is_not_mixed_with_what_it_was(
+    tmp_path: Path, out: Path
+) -> None:
+    source = file_of(tmp_path, issue(1), issue(2, body=""))
+
+    def swap(done: float) -> None:
+        if done == 1:
+            file_of(tmp_path, issue(2, body=""), issue(1))
+
+    with pytest.raises(InputError, match="was changed while it was cleaned"):
+        clean(source, out, Choices(), swap)
+    assert [*tmp_path.iterdir()] == [source]
+
+
 def test_an_empty_file_stays_empty(tmp_path: Path, out: Path) -> None:
     shown = run(file_of(tmp_path), "-o", out)
     assert "0 of 0 issues" in shown
     assert out.read_bytes() == b""
+
+
+def test_in_a_crowd_of_somewhat_alike_issues_those_nearly_the_same_are_found(
+    tmp_path: Path, out: Path
+) -> None:
+    template = issue(0).body
+    crowd = [issue(n, body=f"{template} {issue(n).body}") for n in range(1, 60)]
+    title, body = crowd[40].title, f"{crowd[40].body} again"
+    again = issue(99, title=title, body=body, created_at="2025-01-01T00:00:00Z")
+    run(file_of(tmp_path, *crowd, again), "-o", out)
+    assert aside(out) == {again.id: ("near-duplicate", crowd[40].id)}

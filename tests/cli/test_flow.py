@@ -188,9 +188,9 @@ def test_it_begins_with_what_was_fetched(study, capsys):
     (study / "issues.snapshot.json").write_text(json.dumps(snapshot))
     typed("clean issues.jsonl -o clean.jsonl")
     typed("propose clean.jsonl --run all")
-    said = printed(capsys, "flow", "all").split("\n")
-    assert said[1:6] == [
-        "17  threads fetched from 2 repositories, 2025-03-01  (issues.snapshot.json)",
+    first, *rest = printed(capsys, "flow", "all").split("\n")[1:6]
+    assert first.startswith("17  issues and pull requests fetched from 2 repositories, 2025-03-01")
+    assert rest == [
         "    - 5 pull request",
         "    - 1 not as asked for",
         "11  issues fetched  (clean.cleaning.json)",
@@ -219,6 +219,18 @@ def test_a_lost_or_broken_record_is_said(study, capsys):
     (study / "runs" / "screening").rename(study / "elsewhere")
     assert "Not known: of the screening for run coding: there is no run called" in printed(
         capsys, "flow", "coding"
+    )
+
+
+def test_runs_that_screen_each_other_in_a_circle_end(study, capsys):
+    to_the_second_stage(study)
+    manifest = study / "runs" / "screening" / "manifest.json"
+    fields = json.loads(manifest.read_text())
+    other = json.loads((study / "runs" / "coding" / "manifest.json").read_text())
+    manifest.write_text(json.dumps(fields | {"screening": other["screening"] | {"run": "coding"}}))
+    said = printed(capsys, "flow", "coding")
+    assert (
+        "Not known: run screening is said to be screened by run coding, which comes after" in said
     )
 
 
