@@ -87,6 +87,8 @@ def github() -> Iterator[str]:
     server.add("acme/fruit", 2, pull_request={"url": "x"})
     server.comment("acme/fruit", 1, 60)
     server.close("acme/fruit", 1, 90_000)
+    for line in (ROOT / "coder" / "sample" / "issues.jsonl").read_text().split("\n")[:-1]:
+        server.add_issue(json.loads(line))
     with server.running():
         yield server.url
 
@@ -115,8 +117,12 @@ def prepared(tmp_path, monkeypatch, chat_server, github) -> Path:
     )
     (folder / "reuse").mkdir()
     stages = (ROOT / "docs" / "study.md").read_text().split("```toml\n")[1].partition("```")[0]
-    (folder / "reuse" / "study.toml").write_text(stages.replace("labels = 100", "labels = 2"))
-    (folder / "reuse" / "raw.jsonl").write_text(lines)
+    stages = re.sub(r"labels = \d+", "labels = 20", stages)
+    (folder / "reuse" / "study.toml").write_text(stages)
+    repos = sorted({issue_id.partition("#")[0] for issue_id in all_ids})
+    (folder / "reuse" / "repos.txt").write_text("\n".join([*repos, "acme/gone"]) + "\n")
+    screened = "".join(f"{issue_id},ptm-related\n" for issue_id in all_ids)
+    (folder / "all-screened.csv").write_text(f"id,code\n{screened}")
     out = (issue_id for issue_id in all_ids if issue_id not in ids)
     screened = [
         *((i, "ptm-related") for i in ids),

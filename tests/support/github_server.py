@@ -108,6 +108,25 @@ class GitHubServer:
         row = next(one for one in self.repos[repo].issues if one["number"] == number)
         row |= {"updated_at": moment(second), "comments": row["comments"] + comments, **fields}
 
+    def add_issue(self, issue: Row) -> None:
+        """An issue as a file of issues holds it, with its comments and its closing."""
+        repo, number = issue["repo"], issue["number"]
+        self.add(
+            repo, number, title=issue["title"], body=issue["body"], user=user(issue["author"]),
+            html_url=issue["url"], labels=[{"name": label} for label in issue["labels"]],
+            created_at=issue["created_at"], updated_at=issue["created_at"],
+        )  # fmt: skip
+        for at, comment in enumerate(issue["comments"]):
+            self.comment(
+                repo, number, at, body=comment["body"], user=user(comment["author"]),
+                created_at=comment["created_at"] or issue["created_at"],
+            )  # fmt: skip
+        if issue["closed_at"]:
+            self.close(repo, number, 0)
+            self._touch(repo, number, 0, closed_at=issue["closed_at"])
+            for event in self.repos[repo].events[-2:]:
+                event["created_at"] = issue["closed_at"]
+
     # --- answers --------------------------------------------------------------------------------
 
     def answer(self, target: str, headers: dict[str, str]) -> tuple[int, dict[str, str], Any]:
