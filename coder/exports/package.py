@@ -42,7 +42,11 @@ _COPIED = (
 """Of a run. What a report holds is made anew; locks and caches stay."""
 _HOLDS_TEXT = ("calls.jsonl", "audit")
 """What was sent to a model quotes the issues."""
-_OF_THE_STUDY = (STUDY_FILE, "prices.toml", "CITATION.cff", "codebook/*.yaml", "prompts/*.jinja")
+_OF_THE_STUDY = (
+    STUDY_FILE, "prices.toml", "CITATION.cff", "codebook/*.yaml", "prompts/*.jinja",
+    # What tells the flow of issues; the files that these are about stay behind.
+    "*.snapshot.json", "*.import.json", "*.cleaning.json", "*.sampling.json",
+)  # fmt: skip
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
 

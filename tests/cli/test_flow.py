@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -157,6 +158,16 @@ def test_many_and_long_reasons_stay_in_their_box():
     assert "465 left out" in words
     assert f"{sum(range(MOST, 31))} for {31 - MOST} other reasons" in words
     assert "Not known: a record is gone." in words
+
+
+def test_a_replication_package_tells_the_same_flow(study, capsys, monkeypatch):
+    to_the_second_stage(study)
+    told = printed(capsys, "flow", "coding")
+    typed("package coding screening -o study.zip")
+    with zipfile.ZipFile(study / "study.zip") as archive:
+        archive.extractall(study / "elsewhere")
+    monkeypatch.chdir(next((study / "elsewhere").rglob("study.toml")).parent)
+    assert printed(capsys, "flow", "coding") == told
 
 
 def test_a_figure_shows_one_flow(study, capsys):
