@@ -86,7 +86,7 @@ def command(
 
     if name is not None and by != "code" and allocation != "neyman":
         raise UsageError(f"--run {name} would not be used", "add --by code, or leave it out")
-    if output in (issues, extend):
+    if issues is not None and output.resolve() == issues.resolve():
         raise UsageError(f"{output} would be replaced by its own sample", "name another file: -o")
     frame = _frame(issues, where)
     seed = Study.open().settings.seed if seed is None else seed

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from coder.addresses import host_of, server_identity
 from coder.records.base import Record, now
@@ -89,6 +89,14 @@ class Sampling(Record):
     frame_file: DataFile | None = None
     sample_file: DataFile | None = None
     """Both as seen from the folder of the sample; not known of older ones."""
+
+    @model_validator(mode="after")
+    def _drawn_from_what_there_is(self) -> Self:
+        if not self.strata or any(not 0 <= n <= of or not of for of, n in self.strata.values()):
+            raise ValueError("more was drawn than there is")
+        if not self.strata.keys() >= {*self.members.values()}:
+            raise ValueError("issues of strata there are not")
+        return self
 
     def stratum(self, issue_id: str) -> str:
         """The stratum of an issue of the sample: of the only one, if there is one."""

@@ -12,10 +12,10 @@ from coder.text.spelling import plural
 def lines(found: ScreeningReport) -> list[str]:
     """What the screening did and misses, in sentences."""
     made = found.screening
-    side = f"{'not ' if made.negated else ''}{made.code}"
+    side, rest = (f"not {made.code}", "are") if made.negated else (made.code, "are not")
     kept, left = sum(made.taken.values()), sum(made.left.values())
     said = [
-        f"Run {made.run}: of {plural(made.issues, 'issue')} {kept:,} are {side}, {left:,} are not, "
+        f"Run {made.run}: of {plural(made.issues, 'issue')} {kept:,} are {side}, {left:,} {rest}, "
         f"{sum(made.undecided.values()):,} have no final code.",
         f"In by: {_listed(made.taken)}. Out by: {_listed(made.left)}."
         + (f" Without one: {_listed(made.undecided)}." if made.undecided else ""),

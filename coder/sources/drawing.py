@@ -133,17 +133,17 @@ def drawn_labels(
     """The labels that were ``given``, and those ``standing`` on the same sample, with how their
     issues were drawn: where only some of a stratum's are labelled, these are taken for random.
 
-    What a review showed keeps how it came there.
+    What a review showed, or another sample, keeps how it came there.
     """
     said = {label.issue_id: label for label in given}
     queue = f"{SAMPLE} where={sampling.where}" if sampling.where else SAMPLE
-    ours = {i for i, label in standing.items() if label.queue and label.mode is not None}
+    elsewhere = {i for i, label in standing.items() if label.queue not in ("", queue)}
     known = {i: said.get(i) or standing[i] for i in sample if i in said or i in standing}
     labelled = Counter(sampling.stratum(i) for i in known)
     drawn = {
         i: label.model_copy(update={"queue": queue, "chance": labelled[group] / of})
         for i, label in known.items()
-        if i not in ours
+        if i not in elsewhere
         for group in (sampling.stratum(i),)
         for of in (sampling.strata[group][0],)
     }

@@ -72,7 +72,10 @@ def test_the_appendix_of_the_second_stage_tells_the_first(study, capsys):
     ids = Run.open(study / "runs", "first").issues
     label(Run.open(study / "runs", "first"), "ann", dict.fromkeys(ids, "glad"))
     assert coder(["propose", "--run", "second", "--where", "first=glad"]) == 0
+    label(Run.open(study / "runs", "second"), "ann", dict.fromkeys(ids, "cross"))
     assert coder(["report", "second", "--appendix"]) == 0
+    # A part of a sample, though here it is all of it, is not carried to the frame.
+    assert "in all 6" not in (study / "runs/second/report/report.md").read_text()
     text = (study / "runs/second/report/appendix.md").read_text()
     stage = text.partition("## Screening, the stage before")[2].partition("##")[0]
     assert "screened from a random sample of 5 of 6" in text
@@ -212,6 +215,13 @@ def test_a_sample_of_both_sides_hides_which_side_an_issue_is_on(tmp_path, monkey
     assert "20 blind labels by ann added" in capsys.readouterr().out
     assert {one.chance for one in run.labels("ann").values()} == {20 / 20, 20 / 80}
     assert told(tmp_path)["labelled_out"] == 20
+    # What one sample brought is not another's, though both hold it.
+    lines = len(run.label_journal("ann").path.read_text().splitlines())
+    assert coder(["sample", "--where", "screening!=a", "-o", "o.jsonl", "--size", "30"]) == 0
+    labels(tmp_path / "o.csv", tmp_path / "t.jsonl", {f"in{n}" for n in range(20)})
+    again = ["label", "import", "o.csv", "--rater", "ann", "--run", "screening"]
+    assert coder([*again, "--drawn", "o.jsonl"]) == 0
+    assert len(run.label_journal("ann").path.read_text().splitlines()) == lines
     # Neyman: the model errs nowhere that was seen, so the larger side gets more.
     assert coder([*draw, "neyman", "-o", "n.jsonl", "--size", "20"]) == 0
     made = json.loads((tmp_path / "n.sampling.json").read_text())
@@ -220,3 +230,21 @@ def test_a_sample_of_both_sides_hides_which_side_an_issue_is_on(tmp_path, monkey
     assert coder(["sample", "t.jsonl", "-o", "u.jsonl", "--size", "5"]) == 0
     assert coder([*take_in, "u.jsonl"]) == 2
     assert "which is not what run 'screening' codes" in capsys.readouterr().err
+
+
+def test_answers_drawn_with_other_probabilities_are_parts_of_a_side(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    model = {f"a{n}": "a" for n in range(10)} | {f"b{n}": "b" for n in range(60)}
+    run = Maker(tmp_path / "runs").run(model | {f"c{n}": "c" for n in range(20)}, "screening")
+    (tmp_path / "issues.jsonl").write_text((run.path / "issues.jsonl").read_text())
+    draw = ["sample", "issues.jsonl", "--by", "code", "--run", "screening", "--allocation"]
+    assert coder([*draw, "equal", "-o", "s.jsonl", "--size", "30"]) == 0
+    ids = [json.loads(line)["id"] for line in (tmp_path / "s.jsonl").read_text().splitlines()]
+    hits = {i for i in ids if i[0] == "a"} | {next(i for i in ids if i[0] == "c")}
+    labels(tmp_path / "s.csv", tmp_path / "s.jsonl", hits)
+    take_in = ["label", "import", "s.csv", "--rater", "ann", "--run", "screening", "--drawn"]
+    assert coder([*take_in, "s.jsonl"]) == 0
+    found = told(tmp_path)
+    # One of ten labels on 20 issues, none of ten on 60.
+    assert found["missed"]["value"] == 2 and found["notes"] == []
+    assert found["recall"]["value"] == pytest.approx(10 / 12)

@@ -123,6 +123,39 @@ def test_the_command_draws_extends_and_tells_how(study, capsys):
     assert "drawn from another set of issues" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("strata", [{}, {"all": [0, 0]}, {"all": [3, 4]}, {"all": [40, -1]}])
+def test_a_record_that_cannot_be_true_is_none(study, capsys, strata):
+    assert coder(["sample", "issues.jsonl", "-o", "s.jsonl", "--size", "8"]) == 0
+    record = study / "s.sampling.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"strata": strata}))
+    assert coder(["sample", "issues.jsonl", "-o", "s.jsonl", "--size", "9", "--extend", "s.jsonl"])
+    assert "tells of no sample" in capsys.readouterr().err
+    assert len((study / "s.jsonl").read_text().splitlines()) == 8
+
+
+def test_a_sample_grows_in_its_place_and_never_replaces_its_frame(study, capsys):
+    assert coder(["sample", "issues.jsonl", "-o", "s.jsonl", "--size", "8"]) == 0
+    before = (study / "s.jsonl").read_text().splitlines()
+    grow = ["sample", "issues.jsonl", "--size", "20", "--extend", "s.jsonl", "-o"]
+    assert coder([*grow, "s.jsonl"]) == 0
+    after = (study / "s.jsonl").read_text().splitlines()
+    assert len(after) == 20 and {*before} < {*after}
+    assert coder([*grow, str(study / "issues.jsonl")]) == 2
+    assert "replaced by its own sample" in capsys.readouterr().err
+
+
+def test_other_strata_than_were_drawn_in_are_refused(study, capsys):
+    ids = [f"a{n}" for n in range(30)] + [f"b{n}" for n in range(10)]
+    made = Maker(study / "runs")
+    made.run({i: "a" if i < "a25" else "b" for i in ids}, "first")
+    made.run({i: "b" if i < "a25" else "a" for i in ids}, "second")
+    by = ["sample", "issues.jsonl", "--by", "code", "--run"]
+    equal = ["--size", "8", "--allocation", "equal"]
+    assert coder([*by, "first", "-o", "s.jsonl", *equal]) == 0
+    assert coder([*by, "second", "-o", "t.jsonl", "--size", "12", "--extend", "s.jsonl"]) == 2
+    assert "would not be drawn again" in capsys.readouterr().err
+
+
 def test_the_run_of_a_sample_knows_it_is_one(study, capsys):
     (study / "study.toml").write_text('[retrieval]\nembedder = "none"\n[report]\ndraws = 100\n')
     assert coder(["sample", "issues.jsonl", "-o", "s.jsonl", "--margin", ".2"]) == 0
