@@ -19,7 +19,8 @@ from coder.ratings.resolved import Answer, answers, first_passes, in_dispute, st
 from coder.records import Adjudication, Cardinality, Issue
 from coder.revision.migration import Versions
 from coder.storage.history import moment_after
-from coder.storage.run import Run, check_rater
+from coder.storage.names import check_rater
+from coder.storage.run import Run
 
 _NO_ANSWER = (ExclusionReason.SKIPPED, ExclusionReason.FLAGGED)
 """A rater who put an issue aside has not answered it; there is nothing to set aside."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from coder.errors import UsageError
 from coder.records import Assignment, content_hash
-from coder.storage.run import Run, check_rater
+from coder.storage.names import check_rater
+from coder.storage.run import Run
 from coder.storage.sampling import shuffled
 
 

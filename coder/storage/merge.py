@@ -39,7 +39,8 @@ from coder.records import (
 )
 from coder.records.refinement import HeldOut, Verdict
 from coder.storage.journal import GENESIS, Journal, chained
-from coder.storage.run import IDENTITY, Run, check_rater, standing
+from coder.storage.names import check_rater
+from coder.storage.run import IDENTITY, Run, standing
 from coder.text.spelling import file_called, name_of
 
 MIGRATIONS = "migrations.jsonl"

@@ -25,20 +25,18 @@ import contextlib
 import json
 import logging
 import re
-import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
 from coder.codebook import load as codebooks
-from coder.errors import InputError, RunError, UsageError
+from coder.errors import InputError, RunError
 from coder.escaping import json_text
 from coder.files.atomic_write import write_atomically
 from coder.files.reading import read_text
 from coder.records import (
-    NONE_CODE,
     Action,
     Adjudication,
     Assignment,
@@ -60,13 +58,10 @@ from coder.records import (
 from coder.storage.blinding import Exposure, Look, exposures
 from coder.storage.intra_rater import person
 from coder.storage.journal import Journal
+from coder.storage.names import check_name, check_rater
 from coder.text.spelling import file_called, name_of
 
 LOG = logging.getLogger(__name__)
-_LONGEST_NAME = 81
-"""Characters; in UTF-8 a file's name may have 255 bytes on most systems, its ending included."""
-
-
 RESERVED = "reserved.jsonl"
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -78,8 +73,6 @@ _CHAINED = frozenset(
         "refine",
     }
 )  # fmt: skip
-_RESERVED_NAMES = re.compile(r"(?i)(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?")
-"""Devices of Windows, with whatever ending."""
 
 
 def data_hash(issues: Iterable[Issue]) -> str:
@@ -445,46 +438,6 @@ def standing(decisions: Iterable[Decision]) -> dict[str, Decision]:
         for issue, stack in stacks.items()
         if stack
     }
-
-
-def check_name(name: str, what: str, there: Collection[str] = ()) -> str:
-    """``name``, its letters composed (NFC), when it is safe as a file name, on every system unless
-    it is one of those ``there`` already; ``UsageError`` otherwise. Names that differ in case alone
-    are one file on some."""
-    name = unicodedata.normalize("NFC", name)
-    if name not in there:
-        if _RESERVED_NAMES.fullmatch(name) or name.endswith("."):
-            raise UsageError(
-                f"{name!r} cannot be the name of a {what}: Windows has no file of that name",
-                "choose another name",
-            )
-        if alike := [other for other in there if other.casefold() == name.casefold()]:
-            raise UsageError(f"there is a {what} {alike[0]!r} already", "spell the name that way")
-    if not _can_be_a_file(name):
-        raise UsageError(
-            f"{name!r} cannot be the name of a {what}",
-            "use letters, digits, dots, dashes and underscores, up to 81",
-        )
-    return name
-
-
-def _can_be_a_file(name: str) -> bool:
-    """Whether ``name`` is letters of any script, their marks, and digits, as no system spells them
-    otherwise; dots, dashes and underscores are not the first of them."""
-    kinds = [unicodedata.category(letter)[0] for letter in name]
-    return (
-        0 < len(name) <= _LONGEST_NAME
-        and len(name.encode("utf-8", "surrogatepass")) <= 240
-        and kinds[0] in "LN"
-        and all(kind in "LMN" or letter in "._-" for kind, letter in zip(kinds, name, strict=True))
-    )
-
-
-def check_rater(name: str, there: Collection[str] = ()) -> str:
-    """``name`` when a person can go by it; reports call two of their sides otherwise."""
-    if name.casefold() in ("model", "resolved", NONE_CODE):
-        raise UsageError(f"no rater can be called {name!r}", "choose another name")
-    return check_name(name, "rater", there)
 
 
 def _jsonl(records: Iterable[Record]) -> str:

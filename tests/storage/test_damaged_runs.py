@@ -17,7 +17,8 @@ from coder.records import Label, now
 from coder.review.adjudication import AdjudicationSession
 from coder.review.session import ReviewSession
 from coder.storage import history
-from coder.storage.run import Run, check_name, labels_hash
+from coder.storage.names import check_name
+from coder.storage.run import Run, labels_hash
 
 COMMANDS = (
     ("report", "trial"), ("status", "trial"), ("review", "trial", "--rater", "ann", "--plain"),
