@@ -22,8 +22,13 @@ SHOWN = 5
 
 
 def _day(_: click.Context, __: click.Parameter, day: str) -> str:
-    if day and not _DAY.fullmatch(day):
-        raise click.BadParameter("write it like 2024-01-31")
+    from datetime import datetime
+
+    try:
+        if day and (not _DAY.fullmatch(day) or not datetime.fromisoformat(day)):
+            raise ValueError
+    except ValueError:
+        raise click.BadParameter("write it like 2024-01-31") from None
     return day
 
 
@@ -50,6 +55,10 @@ def _day(_: click.Context, __: click.Parameter, day: str) -> str:
 @click.option("--pull-requests", is_flag=True, help="Keep pull requests among the issues.")
 @click.option("--no-events", is_flag=True, help="Do not ask who closed and reopened them.")
 @click.option(
+    "--most", type=click.IntRange(min=1), default=1_000_000, show_default=True, metavar="N",
+    help="Cut a repository off after N issues and pull requests, those changed longest ago.",
+)  # fmt: skip
+@click.option(
     "--from", "listed", type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE", help="The issues a table, a list or a replication package names.",
 )  # fmt: skip
@@ -64,6 +73,7 @@ def command(
     search: str,
     pull_requests: bool,
     no_events: bool,
+    most: int,
     listed: Path | None,
 ) -> None:
     """Fetch issues from GitHub repositories.
@@ -89,8 +99,8 @@ def command(
     if bool(names) == (listed is not None):
         raise UsageError("what to fetch is to be told once", "name repositories, or --from a list")
     study = Study.open()
-    query = Query(since, labels, search, not no_events)
-    wanted = Wanted(query, state, until, pull_requests)
+    query = Query(since, labels, search, not no_events, pull_requests, most)
+    wanted = Wanted(query, state, until)
     with _progress() as progress:
         task = progress.add_task("asking", total=len(names) or None)
 

@@ -1,4 +1,4 @@
-"""One request to GitHub's REST API: repeated where that helps, and what is gone told apart."""
+"""One request to GitHub's API: repeated where that helps, and what is gone told apart."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
@@ -58,7 +59,7 @@ def access(study: Study, environment: Mapping[str, str]) -> Access:
     url = (chosen or study.variable(URL) or PUBLIC).rstrip("/")
     theirs = bool(not chosen and study.variable(URL))
     names = [study.variable(name) if not theirs else study.from_env_file(name) for name in TOKENS]
-    token = next(filter(None, names), "")
+    token = next(filter(None, names), "").strip()
     if not token and not theirs:
         token = _of_gh(host_of(url))
     if token and not url.startswith("https://") and not is_own(url):
@@ -66,6 +67,8 @@ def access(study: Study, environment: Mapping[str, str]) -> Access:
             f"the token would go to {host_of(url)} as anybody can read it",
             f"use an https address in {URL}",
         )
+    if not (token.isascii() and token.isprintable()):
+        raise UsageError("the token for GitHub has letters in it that no token has", "copy it anew")
     return Access(url, token)
 
 
@@ -128,35 +131,56 @@ class Api:
         Raises ``Unavailable`` for what is gone, private or asked wrongly, and ``ModelError`` where
         GitHub cannot be reached.
         """
-        if not path.startswith(self.where.url):
+        if not path.startswith(f"{self.where.url}/"):
             path = f"{self.where.url}/{path.lstrip('/')}"
+        headers = {"If-None-Match": etag} if etag else {}
+        return self._patiently(self._ask, path, params, headers)
+
+    def graphql(self, query: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The data of a GraphQL query; what it names and is gone is ``null`` there. Raises as
+        ``get`` does."""
+        asked = {"query": query, "variables": variables}
+        answer = self._patiently(self._ask, self._requester.graphql_url, None, {}, asked)
+        data: Mapping[str, Any] = answer.data["data"]
+        return data
+
+    def _patiently(self, ask: Callable[..., Answer], *asked: Any) -> Answer:
         try:
-            answer: Answer = self._retrying(self._ask, path, params, etag)
+            answer: Answer = self._retrying(ask, *asked)
         except _Passing as error:
             raise ModelError(
                 f"{host_of(self.where.url)}: {error.why}", "run the same command again to go on"
             ) from None
         return answer
 
-    def _ask(self, path: str, params: Mapping[str, str] | None, etag: str) -> Answer:
+    def _ask(
+        self,
+        path: str,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str],
+        query: Mapping[str, Any] | None = None,
+    ) -> Answer:
         from requests import RequestException
 
         self.calls += 1
-        headers = {"If-None-Match": etag} if etag else {}
         try:
             status, told, text = self._requester.requestJson(
-                "GET", path, parameters=dict(params or {}), headers=headers
-            )
+                "POST" if query else "GET", path, parameters=dict(params or {}),
+                headers=dict(headers), input=query,
+            )  # fmt: skip
         except RequestException as error:
             raise _Passing(f"it cannot be reached ({type(error).__name__})") from None
         except (RuntimeError, AssertionError):
             raise Unavailable(301, "it has moved to another server") from None
         if status == 304:
-            return Answer(None, told.get("etag", etag), "", path)
+            return Answer(None, told.get("etag", headers.get("If-None-Match", "")), "", path)
         data = _json(text)
-        if status >= 400 or data is None:
+        if status != 200 or data is None:
             raise _failure(status, told, data)
-        return Answer(data, told.get("etag", ""), _next(told.get("link", "")), path)
+        if query and not (isinstance(data, dict) and isinstance(data.get("data"), dict)):
+            raise _unanswered(told, data)
+        following = _next(told.get("link", ""))
+        return Answer(data, told.get("etag", ""), "" if following == path else following, path)
 
     def _tell(self, state: RetryCallState) -> None:
         assert state.outcome is not None and state.next_action is not None
@@ -178,11 +202,10 @@ def _failure(status: int, told: Mapping[str, str], data: Any) -> Exception:
     if status in (403, 429):
         if "retry-after" in told:
             return _Passing("GitHub asks to slow down", _seconds(told["retry-after"]))
-        if "secondary rate" in said:
+        if "secondary rate" in said or "abuse" in said:
             return _Passing("GitHub asks to slow down", _LONGEST_WAIT)
         if told.get("x-ratelimit-remaining") == "0":
-            until = _seconds(told.get("x-ratelimit-reset", "0")) - time.time()
-            return _Passing("the rate limit is used up", max(until, 0) + 1)
+            return _used_up(told)
         if status == 429:
             return _Passing("GitHub asks to slow down", _LONGEST_WAIT)
     if status == 401:
@@ -191,7 +214,26 @@ def _failure(status: int, told: Mapping[str, str], data: Any) -> Exception:
         )
     if status >= 500 or status < 400:
         return _Passing(f"GitHub answers {status}{'' if status >= 500 else ' with no JSON'}")
-    return Unavailable(status, _PLAIN.get(status, said or f"GitHub answers {status}"))
+    return Unavailable(status, _PLAIN.get(status, said[:200] or f"GitHub answers {status}"))
+
+
+def _used_up(told: Mapping[str, str]) -> _Passing:
+    """By the server's own clock: this machine's may be wrong."""
+    try:
+        here = parsedate_to_datetime(told.get("date", "")).timestamp()
+    except ValueError:
+        here = time.time()
+    until = _seconds(told.get("x-ratelimit-reset", "0")) - here
+    return _Passing("the rate limit is used up", max(until, 0) + 1)
+
+
+def _unanswered(told: Mapping[str, str], data: Any) -> _Passing:
+    """What it means that a GraphQL query has no data, which comes with status 200."""
+    errors = data.get("errors") if isinstance(data, dict) else None
+    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+    if first.get("type") in ("RATE_LIMIT", "RATE_LIMITED"):
+        return _used_up(told)
+    return _Passing(f"GitHub answers: {str(first.get('message', 'nothing'))[:200]}")
 
 
 _PLAIN = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -35,7 +35,8 @@ class FetchedRepository(Record):
     """What was fetched of a repository, which was asked for by the name ``asked_as``.
 
     ``issues`` are those in the file; ``pull_requests`` and ``filtered`` ones were fetched and are
-    not in it. ``notes`` say what GitHub did not tell.
+    not in it. ``changed_at`` is the last change of one of them that was seen: what came later is
+    asked for the next time. ``notes`` say what GitHub did not tell.
     """
 
     name: str
@@ -45,6 +46,7 @@ class FetchedRepository(Record):
     events: int
     pull_requests: int
     filtered: int
+    changed_at: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -77,13 +79,11 @@ class Cycle(Record):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What goes into the file of what was fetched: by state and by the day of opening, and whether
-    pull requests do."""
+    """What goes into the file of what was fetched: by state and by the day of opening."""
 
     query: Query = field(default_factory=Query)
     state: str = "all"
     until: str = ""
-    pull_requests: bool = False
 
     def keeps(self, issue: Issue) -> bool:
         opened = f"{issue.created_at:%Y-%m-%dT%H:%M:%SZ}" if issue.created_at else ""
@@ -116,29 +116,49 @@ def fetch(
     cycles = Journal(kept / "cycles.jsonl", Cycle)
     with cycles.writing("coder fetch"):
         cycle = _begin(cycles, clock())
-        set_aside: list[SetAsideRepository] = []
-        for name in names:
-            pages = Pages(_pages_of(kept, name))
-            on_page = partial(tell, name)
-            repository = Repository(api, name, pages, cycle.number, wanted.query, on_page)
-            try:
-                repository.fetch()
-            except Unavailable as error:
-                set_aside.append(SetAsideRepository(name=name, reason=error.why))
-        if len(set_aside) == len(names):
+        had, set_aside = _ask(api, kept, names, wanted.query, cycle, tell)
+        if not had:
             raise InputError(
                 f"no issue is to be had: {set_aside[0].name}: {set_aside[0].reason}",
                 "check the names, and whether the token may read them",
             )
-        fine = [name for name in names if name not in {one.name for one in set_aside}]
-        snapshot = _write(api, kept, fine, wanted, out, cycle, set_aside, clock)
+        snapshot = _write(api, had, wanted, out, cycle, set_aside, clock)
         cycles.append([cycle.model_copy(update={"done": True})])
     return snapshot
 
 
+def _ask(
+    api: Api, kept: Path, names: Sequence[str], query: Query, cycle: Cycle, tell: Tell
+) -> tuple[dict[str, Pages], list[SetAsideRepository]]:
+    """The pages of each repository that is to be had, and the others. One that was fetched before
+    and is gone now stays as it was, which is noted."""
+    had: dict[str, Pages] = {}
+    set_aside: list[SetAsideRepository] = []
+    today: dict[str, str] = {}
+    for name in names:
+        pages = Pages(pages_of(kept, name))
+        repository = Repository(api, name, pages, cycle.number, query, partial(tell, name))
+        try:
+            known = repository.resolve()
+            if known.casefold() in today:
+                why = f"it is {known}, which is asked for as {today[known.casefold()]} too"
+                set_aside.append(SetAsideRepository(name=name, reason=why))
+                continue
+            repository.fetch()
+            today[known.casefold()] = name
+        except Unavailable as error:
+            if not pages.numbers or pages.began == cycle.number:
+                set_aside.append(SetAsideRepository(name=name, reason=error.why))
+                continue
+            pages.notes[f"it is not to be had any more, and stays as it was: {error.why}"] = None
+        had[name] = pages
+    return had, set_aside
+
+
 def _kept_in(out: Path, api: Api, wanted: Wanted) -> Path:
     """The folder of the pages: another query is asked anew, and leaves those of this one alone."""
-    query = content_hash("query.v1", [api.where.url, _asked(wanted.query)])
+    # With a token closings are asked for in another way, and are told more fully.
+    query = content_hash("query.v1", [api.where.url, _asked(wanted.query), bool(api.where.token)])
     return out.with_name(f"{out.name.removesuffix('.jsonl')}.fetch") / query[:8]
 
 
@@ -151,8 +171,8 @@ def _asked(query: Query) -> dict[str, object]:
     }
 
 
-def _pages_of(kept: Path, name: str) -> Path:
-    return kept / f"{name.casefold().replace('/', '__')}.jsonl"
+def pages_of(kept: Path, name: str) -> Path:
+    return kept / f"{name.casefold()}.jsonl"
 
 
 def _begin(cycles: Journal[Cycle], at: datetime) -> Cycle:
@@ -169,8 +189,7 @@ def _begin(cycles: Journal[Cycle], at: datetime) -> Cycle:
 
 def _write(
     api: Api,
-    kept: Path,
-    names: Sequence[str],
+    had: Mapping[str, Pages],
     wanted: Wanted,
     out: Path,
     cycle: Cycle,
@@ -183,8 +202,7 @@ def _write(
     count = 0
     with Draft(out) as draft:
         draft.write("")
-        for name in names:
-            pages = Pages(_pages_of(kept, name))
+        for name, pages in had.items():
             counts = {"issues": 0, "comments": 0, "events": 0, "pull_requests": 0, "filtered": 0}
             for issue in _kept(pages, name, wanted, counts):
                 line = issue.to_json() + "\n"
@@ -192,15 +210,27 @@ def _write(
                 draft.write(line)
                 hashes.append([issue.id, issue.hash])
             count += counts["issues"]
-            today = _full_name(pages, name)
-            notes = tuple(pages.notes())
-            found.append(FetchedRepository(name=today, asked_as=name, notes=notes, **counts))
+            notes = tuple(pages.notes)
+            if len(pages.numbers) >= wanted.query.most:
+                notes += (f"cut off after {len(pages.numbers):,} issues and pull requests",)
+            found.append(
+                FetchedRepository(
+                    name=pages.name, asked_as=name, changed_at=pages.newest("issues"), notes=notes,
+                    **counts,
+                )
+            )  # fmt: skip
         draft.publish()
     snapshot = Snapshot(
         output=DataFile(file=out.name, sha256=digest.hexdigest(), issues=count),
         data_hash=content_hash("data.v1", hashes),
         api=api.where.url,
-        query={**_asked(wanted.query), "state": wanted.state, "until": wanted.until},
+        query={
+            **_asked(wanted.query),
+            "state": wanted.state,
+            "until": wanted.until,
+            "pull_requests": wanted.query.pull_requests,
+            "most": wanted.query.most,
+        },
         cycle=cycle.number,
         started_at=cycle.started_at,
         finished_at=clock(),
@@ -212,14 +242,9 @@ def _write(
     return snapshot
 
 
-def _full_name(pages: Pages, name: str) -> str:
-    page = pages.last("repository")
-    return str(page.rows[0]["full_name"]) if page is not None else name
-
-
 def _kept(pages: Pages, name: str, wanted: Wanted, counts: dict[str, int]) -> Iterator[Issue]:
-    for issue in assembled(pages, _full_name(pages, name), name):
-        if issue.pull_request and not wanted.pull_requests:
+    for issue in assembled(pages, pages.name, name):
+        if issue.pull_request and not wanted.query.pull_requests:
             counts["pull_requests"] += 1
         elif not wanted.keeps(issue):
             counts["filtered"] += 1

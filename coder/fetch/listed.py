@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from coder.errors import InputError
 from coder.escaping import from_csv_cell
 from coder.fetch.api import Api, Unavailable
 from coder.fetch.assemble import assembled
-from coder.fetch.fetching import SetAsideRepository, Tell
+from coder.fetch.fetching import SetAsideRepository, Tell, pages_of
 from coder.fetch.pages import Pages
 from coder.fetch.repository import Query, Repository
 from coder.files.archives import members
@@ -89,16 +90,18 @@ def fetch_listed(
     missing: list[SetAsideRepository] = []
     for repo in dict.fromkeys(one.repo for one in listed):
         numbers = [one.number for one in listed if one.repo == repo]
-        pages = Pages(kept / f"{repo.casefold().replace('/', '__')}.jsonl")
-        on_page = _telling(tell, repo)
+        pages = Pages(pages_of(kept, repo))
+        query = Query(pull_requests=True)
+        repository = Repository(api, repo, pages, 1, query, partial(tell, repo))
         try:
-            gone = Repository(api, repo, pages, 1, Query(), on_page).fetch_issues(numbers)
+            repository.resolve()
+            gone = repository.fetch_issues(numbers)
         except Unavailable as error:
             gone = dict.fromkeys(numbers, error.why)
         missing += [
             SetAsideRepository(name=f"{repo}#{number}", reason=why) for number, why in gone.items()
         ]
-        for issue in assembled(pages, repo, repo):
+        for issue in assembled(pages, pages.name or repo, repo):
             assert issue.number is not None
             found[repo, issue.number] = issue
     here = [(one, found[one.repo, one.number]) for one in listed if (one.repo, one.number) in found]
@@ -108,7 +111,3 @@ def fetch_listed(
             draft.write(issue.model_copy(update={"id": one.id}).to_json() + "\n")
         draft.publish()
     return len(here), missing
-
-
-def _telling(tell: Tell, repo: str) -> Callable[[str, int], None]:
-    return lambda kind, rows: tell(repo, kind, rows)  # type: ignore[arg-type]

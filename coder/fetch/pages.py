@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -39,36 +39,68 @@ class Page(Record):
     at: datetime = Field(default_factory=now)
 
 
+class Seen(NamedTuple):
+    """A page that is there, without its rows."""
+
+    cycle: int
+    asked: str
+    etag: str
+    next: str
+    as_of: str
+    note: str
+
+
 class Pages:
-    """The pages of one repository, read once and added to."""
+    """The pages of one repository: read once to tell what is there, added to, and read for rows."""
 
     def __init__(self, path: Path) -> None:
         self.journal = Journal(path, Page)
-        self._last: dict[tuple[str, int], Page] = {}
-        self._first: dict[str, Page] = {}
+        self.name = ""
+        """What the repository is called today."""
+        self.began = 0
+        """The first cycle that has a page, 0 without any."""
+        self.numbers: set[int] = set()
+        """Of the issues that are there."""
+        self.notes: dict[str, None] = {}
+        self._last: dict[tuple[str, int], Seen] = {}
+        self._first: dict[str, Seen] = {}
         self._newest: dict[str, str] = {}
-        """Of each kind the latest change among the rows of finished cycles and of this one."""
+        self._latest_event: dict[int, int] = {}
+        """By cycle."""
         for page in self.journal:
             self._note(page)
 
-    def add(self, page: Page) -> None:
+    def add(self, *pages: Page) -> None:
         """On disk on return."""
-        self.journal.append([page])
-        self._note(page)
+        self.journal.append(pages)
+        for page in pages:
+            self._note(page)
 
     def _note(self, page: Page) -> None:
-        self._last[page.kind, page.of] = page
+        seen = Seen(page.cycle, page.asked, page.etag, page.next, page.as_of, page.note)
+        self._last[page.kind, page.of] = seen
+        self.began = self.began or page.cycle
+        if page.note and not page.of:
+            self.notes[page.note] = None
+        if page.kind == "repository":
+            self.name = page.rows[0]["full_name"]
+            return
         before = self._first.get(page.kind)
         if not page.of and (before is None or before.cycle != page.cycle):
-            self._first[page.kind] = page
+            self._first[page.kind] = seen
         for row in page.rows:
             changed = str(row.get("updated_at") or row.get("created_at") or "")
             self._newest[page.kind] = max(changed, self._newest.get(page.kind, ""))
+            if page.kind == "issues":
+                self.numbers.add(row["number"])
+            elif page.kind == "events" and not page.of:
+                latest = self._latest_event.get(page.cycle, 0)
+                self._latest_event[page.cycle] = max(latest, int(row["id"]))
 
-    def last(self, kind: Kind, of: int = 0) -> Page | None:
+    def last(self, kind: Kind, of: int = 0) -> Seen | None:
         return self._last.get((kind, of))
 
-    def first(self, kind: Kind) -> Page | None:
+    def first(self, kind: Kind) -> Seen | None:
         """The first page of the latest cycle that asked for this kind."""
         return self._first.get(kind)
 
@@ -76,17 +108,20 @@ class Pages:
         """When the last of the rows of this kind was changed, as GitHub writes it."""
         return self._newest.get(kind, "")
 
-    def rows(self, kind: Kind) -> dict[int, Row]:
-        """The rows by their id, issues by their number; the latest of each."""
-        found: dict[int, Row] = {}
+    def latest_event(self, before: int) -> int:
+        """The latest closing or reopening of the cycles before this one; 0 without any."""
+        return max((i for cycle, i in self._latest_event.items() if cycle < before), default=0)
+
+    def every(self, kind: Kind) -> Iterator[Row]:
+        """The rows as they came: what was changed and asked for again comes again later."""
         for page in self.journal:
             if page.kind == kind:
-                for row in page.rows:
-                    found[row["number" if kind == "issues" else "id"]] = row
-        return found
+                yield from page.rows
 
-    def notes(self) -> list[str]:
-        return list(dict.fromkeys(page.note for page in self.journal if page.note))
+    def issues(self) -> list[Row]:
+        """The latest of each issue, without its texts, by its number."""
+        found = {row["number"]: {k: row.get(k) for k in _OF_EACH} for row in self.every("issues")}
+        return [found[number] for number in sorted(found)]
 
 
 def pruned(kind: Kind, rows: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
@@ -104,6 +139,7 @@ def pruned(kind: Kind, rows: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
             about = row.get("issue") or {}
             yield {
                 **{key: row.get(key) for key in _OF_EVENTS},
+                "by": row.get("commit_id"),
                 "number": about.get("number"),
                 "user": _user(row.get("actor")),
             }
@@ -111,10 +147,13 @@ def pruned(kind: Kind, rows: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
 
 _OF_ISSUES = (
     "number", "title", "body", "html_url", "state", "state_reason", "author_association",
-    "created_at", "updated_at", "closed_at", "comments",
+    "created_at", "updated_at", "closed_at", "comments", "node_id",
 )  # fmt: skip
 _OF_COMMENTS = ("id", "body", "created_at", "updated_at", "author_association")
-_OF_EVENTS = ("id", "event", "created_at", "commit_id")
+_OF_EVENTS = ("id", "event", "created_at")
+_OF_EACH = (
+    "number", "updated_at", "closed_at", "state_reason", "comments", "node_id", "pull_request",
+)  # fmt: skip
 _REACTIONS = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from coder.fetch.api import Answer, Api, Unavailable
-from coder.fetch.pages import Kind, Page, Pages, pruned
+from coder.errors import ModelError
+from coder.fetch.api import URL, Api, Unavailable
+from coder.fetch.closings import closings
+from coder.fetch.pages import Kind, Page, Pages, Row, pruned
 
 PER_PAGE = 100
 MOST_FOUND = 1000
@@ -28,6 +29,10 @@ class Query:
     labels: tuple[str, ...] = ()
     search: str = ""
     events: bool = True
+    pull_requests: bool = False
+    """Whether theirs are asked for, where each is asked for its own."""
+    most: int = 1_000_000
+    """Issues and pull requests of one repository."""
 
     @property
     def few(self) -> bool:
@@ -44,24 +49,42 @@ class Repository:
         self._api, self._name, self._pages, self._cycle = api, name, pages, cycle
         self._query, self._on_page = query, on_page
 
+    def resolve(self) -> str:
+        """The name the repository has today; GitHub leads on from an old one. Asked for each time:
+        it may have been renamed since a fetch was stopped, and lists lead on from no name.
+
+        Raises ``Unavailable`` where there is no repository.
+        """
+        path = f"repos/{self._name}"
+        data = self._api.get(path).data
+        name = data.get("full_name") if isinstance(data, dict) else None
+        if not isinstance(name, str):
+            raise ModelError(
+                f"{self._api.where.url} does not answer as GitHub does", f"look at {URL}"
+            )
+        last = self._pages.last("repository")
+        if last is None or last.cycle != self._cycle or name != self._pages.name:
+            row = {"full_name": name, "id": 0}
+            self._keep(Page(kind="repository", cycle=self._cycle, asked=path, rows=(row,)))
+        self._name = name
+        return name
+
     def fetch(self) -> None:
-        """Everything that is not there yet. Raises ``Unavailable`` where there is no repository."""
-        self._resolve()
+        """Everything that is not there yet, once the name is resolved."""
         if self._query.search:
             self._follow("issues", "search/issues", self._search())
         else:
             labels = {"labels": ",".join(self._query.labels)} if self._query.labels else {}
             self._list("issues", "issues", {"state": "all", **labels})
         if self._query.few:
-            self._of_each(self._pages.rows("issues").values())
+            self._of_each()
             return
         self._list("comments", "issues/comments", {})
-        if self._query.events:
+        if self._query.events and not self._closings():
             self._events()
 
     def fetch_issues(self, numbers: Iterable[int]) -> dict[int, str]:
         """These issues alone; returns those that are not to be had, and why."""
-        self._resolve()
         missing: dict[int, str] = {}
         for number in numbers:
             last = self._pages.last("issues", number)
@@ -70,40 +93,35 @@ class Repository:
                     missing[number] = last.note
                 continue
             path = f"repos/{self._name}/issues/{number}"
+            rows: tuple[Row, ...] = ()
+            note = ""
             try:
-                answer = self._api.get(path)
-                rows = tuple(pruned("issues", [answer.data]))
-                note = ""
+                # One that was moved to another repository has another number there.
+                data = [{**self._api.get(path).data, "number": number}]
+                rows = tuple(pruned("issues", data))
             except Unavailable as error:
-                rows, note, missing[number] = (), error.why, error.why
-            page = Page(kind="issues", cycle=self._cycle, asked=path, of=number, rows=rows)
-            self._keep(page.model_copy(update={"note": note}))
-        self._of_each(self._pages.rows("issues").values())
+                note = missing[number] = error.why
+            self._keep(
+                Page(kind="issues", cycle=self._cycle, asked=path, of=number, rows=rows, note=note)
+            )
+        self._of_each()
         return missing
-
-    def _resolve(self) -> None:
-        """The name the repository has today; GitHub leads on from an old one."""
-        last = self._pages.last("repository")
-        if last is None or last.cycle != self._cycle:
-            answer = self._api.get(f"repos/{self._name}")
-            row = {"full_name": answer.data["full_name"], "id": 0}
-            asked = f"repos/{self._name}"
-            self._keep(Page(kind="repository", cycle=self._cycle, asked=asked, rows=(row,)))
-            last = self._pages.last("repository")
-        assert last is not None
-        self._name = last.rows[0]["full_name"]
 
     def _list(self, kind: Kind, path: str, params: Mapping[str, str]) -> None:
         """A list in the order of the last change, from where it was left."""
         last = self._pages.last(kind)
         if last is not None and last.cycle == self._cycle and not last.next:
             return
+        if kind == "issues" and self._full:
+            return
         going_on = last is not None and last.cycle == self._cycle
         since = self._pages.newest(kind) or _time(self._query.since)
         given = {"sort": "updated", "direction": "asc", "per_page": str(PER_PAGE), **params}
-        url = last.next if going_on and last is not None else self._url(path, given, since)
+        url = self._today(last.next) if going_on and last else self._url(path, given, since)
         first = None if going_on else self._pages.first(kind)
-        etag = first.etag if first is not None and first.asked == url else ""
+        # That a page has not changed tells nothing of the next one.
+        etag = first.etag if first and first.asked == url and not first.next else ""
+        last_change = self._pages.newest("issues") if self._full else ""
         while url:
             answer = self._api.get(url, etag=etag)
             etag = ""
@@ -113,28 +131,35 @@ class Repository:
             if following and newest > since:
                 since = newest
                 following = self._url(path, given, since)
-            self._keep(self._page(kind, url, answer, rows, following, first))
+            self._keep(
+                Page(
+                    kind=kind, cycle=self._cycle, asked=url, etag=answer.etag, next=following,
+                    rows=rows,
+                )
+            )  # fmt: skip
+            if self._full and (kind == "issues" or newest > last_change):
+                return
             url = following
+
+    @property
+    def _full(self) -> bool:
+        """Whether the repository is cut off; comments that are newer than all its issues that are
+        there belong to others."""
+        return len(self._pages.numbers) >= self._query.most
+
+    def _today(self, url: str) -> str:
+        """The URL of a page by the name the repository has now."""
+        start = f"{self._api.where.url}/repos/"
+        if not url.startswith(start):
+            return url
+        _, _, *rest = url.removeprefix(start).split("/", 2)
+        return f"{start}{self._name}/{'/'.join(rest)}"
 
     def _url(self, path: str, params: Mapping[str, str], since: str) -> str:
         from urllib.parse import urlencode
 
         asked = {**params, "since": since} if since else {**params}
         return f"{self._api.where.url}/repos/{self._name}/{path}?{urlencode(asked)}"
-
-    def _page(
-        self,
-        kind: Kind,
-        url: str,
-        answer: Answer,
-        rows: tuple[dict[str, Any], ...],
-        following: str,
-        unchanged: Page | None,
-    ) -> Page:
-        etag = answer.etag
-        if answer.data is None and unchanged is not None:
-            etag = etag or unchanged.etag
-        return Page(kind=kind, cycle=self._cycle, asked=url, etag=etag, next=following, rows=rows)
 
     def _search(self) -> dict[str, str]:
         words = [f"repo:{self._name}", "is:issue", self._query.search]
@@ -147,7 +172,7 @@ class Repository:
         if last is not None and last.cycle == self._cycle:
             if not last.next:
                 return
-            url, asked = last.next, None
+            url, asked = self._today(last.next), None
         else:
             url, asked = path, params
         while url:
@@ -167,42 +192,65 @@ class Repository:
             self._keep(page)
             url = answer.next
 
-    def _of_each(self, issues: Iterable[Mapping[str, Any]]) -> None:
+    def _of_each(self) -> None:
         """Comments and events of single issues that changed since they were asked for."""
-        for row in issues:
-            number, changed = int(row["number"]), str(row["updated_at"])
-            for kind, wanted in (
-                ("comments", bool(row.get("comments"))),
-                ("events", self._query.events and bool(row.get("closed_at"))),
-            ):
-                self._of_one(kind, number, changed, wanted)  # type: ignore[arg-type]
+        told = not self._query.events or self._closings()
+        for row in self._pages.issues():
+            if row["comments"]:
+                self._of_one("comments", row)
+            if not told and (row["closed_at"] or row["state_reason"] == "reopened"):
+                self._of_one("events", row)
 
-    def _of_one(self, kind: Kind, number: int, changed: str, wanted: bool) -> None:
-        last = self._pages.last(kind, number)
-        if not wanted or (last is not None and not last.next and last.as_of == changed):
+    def _of_one(self, kind: Kind, issue: Row) -> None:
+        if self._have(kind, issue):
             return
-        url = last.next if last is not None and last.next else ""
-        path = f"repos/{self._name}/issues/{number}/{kind}"
+        number = issue["number"]
+        last = self._pages.last(kind, number)
+        url = self._today(last.next) if last is not None else ""
         params = None if url else {"per_page": str(PER_PAGE)}
-        url = url or path
+        url = url or f"repos/{self._name}/issues/{number}/{kind}"
         while url:
             answer = self._api.get(url, params)
             params = None
             rows = tuple({**row, "number": number} for row in pruned(kind, answer.data or ()))
             page = Page(
                 kind=kind, cycle=self._cycle, asked=url, next=answer.next, of=number,
-                as_of=changed, rows=rows,
+                as_of=issue["updated_at"], rows=rows,
             )  # fmt: skip
             self._keep(page)
             url = answer.next
+
+    def _closings(self) -> bool:
+        """By GraphQL, of the issues that changed since; ``False`` where it does not answer."""
+        if not self._api.where.token:
+            return False
+        wanted = [
+            row
+            for row in self._pages.issues()
+            if row["node_id"]
+            and (self._query.pull_requests or not row["pull_request"])
+            and not self._have("events", row)
+        ]
+        try:
+            for pages in closings(self._api, wanted, self._cycle):
+                self._pages.add(*pages)
+                self._on_page("events", sum(len(page.rows) for page in pages))
+        except Unavailable:
+            return False
+        return True
+
+    def _have(self, kind: Kind, issue: Row) -> bool:
+        """Whether all pages of this kind are there as of the issue's last change."""
+        last = self._pages.last(kind, issue["number"])
+        return last is not None and not last.next and last.as_of == issue["updated_at"]
 
     def _events(self) -> None:
         """Closings and reopenings, the newest first, back to those of the last cycle."""
         last = self._pages.last("events")
         if last is not None and last.cycle == self._cycle and not last.next:
             return
-        known = self._known_before()
-        url = last.next if last is not None and last.cycle == self._cycle else ""
+        known = self._pages.latest_event(before=self._cycle)
+        url = self._today(last.next) if last is not None and last.cycle == self._cycle else ""
         params = None if url else {"per_page": str(PER_PAGE)}
         url = url or f"repos/{self._name}/issues/events"
         while url:
@@ -222,16 +270,6 @@ class Repository:
             following = "" if reached else answer.next
             self._keep(Page(kind="events", cycle=self._cycle, asked=url, next=following, rows=rows))
             url = following
-
-    def _known_before(self) -> int:
-        """The latest event of the cycles before this one; 0 without any."""
-        ids = [
-            int(row["id"])
-            for page in self._pages.journal
-            if page.kind == "events" and page.cycle < self._cycle
-            for row in page.rows
-        ]
-        return max(ids, default=0)
 
     def _keep(self, page: Page) -> None:
         self._pages.add(page)

@@ -38,6 +38,13 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return waited
 
 
+def without_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even one of GitHub's own command line."""
+    monkeypatch.delenv("GITHUB_TOKEN")
+    none = subprocess.CompletedProcess([], 1, "", "")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: none)
+
+
 def issues(path: str = "issues.jsonl") -> list[Issue]:
     return [Issue.model_validate_json(line) for line in Path(path).read_text().splitlines()]
 
@@ -54,7 +61,10 @@ def many(server: GitHubServer, repo: str, count: int) -> None:
         server.close(repo, number, 2000 + number)
 
 
-def test_everything_that_is_known_of_an_issue_comes(github, capsys):
+@pytest.mark.parametrize("token", [True, False])
+def test_everything_that_is_known_of_an_issue_comes(github, capsys, monkeypatch, token):
+    if not token:
+        without_token(monkeypatch)
     github.add(
         "acme/fruit", 7, labels=[{"name": "bug"}, {"name": "crate"}], author_association="OWNER",
         reactions={"+1": 3, "heart": 0, "eyes": 1, "total_count": 4}, body=None,
@@ -64,7 +74,7 @@ def test_everything_that_is_known_of_an_issue_comes(github, capsys):
     github.comment("acme/fruit", 7, 10, user=user("stale", "Bot"))
     github.close("acme/fruit", 7, 20, commit_id="c0ffee")
     github.reopen("acme/fruit", 7, 30)
-    github.close("acme/fruit", 7, 40)
+    github.close("acme/fruit", 7, 40, pull=12, by="merge-it", actor=user("merge-it", "Bot"))
     assert coder(["fetch", "acme/fruit", "-o", "issues.jsonl"]) == 0
     one, other = issues()
     assert (one.id, one.repo, one.number) == ("acme/fruit#7", "acme/fruit", 7)
@@ -73,8 +83,11 @@ def test_everything_that_is_known_of_an_issue_comes(github, capsys):
     assert (one.body, one.state_reason) == ("", "completed")
     assert one.reactions == (("+1", 3), ("eyes", 1))
     assert [(c.author, c.bot, c.author_role) for c in one.comments] == [("stale", True, "MEMBER")]
-    assert [(e.kind, e.actor, e.by) for e in one.events] == [
-        ("closed", "cai", "c0ffee"), ("reopened", "ann", ""), ("closed", "cai", ""),
+    # REST does not tell of the pull request.
+    bot, pull = ("merge-it[bot]", "acme/fruit#12") if token else ("merge-it", "")
+    assert [(e.kind, e.actor, e.by, e.bot) for e in one.events] == [
+        ("closed", "cai", "c0ffee", False), ("reopened", "ann", "", False),
+        ("closed", bot, pull, True),
     ]  # fmt: skip
     assert one.closed_at is not None and one.closed_at.strftime("%Y-%m-%dT%H:%M:%SZ") == moment(40)
     assert other.author == ""
@@ -87,7 +100,10 @@ def test_everything_that_is_known_of_an_issue_comes(github, capsys):
     assert [one.pull_request for one in issues("all.jsonl")] == [False, True, False]
 
 
-def test_the_bytes_are_the_same_wherever_it_was_stopped(github, waits, capsys):
+@pytest.mark.parametrize("token", [True, False])
+def test_the_bytes_are_the_same_wherever_it_was_stopped(github, waits, capsys, monkeypatch, token):
+    if not token:
+        without_token(monkeypatch)
     many(github, "acme/fruit", 250)
     many(github, "acme/nuts", 30)
     command = ["fetch", "acme/fruit", "acme/nuts"]
@@ -103,11 +119,14 @@ def test_the_bytes_are_the_same_wherever_it_was_stopped(github, waits, capsys):
         github.kill_after, before = None, len(github.log)
         assert coder([*command, "-o", out]) == 0
         assert Path(out).read_bytes() == Path("whole.jsonl").read_bytes()
-        # Nothing that had come was asked for again.
-        assert len(github.log) - before <= requests - stop + 1
+        # Nothing that had come was asked for again but what the two are called.
+        assert len(github.log) - before <= requests - stop + 2
 
 
-def test_a_second_fetch_asks_for_what_changed_alone(github):
+@pytest.mark.parametrize("token", [True, False])
+def test_a_second_fetch_asks_for_what_changed_alone(github, monkeypatch, token):
+    if not token:
+        without_token(monkeypatch)
     many(github, "acme/fruit", 250)
     command = ["fetch", "acme/fruit", "-o", "issues.jsonl"]
     assert coder(command) == 0
@@ -136,8 +155,8 @@ def test_what_changes_while_it_is_read_is_not_missed(github, monkeypatch):
     many(github, "acme/fruit", 250)
     answer = github.answer
 
-    def moving(target: str, headers: dict[str, str]):
-        found = copy.deepcopy(answer(target, headers))
+    def moving(target: str, headers: dict[str, str], sent: object):
+        found = copy.deepcopy(answer(target, headers, sent))
         if "/issues?" in target and len(github.log) == 1:
             for number in range(1, 6):
                 github._touch("acme/fruit", number, 8000 + number)
@@ -153,6 +172,108 @@ def test_many_changes_in_one_second_are_read_to_the_end(github):
         github.add("acme/fruit", number, updated_at=moment(5))
     assert coder(["fetch", "acme/fruit", "-o", "issues.jsonl"]) == 0
     assert len(issues()) == 350
+
+
+def test_what_comes_after_an_unchanged_page_is_not_missed(github):
+    for number in range(1, 151):
+        github.add("acme/fruit", number, updated_at=moment(500))
+    command = ["fetch", "acme/fruit", "-o", "issues.jsonl"]
+    assert coder(command) == coder(command) == 0
+    github.add("acme/fruit", 151)
+    github._touch("acme/fruit", 151, 501)
+    assert coder(command) == 0
+    assert len(issues()) == 151
+
+
+def test_an_endless_repository_is_cut_off_and_gone_on_with(github, monkeypatch, capsys):
+    for number in range(1, 301):
+        github.add("acme/fruit", number)
+    github.close("acme/fruit", 4, 5)
+    github.comment("acme/fruit", 4, 6)
+    answer, last = github.answer, {"at": 300}
+
+    def growing(target: str, headers: dict[str, str], sent: object):
+        if "/issues?" in target:
+            for number in range(last["at"] + 1, last["at"] + 101):
+                github.add("acme/fruit", number)
+            last["at"] += 100
+        return answer(target, headers, sent)
+
+    monkeypatch.setattr(github, "answer", growing)
+    command = ["fetch", "acme/fruit", "-o", "issues.jsonl", "--most"]
+    assert coder([*command, "250"]) == 0
+    said = capsys.readouterr().out
+    count = len(issues())
+    assert 250 <= count < 350
+    assert f"cut off after {count:,} issues and pull requests" in said
+    assert told()["query"]["most"] == 250 and told()["repositories"][0]["notes"]
+    whole = {one.number: one for one in issues()}
+    assert len(whole[4].comments) == 1 and whole[4].events
+    assert coder([*command, "400"]) == 0
+    assert len({one.number for one in issues()}) >= 400
+
+
+def test_it_goes_on_under_the_name_of_today(github, waits):
+    many(github, "acme/fruit", 250)
+    github.kill_after = 2
+    command = ["fetch", "acme/fruit", "-o", "issues.jsonl"]
+    assert coder(command) == 5
+    github.kill_after = None
+    github.repos["acme/veg"] = github.repos.pop("acme/fruit")
+    github.renamed["acme/fruit"] = "acme/veg"
+    assert coder(command) == 0
+    found = issues()
+    assert [one.id for one in found] == [f"acme/veg#{n}" for n in range(1, 251)]
+    assert found[3].other_names == ("acme/fruit#4",) and len(found[3].comments) == 1
+
+
+def test_a_repository_asked_for_by_two_names_comes_once(github, capsys):
+    many(github, "acme/new", 3)
+    github.renamed["acme/old"] = "acme/new"
+    assert coder(["fetch", "acme/old", "acme/new", "-o", "issues.jsonl"]) == 0
+    assert [one.number for one in issues()] == [1, 2, 3]
+    assert "acme/new: it is acme/new, which is asked for as acme/old" in capsys.readouterr().err
+
+
+def test_what_is_gone_meanwhile_stays_as_it_was(github, capsys):
+    many(github, "acme/fruit", 3)
+    many(github, "acme/nuts", 3)
+    command = ["fetch", "acme/fruit", "acme/nuts", "-o", "issues.jsonl"]
+    assert coder(command) == 0
+    before = Path("issues.jsonl").read_bytes()
+    del github.repos["acme/nuts"]
+    assert coder(command) == 0
+    assert Path("issues.jsonl").read_bytes() == before
+    assert "acme/nuts: it is not to be had any more, and stays as it was" in capsys.readouterr().out
+
+
+def test_graphql_limits_are_waited_for_and_without_graphql_rest_is_asked(github, waits, capsys):
+    many(github, "acme/fruit", 5)
+    limited = {"errors": [{"type": "RATE_LIMITED", "message": "API rate limit exceeded"}]}
+    github.faults += [
+        Fault("/graphql", 200, {"x-ratelimit-reset": reset_in(90)}, limited),
+        Fault("/graphql", 200, {}, {"data": None, "errors": [{"message": "Something broke"}]}),
+    ]
+    assert coder(["fetch", "acme/fruit", "-o", "issues.jsonl"]) == 0
+    assert sum(waits) >= 80
+    said = " ".join(capsys.readouterr().err.split())
+    assert "the rate limit is used up" in said and "Something broke" in said
+    github.graphql = False
+    assert coder(["fetch", "acme/fruit", "-o", "rest.jsonl"]) == 0
+    assert Path("rest.jsonl").read_bytes() == Path("issues.jsonl").read_bytes()
+
+
+def test_the_servers_clock_counts_where_this_one_is_wrong(github, waits, monkeypatch):
+    many(github, "acme/fruit", 5)
+    hours = time.time() + 7200
+    monkeypatch.setattr(time, "time", lambda: hours)
+    ahead = {
+        "x-ratelimit-remaining": "0", "x-ratelimit-reset": "1700000090",
+        "date": "Tue, 14 Nov 2023 22:13:20 GMT",
+    }  # fmt: skip
+    github.faults.append(Fault("/issues?", 403, ahead))
+    assert coder(["fetch", "acme/fruit", "-o", "issues.jsonl"]) == 0
+    assert waits == [91.0]
 
 
 @pytest.mark.parametrize(
@@ -211,7 +332,8 @@ def test_repositories_that_are_not_to_be_had_are_named_and_the_others_come(githu
     assert not Path("none.jsonl").exists()
 
 
-def test_events_beyond_what_github_tells_are_left_out_and_said(github, capsys):
+def test_events_beyond_what_github_tells_are_left_out_and_said(github, capsys, monkeypatch):
+    without_token(monkeypatch)
     many(github, "acme/fruit", 450)
     github.deepest_page = 2
     assert coder(["fetch", "acme/fruit", "-o", "issues.jsonl"]) == 0
@@ -262,6 +384,14 @@ def test_listed_issues_come_back_under_their_ids(github, capsys):
     said = capsys.readouterr()
     assert "2 issues of 3 that list.csv names" in said.out
     assert "acme/fruit#4: it was deleted" in said.err and "x: names no issue" in said.err
+    # One that was moved to another repository is still the one that the list means.
+    github.repos["acme/crate"] = github.repos.pop("acme/fruit")
+    github.renamed["acme/fruit"] = "acme/crate"
+    moved = next(row for row in github.repos["acme/crate"].issues if row["number"] == 7)
+    moved["number"] = 77
+    github.moved["acme/crate", 7] = 77
+    assert coder(["fetch", "--from", "list.csv", "-o", "moved.jsonl"]) == 0
+    assert issues("moved.jsonl")[0].id == "mine-1"
     with zipfile.ZipFile("study.zip", "w") as file:
         file.writestr("runs/first/issues.csv", "id,repo,number,url,text_hash\nacme/fruit#2,,,,0\n")
     assert coder(["fetch", "--from", "study.zip", "-o", "packed.jsonl"]) == 0
@@ -299,6 +429,22 @@ def test_the_token_of_githubs_own_command_is_used(github, monkeypatch):
     assert coder(["fetch", "acme/fruit", "-o", "issues.jsonl"]) == 0
     assert asked[0][:3] == ["gh", "auth", "token"]
     assert github.log[0][1]["authorization"] == "token gho_other"
+
+
+@pytest.mark.parametrize("token", ["gh\u00f6_x", "ghp_a\nb"])
+def test_a_token_that_is_none_is_said(github, monkeypatch, capsys, token):
+    monkeypatch.setenv("GITHUB_TOKEN", token)
+    assert coder(["fetch", "acme/fruit", "-o", "issues.jsonl"]) == 2
+    said = capsys.readouterr().err
+    assert "letters in it that no token has" in said and token not in said
+    assert not github.log
+
+
+@pytest.mark.parametrize("body", [[1], {"a": 1}, {"full_name": None}, "hello", 3])
+def test_another_server_than_githubs_is_said(github, capsys, body):
+    github.faults.append(Fault("/repos", 200, {}, body))
+    assert coder(["fetch", "acme/fruit", "-o", "issues.jsonl"]) == 5
+    assert "does not answer as GitHub does" in capsys.readouterr().err
 
 
 def test_a_token_that_is_not_taken_is_said(github, capsys):

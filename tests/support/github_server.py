@@ -53,8 +53,11 @@ class GitHubServer:
         self.repos: dict[str, Repo] = {}
         self.renamed: dict[str, str] = {}
         self.gone: set[tuple[str, int]] = set()
+        self.moved: dict[tuple[str, int], int] = {}
+        """Issues that are found under another number."""
         self.faults: list[Fault] = []
         self.deepest_page = 10_000
+        self.graphql = True
         self.log: list[tuple[str, dict[str, str], int]] = []
         """Path with query, headers in lower case, and the status that was answered."""
         self.kill_after: int | None = None
@@ -64,7 +67,7 @@ class GitHubServer:
         """An issue, and with it the events that its closing makes."""
         found = self.repos.setdefault(repo, Repo())
         row = {
-            "number": number, "id": 900_000 + number, "node_id": f"I_{number}",
+            "number": number, "id": 900_000 + number, "node_id": f"I_{repo}#{number}",
             "title": f"Issue {number}", "body": f"The body of {number}.", "user": user("ann"),
             "html_url": f"https://github.com/{repo}/issues/{number}", "state": "open",
             "state_reason": None, "author_association": "NONE", "labels": [], "comments": 0,
@@ -129,7 +132,9 @@ class GitHubServer:
 
     # --- answers --------------------------------------------------------------------------------
 
-    def answer(self, target: str, headers: dict[str, str]) -> tuple[int, dict[str, str], Any]:
+    def answer(
+        self, target: str, headers: dict[str, str], sent: Any = None
+    ) -> tuple[int, dict[str, str], Any]:
         parts = urlsplit(target)
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
         with self._lock:
@@ -138,6 +143,9 @@ class GitHubServer:
                     fault.times -= 1
                     return fault.status, fault.headers, fault.body or {"message": "no"}
         words = parts.path.strip("/").split("/")
+        if words == ["graphql"]:
+            nodes = [self._node(one) for one in sent["variables"]["ids"]]
+            return (200, {}, {"data": {"nodes": nodes}}) if self.graphql else (404, {}, {})
         if words[:2] == ["search", "issues"]:
             return self._page(target, query, self._searched(query["q"]), search=True)
         if words[0] != "repos" or len(words) < 3:
@@ -155,11 +163,37 @@ class GitHubServer:
             return self._of_one(target, query, name, repo, int(rest[1]), rest[2:])
         return self._listed(target, query, repo, rest)
 
+    def _node(self, node_id: str) -> Row | None:
+        """Closings and reopenings as GraphQL tells of them."""
+        found = {
+            row["node_id"]: (name, row["number"])
+            for name, repo in self.repos.items()
+            for row in repo.issues
+        }
+        if node_id not in found or found[node_id] in self.gone:
+            return None
+        name, number = found[node_id]
+        items = []
+        for one in self.repos[name].events:
+            kind = {"closed": "ClosedEvent", "reopened": "ReopenedEvent"}.get(one["event"])
+            if kind and one["issue"]["number"] == number:
+                login, commit, pull = one["actor"]["login"], one["commit_id"], one.get("pull")
+                by = {"oid": commit} if commit else pull and {
+                    "number": pull, "repository": {"nameWithOwner": name}
+                }  # fmt: skip
+                items.append(
+                    {"__typename": kind, "createdAt": one["created_at"], "closer": by,
+                     "actor": {"login": login, "__typename": one["actor"]["type"]}}
+                )  # fmt: skip
+        here = {"pageInfo": {"hasPreviousPage": len(items) > 100}, "nodes": items[-100:]}
+        return {"id": node_id, "items": here}
+
     def _of_one(
         self, target: str, query: Row, name: str, repo: Repo, number: int, rest: list[str]
     ) -> tuple[int, dict[str, str], Any]:
         if (name, number) in self.gone:
             return 410, {}, {"message": "This issue was deleted"}
+        number = self.moved.get((name, number), number)
         row = next((one for one in repo.issues if one["number"] == number), None)
         if row is None:
             return 404, {}, {"message": "Not Found"}
@@ -218,19 +252,29 @@ class GitHubServer:
             protocol_version = "HTTP/1.1"
             wbufsize = -1  # head and body in one packet: else each answer waits for an ACK
 
+            def do_POST(self) -> None:
+                data = self.rfile.read(int(self.headers["content-length"]))
+                self.answer(json.loads(data))
+
             def do_GET(self) -> None:
+                self.answer(None)
+
+            def answer(self, sent: Any) -> None:
                 headers = {key.lower(): value for key, value in self.headers.items()}
                 if outer.kill_after is not None and len(outer.log) >= outer.kill_after:
                     self.close_connection = True
                     return
-                status, more, body = outer.answer(self.path, headers)
+                status, more, body = outer.answer(self.path, headers, sent)
                 data = json.dumps(body).encode()
                 etag = f'W/"{hashlib.sha256(data).hexdigest()[:16]}"'
                 if status == 200 and headers.get("if-none-match") == etag:
                     status, data = 304, b""
                 outer.log.append((self.path, headers, status))
-                self.send_response(status)
-                for key, value in {"etag": etag, "x-ratelimit-remaining": "41", **more}.items():
+                self.send_response_only(status)
+                usual = {
+                    "etag": etag, "date": self.date_time_string(), "x-ratelimit-remaining": "41",
+                }  # fmt: skip
+                for key, value in {**usual, **more}.items():
                     self.send_header(key, value)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(data)))
