@@ -101,17 +101,24 @@ def command(name: str, figures: bool, appendix: bool, for_raters: bool) -> None:
 
 def _write_appendix(study: Study, run: Run, report: Report) -> None:
     """``appendix.md`` and ``appendix.tex``, and a word on what the authors have to add."""
+    from dataclasses import replace
+
     from coder.cli.asking import FILE
     from coder.cli.terminal import console, safe
     from coder.files.atomic_write import write_atomically
     from coder.records import Consent
-    from coder.report import appendix, methods
+    from coder.report import appendix, flow_text, methods
+    from coder.report.flow import build_flows
+    from coder.report.model import Choices
     from coder.report.stages import stage_before
     from coder.storage.journal import Journal
 
     settings = {"seed": study.settings.seed, **study.settings.report.model_dump()}
     before = stage_before(run, **settings)
+    choices = Choices(**study.settings.report.model_dump(exclude={"draws"}))
+    (flow,) = build_flows(study.runs, [run.name], choices)
     log = methods.logged(run, Journal(study.runs / FILE, Consent), before)
+    log = replace(log, flow=flow_text.sentence(flow))
     files = {
         "appendix.md": appendix.appendix_markdown(report, log),
         "appendix.tex": appendix.appendix_latex(report, log),

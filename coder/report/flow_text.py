@@ -46,6 +46,15 @@ def latex(flows: Sequence[Flow]) -> str:
     return head + "\n" + "\n".join(draw(_grid(flow)) for flow in flows)
 
 
+def sentence(flow: Flow) -> str:
+    """The steps before the run itself in one phrase; empty where none is known."""
+    said = []
+    for step in flow.steps[:-2]:
+        less = ", ".join(f"{count.n:,} {count.what}" for count in step.left_out)
+        said.append(f"{step.n:,} {step.what}" + (f" (left out: {less})" if less else ""))
+    return "; ".join([*said, *(f"not known: {gap}" for gap in flow.gaps)]) if said else ""
+
+
 def _grid(flow: Flow) -> Grid:
     rows = tuple((what, out, n) for n, what, out in _rows(flow))
     gaps = tuple(f"Not known: {gap}." for gap in flow.gaps)

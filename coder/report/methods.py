@@ -52,7 +52,8 @@ class Logged:
     shown in full, ``asked`` are the models that requests named, ``resolved`` counts the issues
     whose disagreement was resolved. ``versions`` are those the codebook had in this run, in order,
     ``consents`` those that texts of this run were sent with, ``dropped`` the parameters that the
-    model does not take and that were left out. ``stage`` is what is known of the run that screened.
+    model does not take and that were left out. ``stage`` is what is known of the run that screened,
+    ``flow`` the steps from the first row to the run's issues.
     """
 
     first: datetime | None
@@ -65,6 +66,7 @@ class Logged:
     versions: tuple[Version, ...] = ()
     dropped: tuple[str, ...] = ()
     stage: Stage | None = None
+    flow: str = ""
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,8 @@ def _model(report: Report, log: Logged) -> Entries:
 def _data(report: Report, log: Logged) -> Entries:
     run, book, cover = report.run, report.codebook, report.coverage
     yield "Issues", f"{cover.issues:,}{where(report)}"
+    if log.flow:
+        yield "Flow of issues", log.flow
     yield "Sampling", sample(report) or "all issues of the file"
     if (made := run.sampling) is not None and made.reason:
         yield "Size of the sample", f"chosen for {made.reason}"

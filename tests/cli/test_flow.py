@@ -170,6 +170,17 @@ def test_a_replication_package_tells_the_same_flow(study, capsys, monkeypatch):
     assert printed(capsys, "flow", "coding") == told
 
 
+def test_the_methods_appendix_tells_the_flow_where_it_is_known(study, capsys):
+    to_the_second_stage(study)
+    printed(capsys, "report", "coding", "--appendix")
+    text = (study / "runs" / "coding" / "report" / "appendix.md").read_text()
+    assert "13 rows read (left out: 1 neither title nor body, 1 pull request); 11 issues" in text
+    Maker(study / "runs").run({"a1": "a"}, "old")
+    printed(capsys, "report", "old", "--appendix")
+    text = (study / "runs" / "old" / "report" / "appendix.md").read_text()
+    assert "Flow of issues" not in text
+
+
 def test_a_figure_shows_one_flow(study, capsys):
     for name in ("one", "two"):
         Maker(study / "runs").run({f"{name}1": "a"}, name)
