@@ -165,6 +165,8 @@ def _explain(error: Exception) -> str:
     return str(error)
 
 
+SUGGESTED = "a suggestion came with it"
+"""A row's own column for that: what was answered then is no blind label."""
 _WRAPPERS = ("data", "repository", "project", "search", "result", "results", "response", "payload")
 """Objects that hold no issue themselves, but may hold what does."""
 _LISTS = ("nodes", "edges", "items", "issues", "results", "values", "records")
@@ -192,6 +194,9 @@ def lists_inside(value: Mapping[str, Any], path: str = "", depth: int = 0) -> It
 
 
 def _inside(value: Mapping[str, Any], depth: int) -> Iterator[Mapping[str, Any]]:
+    if isinstance(value.get("data"), Mapping) and isinstance(value.get("annotations"), list):
+        yield from _annotated(value)
+        return
     if is_event(value):
         yield value  # what became of its issue, others tell too
         return
@@ -215,6 +220,30 @@ def _inside(value: Mapping[str, Any], depth: int) -> Iterator[Mapping[str, Any]]
             yield from ({"id": key, **part} for key, part in value.items())
             return
     yield value
+
+
+def _annotated(task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """A task of Label Studio: a row for each annotation, or one without a code."""
+    data = task["data"]
+    about = {
+        "id": data.get("issue_id") or data.get("id") or task.get("id"),
+        "url": data.get("url"),
+        "title": data.get("title"),
+        "body": data.get("text") or data.get("body"),
+        SUGGESTED: bool(task.get("predictions")),
+    }
+    given = [one for one in task["annotations"] if isinstance(one, Mapping)]
+    for one in [one for one in given if not one.get("was_cancelled")] or [{}]:
+        who = one.get("completed_by")
+        if isinstance(who, Mapping):
+            who = who.get("email") or who.get("username") or who.get("id")
+        codes = [
+            code
+            for result in one.get("result") or ()
+            if isinstance(result, Mapping) and isinstance(result.get("value"), Mapping)
+            for code in result["value"].get("choices") or ()
+        ]
+        yield {**about, "code": codes or None, "who": who}
 
 
 def _repository(event: Mapping[str, Any]) -> str:

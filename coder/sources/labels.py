@@ -15,6 +15,7 @@ from coder.records import NONE_CODE, Label, Record
 from coder.sources.files import opened
 from coder.sources.github import IssueNames, is_number, repo_from_url
 from coder.sources.issues import Imported, to_issue
+from coder.sources.json_and_csv import SUGGESTED
 from coder.sources.rows import (
     LABEL_ALIASES,
     LABEL_FIELDS,
@@ -197,6 +198,8 @@ class _Reader:
         answer = str(row.values.get("answer", "")).casefold()
         if answer in _NOT_ACCEPTED and "answer" not in self._columns.mapping.values():
             return row.set_aside("not accepted by the annotator", f"{found}: {answer}", answer)
+        if cells and row.values.get(SUGGESTED):
+            return row.set_aside("not blind: a suggestion came with the task", found)
         try:
             codes = tuple(code for cell in cells for code in self._codes(cell))
         except CoderError as error:

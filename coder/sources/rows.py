@@ -321,6 +321,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 
 LABEL_ALIASES: Mapping[str, tuple[str, ...]] = {
     **ALIASES,
+    "id": ("issuekey", "issueid", "id"),  # a tool's own id of its lines may stand beside it
     "code": ("code", "codes", "label", "accept"),
     "memo": ("memo", "note"),
     "who": ("who",),
