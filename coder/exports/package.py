@@ -104,9 +104,10 @@ def package(
         root = Path(folder)
         for run in runs:
             _copy_run(run, root, record, aliases)
-        # Once all runs are there: what was seen in one tells what is blind in another.
-        reports = {name: _report(root, name, record) for name in record.runs}
         _copy_study(study, root, aliases)
+        # Once all is there: what was seen in one run tells what is blind in another, and the
+        # records when the data end.
+        reports = {name: _report(root, name, record) for name in record.runs}
         _write(root / RECORD, record.model_dump_json(indent=2) + "\n")
         _write(root / "README.md", readme(record, reports))
         _write(root / "LICENCES.md", licences(record))
