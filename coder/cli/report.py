@@ -359,7 +359,7 @@ def _findings(report: Report) -> None:
     for about, said in lines:
         console.print(f"[bold]{safe(about)}.[/] {safe(said)}")
     for found in report.corrected:
-        if found.level == "category" and found.sampling != "all":
+        if found.level == "category" and (found.sampling != "all" or found.frame):
             _corrected(report, found)
 
 

@@ -76,8 +76,8 @@ def corrected(report: Report, found: Corrected) -> list[str]:
     said.append(f"Careful: {found.note}." if found.note else SAMPLED[found.sampling])
     if found.frame:
         said.append(
-            f"The run is a sample of {plural(found.frame, 'issue')}: the last column weighs issues "
-            "by how they were drawn and is about all of these."
+            f"The run is a sample of {plural(found.frame, 'issue')}: the last column of the table "
+            "weighs issues by how they were drawn and is about all of these."
         )
     if found.sampling == "all":
         return said
