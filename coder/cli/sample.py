@@ -78,11 +78,9 @@ def command(
     inclusion probability (SAMPLE.sampling.csv). The same seed draws the same issues, and a larger
     sample holds the smaller one.
     """
-    from coder.cli.terminal import console, safe
     from coder.errors import UsageError
-    from coder.sources.drawing import draw, sidecar
+    from coder.sources.drawing import draw
     from coder.study import Study
-    from coder.text.spelling import plural
 
     if name is not None and by != "code" and allocation != "neyman":
         raise UsageError(f"--run {name} would not be used", "add --by code, or leave it out")
@@ -108,11 +106,20 @@ def command(
     if extend is not None:
         _require_held(extend, drawn)
     _write(output, drawn, issues)
-    made = drawn.sampling
+    _say(output, drawn.sampling)
+
+
+def _say(output: Path, made: Sampling) -> None:
+    """What was drawn, and about what it says nothing."""
+    from coder.cli.terminal import console, safe
+    from coder.sources.drawing import sidecar
+    from coder.text.spelling import plural
+
     console.print(
-        f"[bold]{safe(output)}[/]: {plural(size, 'issue')} of {len(frame):,}, seed {seed}"
-        + (f", {allocation} by {by} ({len(made.strata):,} strata)" if by else "")
-        + (f"; {reason}" if reason else ""),
+        f"[bold]{safe(output)}[/]: {plural(made.size, 'issue')} of {made.issues:,}, "
+        f"seed {made.seed}"
+        + (f", {made.allocation} by {made.by} ({len(made.strata):,} strata)" if made.by else "")
+        + (f"; {made.reason}" if made.reason else ""),
         soft_wrap=True,
     )
     console.print(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 import numpy as np
 
 from coder.agreement import dsl, labels_alone, ppi
-from coder.agreement.arrays import Floats
+from coder.agreement.arrays import Bools, Floats
 from coder.agreement.two_phase import Frame, in_frame
 from coder.ratings.comparable import Codes, Levels, proposed
 from coder.ratings.model import ExclusionReason, Level
@@ -84,10 +84,7 @@ def corrected(
         alone = tuple(Estimate(value=None, n=int(drawn.sum()), note=uneven) for _ in shares)
     of_frame: tuple[Estimate | None, ...] = (None,) * len(shares)
     if frame is not None:
-        chance = np.full(len(issues), labelled.mean()) if known is None else known
-        drawn = labelled if labelled.all() else labelled & (chance > 0)
-        chance = np.ones(len(issues)) if labelled.all() else np.where(drawn, chance, 1.0)
-        of_frame = in_frame(np.where(drawn[:, None], human, np.nan), said, chance, frame)
+        of_frame = _carried(human, said, labelled, known, frame)
     return Corrected(
         level=level,
         rater=rater,
@@ -108,6 +105,18 @@ def corrected(
         note=note,
         issue_ids=tuple(i for i in issues if i in usable),
     )
+
+
+def _carried(
+    human: Floats, said: Floats, labelled: Bools, known: Floats | None, frame: Frame
+) -> tuple[Estimate, ...]:
+    """The shares of the frame; where it is not ``known`` how labels came about, if at random."""
+    if labelled.all():
+        return in_frame(human, said, np.ones(len(human)), frame)
+    chance = np.full(len(human), labelled.mean()) if known is None else known
+    drawn = labelled & (chance > 0)
+    human = np.where(drawn[:, None], human, np.nan)
+    return in_frame(human, said, np.where(drawn, chance, 1.0), frame)
 
 
 def frame_of(run: Run) -> Frame | None:
