@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -108,6 +109,8 @@ class Api:
                 "fetching issues needs PyGithub, which is not installed",
                 "pip install 'issue-coder[github]'",
             ) from None
+        # It writes to the terminal of its own accord.
+        logging.getLogger("github").setLevel(logging.ERROR)
         self.calls = 0
         self.where = where
         auth = Auth.Token(where.token) if where.token else None
@@ -171,7 +174,7 @@ class Api:
         except RequestException as error:
             raise _Passing(f"it cannot be reached ({type(error).__name__})") from None
         except (RuntimeError, AssertionError):
-            raise Unavailable(301, "it has moved to another server") from None
+            raise Unavailable(301, "it leads on to another server, or in a circle") from None
         if status == 304:
             return Answer(None, told.get("etag", headers.get("If-None-Match", "")), "", path)
         data = _json(text)
@@ -274,7 +277,7 @@ def _seconds(text: str) -> float:
 def _json(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

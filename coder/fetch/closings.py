@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from coder.fetch.api import Api
-from coder.fetch.pages import Page, Row
+from coder.fetch.pages import Page
+from coder.fetch.rows import Row
 
 AT_ONCE = 100
 """GitHub takes no more ids in a query."""

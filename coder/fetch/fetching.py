@@ -14,8 +14,9 @@ from pydantic import Field
 from coder.errors import InputError
 from coder.fetch.api import Api, Unavailable
 from coder.fetch.assemble import assembled
-from coder.fetch.pages import Kind, Pages
+from coder.fetch.pages import Pages
 from coder.fetch.repository import Query, Repository
+from coder.fetch.rows import Kind
 from coder.files.atomic_write import Draft, write_atomically
 from coder.records import DataFile, Issue, Record, content_hash, now
 from coder.storage.journal import Journal

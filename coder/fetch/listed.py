@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,10 @@ from coder.files.archives import members
 from coder.files.atomic_write import Draft
 from coder.files.reading import read_text
 from coder.records import Issue
+from coder.sources.files import opened
 from coder.sources.github import issue_from_url, place_in_id
+from coder.sources.json_and_csv import read_table
+from coder.sources.rows import Row, SetAside
 
 _IDS = "issues.csv"
 """In a package, one for each run."""
@@ -44,8 +46,9 @@ def read_list(path: Path) -> tuple[list[Listed], list[SetAsideRepository]]:
     found: dict[str, Listed] = {}
     bad: list[SetAsideRepository] = []
     for row in _rows(path):
-        given = row.get("id") or row.get("url") or ""
-        place = place_in_id(given) or issue_from_url(row.get("url") or given)
+        url = row.get("html_url") or row.get("url") or ""
+        given = row.get("id") or url
+        place = place_in_id(given) or issue_from_url(url or given)
         if place is None and row.get("repo") and (row.get("number") or "").isdigit():
             place = row["repo"], int(row["number"])
         if place is None:
@@ -60,24 +63,33 @@ def read_list(path: Path) -> tuple[list[Listed], list[SetAsideRepository]]:
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
-    texts = _in_package(path) if path.suffix == ".zip" else [read_text(path)]
-    for text in texts:
-        first = text.partition("\n")[0].lower()
-        if "," in first or first.strip() in ("id", "url"):
-            for row in csv.DictReader(io.StringIO(text)):
-                yield {
-                    str(key).strip().lower(): from_csv_cell(value)
-                    for key, value in row.items()
-                    if isinstance(value, str)
-                }
-        else:
-            yield from ({"id": line.strip()} for line in text.splitlines() if line.strip())
+    """The cells of each row, by the names of their columns in lower case."""
+    if path.suffix == ".zip":
+        for text in _in_package(path):
+            yield from map(_cells, read_table(io.StringIO(text, newline=""), path.name, ","))
+        return
+    with opened(path) as source:
+        table = bool(source.kind())
+        if table:
+            yield from map(_cells, source.rows())
+    if not table:
+        yield from ({"id": line.strip()} for line in read_text(path).splitlines() if line.strip())
+
+
+def _cells(row: Row | SetAside) -> dict[str, str]:
+    if isinstance(row, SetAside):
+        return {"id": f"{row.file}:{row.line}: {row.reason}"}
+    return {
+        str(name).strip().lower(): from_csv_cell(str(cell))
+        for name, cell in row.values.items()
+        if isinstance(cell, str | int)
+    }
 
 
 def _in_package(path: Path) -> Iterator[str]:
     for name, blocks in members(path):
         if name.rpartition("/")[2] == _IDS:
-            yield b"".join(blocks).decode("utf-8")
+            yield b"".join(blocks).decode("utf-8", "replace")
 
 
 def fetch_listed(

@@ -6,18 +6,20 @@ cycle; the next one asks for what changed since the last row of the one before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
 from pydantic import Field
 
+from coder.fetch.rows import Kind, Row
 from coder.records import Record, now
 from coder.storage.journal import Journal
 
-Kind = Literal["repository", "issues", "comments", "events"]
-Row = dict[str, Any]
+_OF_EACH = (
+    "number", "updated_at", "closed_at", "state_reason", "comments", "node_id", "pull_request",
+)  # fmt: skip
 
 
 class Page(Record):
@@ -120,60 +122,5 @@ class Pages:
 
     def issues(self) -> list[Row]:
         """The latest of each issue, without its texts, by its number."""
-        found = {row["number"]: {k: row.get(k) for k in _OF_EACH} for row in self.every("issues")}
+        found = {row["number"]: {k: row[k] for k in _OF_EACH} for row in self.every("issues")}
         return [found[number] for number in sorted(found)]
-
-
-def pruned(kind: Kind, rows: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
-    """The rows with what an issue is made of, and nothing else."""
-    for row in rows:
-        if kind == "issues":
-            yield _issue(row)
-        elif kind == "comments":
-            yield {
-                **{key: row.get(key) for key in _OF_COMMENTS},
-                "number": _number(row.get("issue_url")),
-                "user": _user(row.get("user")),
-            }
-        elif kind == "events" and row.get("event") in ("closed", "reopened"):
-            about = row.get("issue") or {}
-            yield {
-                **{key: row.get(key) for key in _OF_EVENTS},
-                "by": row.get("commit_id"),
-                "number": about.get("number"),
-                "user": _user(row.get("actor")),
-            }
-
-
-_OF_ISSUES = (
-    "number", "title", "body", "html_url", "state", "state_reason", "author_association",
-    "created_at", "updated_at", "closed_at", "comments", "node_id",
-)  # fmt: skip
-_OF_COMMENTS = ("id", "body", "created_at", "updated_at", "author_association")
-_OF_EVENTS = ("id", "event", "created_at")
-_OF_EACH = (
-    "number", "updated_at", "closed_at", "state_reason", "comments", "node_id", "pull_request",
-)  # fmt: skip
-_REACTIONS = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
-
-
-def _issue(row: Mapping[str, Any]) -> Row:
-    labels = row.get("labels") or ()
-    reactions = row.get("reactions") or {}
-    return {
-        **{key: row.get(key) for key in _OF_ISSUES},
-        "user": _user(row.get("user")),
-        "labels": [one.get("name") if isinstance(one, Mapping) else one for one in labels],
-        "reactions": {kind: reactions[kind] for kind in _REACTIONS if reactions.get(kind)},
-        "pull_request": "pull_request" in row,
-    }
-
-
-def _user(user: Any) -> Row:
-    # A deleted account is null.
-    return {"login": user.get("login"), "type": user.get("type")} if user else {}
-
-
-def _number(url: Any) -> int | None:
-    end = str(url or "").rpartition("/")[2]
-    return int(end) if end.isdigit() else None

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from coder.errors import ModelError
 from coder.fetch.api import URL, Api, Unavailable
 from coder.fetch.closings import closings
-from coder.fetch.pages import Kind, Page, Pages, Row, pruned
+from coder.fetch.pages import Page, Pages
+from coder.fetch.rows import Kind, Misshapen, Row, pruned
 
 PER_PAGE = 100
 MOST_FOUND = 1000
@@ -58,10 +60,8 @@ class Repository:
         path = f"repos/{self._name}"
         data = self._api.get(path).data
         name = data.get("full_name") if isinstance(data, dict) else None
-        if not isinstance(name, str):
-            raise ModelError(
-                f"{self._api.where.url} does not answer as GitHub does", f"look at {URL}"
-            )
+        if not isinstance(name, str) or name.count("/") != 1:
+            raise self._no_github()
         last = self._pages.last("repository")
         if last is None or last.cycle != self._cycle or name != self._pages.name:
             row = {"full_name": name, "id": 0}
@@ -72,7 +72,7 @@ class Repository:
     def fetch(self) -> None:
         """Everything that is not there yet, once the name is resolved."""
         if self._query.search:
-            self._follow("issues", "search/issues", self._search())
+            self._search()
         else:
             labels = {"labels": ",".join(self._query.labels)} if self._query.labels else {}
             self._list("issues", "issues", {"state": "all", **labels})
@@ -96,9 +96,11 @@ class Repository:
             rows: tuple[Row, ...] = ()
             note = ""
             try:
+                rows, note = pruned("issues", [self._api.get(path).data])
                 # One that was moved to another repository has another number there.
-                data = [{**self._api.get(path).data, "number": number}]
-                rows = tuple(pruned("issues", data))
+                rows = tuple({**row, "number": number} for row in rows)
+                if note:
+                    missing[number] = note
             except Unavailable as error:
                 note = missing[number] = error.why
             self._keep(
@@ -125,7 +127,8 @@ class Repository:
         while url:
             answer = self._api.get(url, etag=etag)
             etag = ""
-            rows = tuple(pruned(kind, answer.data or ()))
+            unchanged = answer.data is None
+            rows, note = self._pruned(kind, [] if unchanged else answer.data)
             following = answer.next
             newest = max((str(row["updated_at"]) for row in rows), default="")
             if following and newest > since:
@@ -134,7 +137,7 @@ class Repository:
             self._keep(
                 Page(
                     kind=kind, cycle=self._cycle, asked=url, etag=answer.etag, next=following,
-                    rows=rows,
+                    rows=rows, note=note,
                 )
             )  # fmt: skip
             if self._full and (kind == "issues" or newest > last_change):
@@ -161,34 +164,27 @@ class Repository:
         asked = {**params, "since": since} if since else {**params}
         return f"{self._api.where.url}/repos/{self._name}/{path}?{urlencode(asked)}"
 
-    def _search(self) -> dict[str, str]:
-        words = [f"repo:{self._name}", "is:issue", self._query.search]
-        words += [f'label:"{label}"' for label in self._query.labels]
-        return {"q": " ".join(words), "per_page": str(PER_PAGE)}
-
-    def _follow(self, kind: Kind, path: str, params: Mapping[str, str], of: int = 0) -> None:
-        """A list that is gone on with from page to page."""
-        last = self._pages.last(kind, of)
+    def _search(self) -> None:
+        """What a search finds, from page to page."""
+        last = self._pages.last("issues")
         if last is not None and last.cycle == self._cycle:
             if not last.next:
                 return
             url, asked = self._today(last.next), None
         else:
-            url, asked = path, params
+            words = [f"repo:{self._name}", "is:issue", self._query.search]
+            words += [f'label:"{label}"' for label in self._query.labels]
+            url, asked = "search/issues", {"q": " ".join(words), "per_page": str(PER_PAGE)}
         while url:
             answer = self._api.get(url, asked)
             asked = None
-            data, note = answer.data, ""
-            if isinstance(data, dict):
-                total = int(data.get("total_count", 0))
-                if total > MOST_FOUND:
-                    note = f"the search finds {total:,} issues and tells {MOST_FOUND:,}"
-                data = data.get("items", [])
-            rows = tuple({**row, "number": row["number"] or of} for row in pruned(kind, data or ()))
+            data = answer.data if isinstance(answer.data, dict) else {}
+            rows, note = self._pruned("issues", data.get("items"))
+            if isinstance(total := data.get("total_count"), int) and total > MOST_FOUND:
+                note = f"the search finds {total:,} issues and tells {MOST_FOUND:,}"
             page = Page(
-                kind=kind, cycle=self._cycle, asked=url, next=answer.next, of=of, rows=rows,
-                note=note,
-            )  # fmt: skip
+                kind="issues", cycle=self._cycle, asked=url, next=answer.next, rows=rows, note=note
+            )
             self._keep(page)
             url = answer.next
 
@@ -212,10 +208,11 @@ class Repository:
         while url:
             answer = self._api.get(url, params)
             params = None
-            rows = tuple({**row, "number": number} for row in pruned(kind, answer.data or ()))
+            rows, note = self._pruned(kind, answer.data)
+            rows = tuple({**row, "number": number} for row in rows)
             page = Page(
                 kind=kind, cycle=self._cycle, asked=url, next=answer.next, of=number,
-                as_of=issue["updated_at"], rows=rows,
+                as_of=issue["updated_at"], rows=rows, note=note,
             )  # fmt: skip
             self._keep(page)
             url = answer.next
@@ -254,7 +251,6 @@ class Repository:
         params = None if url else {"per_page": str(PER_PAGE)}
         url = url or f"repos/{self._name}/issues/events"
         while url:
-            note = ""
             try:
                 answer = self._api.get(url, params)
             except Unavailable as error:
@@ -264,12 +260,26 @@ class Repository:
                 self._keep(Page(kind="events", cycle=self._cycle, asked=url, note=note))
                 return
             params = None
-            data = answer.data or ()
-            reached = any(int(row["id"]) <= known for row in data)
-            rows = tuple(pruned("events", data))
+            rows, note = self._pruned("events", answer.data)
+            ids = [row.get("id") for row in answer.data if isinstance(row, dict)]
+            reached = any(isinstance(one, int) and one <= known for one in ids)
             following = "" if reached else answer.next
-            self._keep(Page(kind="events", cycle=self._cycle, asked=url, next=following, rows=rows))
+            self._keep(
+                Page(
+                    kind="events", cycle=self._cycle, asked=url, next=following, rows=rows,
+                    note=note,
+                )
+            )  # fmt: skip
             url = following
+
+    def _pruned(self, kind: Kind, data: Any) -> tuple[tuple[Row, ...], str]:
+        try:
+            return pruned(kind, data)
+        except Misshapen:
+            raise self._no_github() from None
+
+    def _no_github(self) -> ModelError:
+        return ModelError(f"{self._api.where.url} does not answer as GitHub does", f"look at {URL}")
 
     def _keep(self, page: Page) -> None:
         self._pages.add(page)

@@ -5,15 +5,23 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import pytest
+
+from coder.records import Issue
+
 Row = dict[str, Any]
+
+TOKEN = "ghp_of-the-tests"
 
 
 @dataclass
@@ -44,6 +52,17 @@ def user(login: str, kind: str = "User") -> Row:
 
 def reset_in(seconds: float) -> str:
     return str(int(time.time() + seconds))
+
+
+def no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even one of GitHub's own command line."""
+    monkeypatch.delenv("GITHUB_TOKEN")
+    none = subprocess.CompletedProcess([], 1, "", "")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: none)
+
+
+def fetched(path: str = "issues.jsonl") -> list[Issue]:
+    return [Issue.model_validate_json(line) for line in Path(path).read_text().splitlines()]
 
 
 class GitHubServer:
@@ -77,6 +96,14 @@ class GitHubServer:
         }  # fmt: skip
         found.issues = [one for one in found.issues if one["number"] != number] + [row]
         return row
+
+    def many(self, repo: str, count: int) -> None:
+        """Issues, of which every third has a comment and is closed."""
+        for number in range(1, count + 1):
+            self.add(repo, number)
+        for number in range(1, count + 1, 3):
+            self.comment(repo, number, 1000 + number)
+            self.close(repo, number, 2000 + number)
 
     def comment(self, repo: str, number: int, second: int, **fields: Any) -> None:
         found = self.repos[repo]
