@@ -40,8 +40,8 @@ def command(names: tuple[str, ...], output: Path, no_text: bool, pseudonyms: boo
     )
     if made.added:
         console.print(
-            f"With {safe(some(made.added))}: raters saw suggestions there for the same issues, "
-            "which tells what is blind.",
+            f"With {safe(some(made.added))}: these were screened there, or raters saw suggestions "
+            "there for the same issues, which tells what is blind.",
             soft_wrap=True,
         )
     for what, lines in (("what looks like a key", made.keys), ("a rater's own name", made.names)):

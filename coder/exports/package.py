@@ -47,6 +47,7 @@ _OF_THE_STUDY = (
     # What tells the flow of issues; the files that these are about stay behind.
     "*.snapshot.json", "*.import.json", "*.cleaning.json", "*.sampling.json",
 )  # fmt: skip
+_MEMOS = frozenset({"labels", "decisions", "adjudications.jsonl"})
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
 
@@ -120,7 +121,7 @@ def package(
             record=record,
             added=tuple(name for name in record.runs if name not in names),
             files=len(files) + 1,
-            keys=_lines_with(root, files, holds_key),
+            keys=_lines_with(root, [p for p in files if _is_written(root, p)], holds_key),
             names=_lines_with(root, files, _naming(aliases)) if aliases else {},
         )
         _write(root / SUMS, "".join(f"{_sha256(p)}  {_name(root, p)}\n" for p in files))
@@ -129,11 +130,14 @@ def package(
 
 
 def _with_those_that_tell_on_them(study: Study, names: Sequence[str]) -> list[Run]:
-    """The runs, then others in which people saw a suggestion for one of their issues."""
+    """The runs, then those they were screened by, and others in which people saw a suggestion for
+    one of their issues."""
     wanted = dict.fromkeys(names)
     found: dict[str, Run] = {}
     while left := [name for name in wanted if name not in found]:
         run = found[left[0]] = Run.open(study.runs, left[0])
+        if run.manifest.screening is not None:
+            wanted[run.manifest.screening.run] = None
         for exposure in run.exposures().values():
             wanted |= dict.fromkeys(sorted({look.run for look in exposure.looks.values()}))
     return list(found.values())
@@ -240,13 +244,29 @@ def _naming(aliases: Mapping[str, str]) -> Callable[[str], bool]:
 
 
 def _lines_with(root: Path, files: Iterable[Path], holds: Callable[[str], bool]) -> dict[str, int]:
-    """How many lines of each file hold something; files without any are left out."""
-    found = {}
+    """How many lines of each file hold something; files without any are left out. A line that
+    stands in several, as an issue of two runs, is looked at once."""
+    found: dict[str, int] = {}
+    known: dict[bytes, bool] = {}
     for path in files:
+        count = 0
         with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
-            if count := sum(map(holds, file)):
-                found[_name(root, path)] = count
+            for line in file:
+                own = hashlib.blake2b(line.encode("utf-8", "replace"), digest_size=16).digest()
+                if own not in known:
+                    known[own] = holds(line)
+                count += known[own]
+        if count:
+            found[_name(root, path)] = count
     return found
+
+
+def _is_written(root: Path, path: Path) -> bool:
+    """Whether people wrote what a file holds: issues and memos. All else quotes these."""
+    place = path.relative_to(root).parts
+    return path.name == "issues.jsonl" or (
+        place[0] == "runs" and (path.parent.name in _MEMOS or path.name in _MEMOS)
+    )
 
 
 def _zip(root: Path, files: Iterable[Path], out: Path) -> None:

@@ -159,6 +159,17 @@ def test_a_run_that_tells_what_is_not_blind_comes_along(study, capsys):
     assert coder(["verify", "one.zip"]) == 0
 
 
+def test_the_run_that_screened_comes_along(study, capsys):
+    (study / "study.toml").write_text('codebook = "codes"\n[retrieval]\nembedder = "none"\n')
+    (study / "codebook").mkdir()
+    book = (study / "runs" / "demo" / "codebook.yaml").read_text()
+    (study / "codebook" / "codes.yaml").write_text(book)
+    assert coder(["propose", "--run", "second", "--where", "demo=a"]) == 0
+    assert coder(["package", "second", "-o", "one.zip"]) == 0
+    assert "With demo" in capsys.readouterr().out
+    assert coder(["verify", "one.zip"]) == 0
+
+
 def test_a_secret_does_not_leave(study, capsys, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "quite-a-secret-value")
     run = Run.open(study / "runs", "demo")
