@@ -172,7 +172,7 @@ def _fetch_list(api: Api, listed: Path, output: Path, tell: Tell) -> None:
     from coder.text.spelling import plural
 
     asked, bad = read_list(listed)
-    count, missing = fetch_listed(api, asked, output, tell)
+    count, missing = fetch_listed(api, asked, listed, output, tell)
     console.print(
         f"[bold]{safe(output)}[/]: {plural(count, 'issue')} of {len(asked):,} that "
         f"{safe(listed)} names, in {plural(api.calls, 'request')}",

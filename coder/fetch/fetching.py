@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -188,6 +188,22 @@ def _begin(cycles: Journal[Cycle], at: datetime) -> Cycle:
     return cycle
 
 
+def publish(out: Path, issues: Iterable[Issue]) -> tuple[DataFile, str]:
+    """Write ``issues``; what the file is then, and the hash over their texts."""
+    digest = hashlib.sha256()
+    hashes: list[list[str]] = []
+    with Draft(out) as draft:
+        draft.write("")
+        for issue in issues:
+            line = issue.to_json() + "\n"
+            digest.update(line.encode("utf-8"))
+            draft.write(line)
+            hashes.append([issue.id, issue.hash])
+        draft.publish()
+    file = DataFile(file=out.name, sha256=digest.hexdigest(), issues=len(hashes))
+    return file, content_hash("data.v1", hashes)
+
+
 def _write(
     api: Api,
     had: Mapping[str, Pages],
@@ -198,19 +214,11 @@ def _write(
     clock: Callable[[], datetime],
 ) -> Snapshot:
     found: list[FetchedRepository] = []
-    digest = hashlib.sha256()
-    hashes: list[list[str]] = []
-    count = 0
-    with Draft(out) as draft:
-        draft.write("")
+
+    def issues() -> Iterator[Issue]:
         for name, pages in had.items():
             counts = {"issues": 0, "comments": 0, "events": 0, "pull_requests": 0, "filtered": 0}
-            for issue in _kept(pages, name, wanted, counts):
-                line = issue.to_json() + "\n"
-                digest.update(line.encode("utf-8"))
-                draft.write(line)
-                hashes.append([issue.id, issue.hash])
-            count += counts["issues"]
+            yield from _kept(pages, name, wanted, counts)
             notes = tuple(pages.notes)
             if len(pages.numbers) >= wanted.query.most:
                 notes += (f"cut off after {len(pages.numbers):,} issues and pull requests",)
@@ -220,10 +228,11 @@ def _write(
                     **counts,
                 )
             )  # fmt: skip
-        draft.publish()
+
+    output, data_hash = publish(out, issues())
     snapshot = Snapshot(
-        output=DataFile(file=out.name, sha256=digest.hexdigest(), issues=count),
-        data_hash=content_hash("data.v1", hashes),
+        output=output,
+        data_hash=data_hash,
         api=api.where.url,
         query={
             **_asked(wanted.query),

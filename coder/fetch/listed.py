@@ -12,17 +12,27 @@ from coder.errors import InputError
 from coder.escaping import from_csv_cell
 from coder.fetch.api import Api, Unavailable
 from coder.fetch.assemble import assembled
-from coder.fetch.fetching import SetAsideRepository, Tell, pages_of
+from coder.fetch.fetching import (
+    Cycle,
+    FetchedRepository,
+    SetAsideRepository,
+    Snapshot,
+    Tell,
+    pages_of,
+    publish,
+    snapshot_file,
+)
 from coder.fetch.pages import Pages
 from coder.fetch.repository import Query, Repository
 from coder.files.archives import members
-from coder.files.atomic_write import Draft
+from coder.files.atomic_write import write_atomically
 from coder.files.reading import read_text
-from coder.records import Issue
+from coder.records import Issue, now
 from coder.sources.files import opened
 from coder.sources.github import issue_from_url, place_in_id
 from coder.sources.json_and_csv import read_table
 from coder.sources.rows import Row, SetAside
+from coder.storage.journal import Journal
 
 _IDS = "issues.csv"
 """In a package, one for each run."""
@@ -93,33 +103,53 @@ def _in_package(path: Path) -> Iterator[str]:
 
 
 def fetch_listed(
-    api: Api, listed: Sequence[Listed], out: Path, tell: Tell
+    api: Api, listed: Sequence[Listed], source: Path, out: Path, tell: Tell
 ) -> tuple[int, list[SetAsideRepository]]:
-    """Fetch ``listed`` issues into ``out``, in their order and under their ids; returns how many,
-    and those that are not to be had. Stopped at any moment, the same call goes on."""
+    """Fetch the issues that ``source`` lists into ``out``, in their order and under their ids;
+    returns how many, and those that are not to be had. Stopped at any moment, the same call goes
+    on."""
     kept = out.with_name(f"{out.name.removesuffix('.jsonl')}.fetch") / "listed"
+    began = now()
     found: dict[tuple[str, int], Issue] = {}
     missing: list[SetAsideRepository] = []
-    for repo in dict.fromkeys(one.repo for one in listed):
-        numbers = [one.number for one in listed if one.repo == repo]
-        pages = Pages(pages_of(kept, repo))
-        query = Query(pull_requests=True)
-        repository = Repository(api, repo, pages, 1, query, partial(tell, repo))
-        try:
-            repository.resolve()
-            gone = repository.fetch_issues(numbers)
-        except Unavailable as error:
-            gone = dict.fromkeys(numbers, error.why)
-        missing += [
-            SetAsideRepository(name=f"{repo}#{number}", reason=why) for number, why in gone.items()
+    with Journal(kept / "cycles.jsonl", Cycle).writing("coder fetch"):
+        for repo in dict.fromkeys(one.repo for one in listed):
+            numbers = [one.number for one in listed if one.repo == repo]
+            pages = Pages(pages_of(kept, repo))
+            query = Query(pull_requests=True)
+            repository = Repository(api, repo, pages, 1, query, partial(tell, repo))
+            try:
+                repository.resolve()
+                gone = repository.fetch_issues(numbers)
+            except Unavailable as error:
+                gone = dict.fromkeys(numbers, error.why)
+            missing += [
+                SetAsideRepository(name=f"{repo}#{n}", reason=why) for n, why in gone.items()
+            ]
+            for issue in assembled(pages, pages.name or repo, repo):
+                assert issue.number is not None
+                found[repo, issue.number] = issue
+        here = [
+            (one, found[one.repo, one.number]) for one in listed if (one.repo, one.number) in found
         ]
-        for issue in assembled(pages, pages.name or repo, repo):
-            assert issue.number is not None
-            found[repo, issue.number] = issue
-    here = [(one, found[one.repo, one.number]) for one in listed if (one.repo, one.number) in found]
-    with Draft(out) as draft:
-        draft.write("")
-        for one, issue in here:
-            draft.write(issue.model_copy(update={"id": one.id}).to_json() + "\n")
-        draft.publish()
+        output, data_hash = publish(
+            out, (issue.model_copy(update={"id": one.id}) for one, issue in here)
+        )
+        snapshot = Snapshot(
+            output=output, data_hash=data_hash, api=api.where.url, query={"from": source.name},
+            cycle=1, started_at=began, finished_at=now(), calls=api.calls,
+            repositories=tuple(_told(here)), set_aside=tuple(missing),
+        )  # fmt: skip
+        write_atomically(snapshot_file(out), snapshot.model_dump_json(indent=2) + "\n")
     return len(here), missing
+
+
+def _told(here: Sequence[tuple[Listed, Issue]]) -> Iterator[FetchedRepository]:
+    """What came of each repository."""
+    for repo in dict.fromkeys(one.repo for one, _ in here):
+        issues = [issue for one, issue in here if one.repo == repo]
+        yield FetchedRepository(
+            name=issues[0].repo, asked_as=repo, issues=len(issues), pull_requests=0, filtered=0,
+            comments=sum(len(issue.comments) for issue in issues),
+            events=sum(len(issue.events) for issue in issues),
+        )  # fmt: skip

@@ -23,6 +23,10 @@ def test_listed_issues_come_back_under_their_ids(github, capsys):
     found = fetched("again.jsonl")
     assert [(one.id, one.number) for one in found] == [("mine-1", 7), ("acme/fruit#1", 1)]
     assert len(found[0].comments) == 1 and found[0].events
+    snapshot = json.loads(Path("again.snapshot.json").read_text())
+    assert snapshot["output"]["issues"] == snapshot["repositories"][0]["issues"] == 2
+    assert snapshot["query"] == {"from": "list.csv"}
+    assert [one["name"] for one in snapshot["set_aside"]] == ["acme/fruit#4"]
     said = capsys.readouterr()
     assert "2 issues of 3 that list.csv names" in said.out
     assert "acme/fruit#4: it was deleted" in said.err and "x: names no issue" in said.err
