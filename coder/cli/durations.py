@@ -56,7 +56,7 @@ def command(
     output: Path | None,
     figures: bool,
 ) -> None:
-    """Tell how long issues took to be closed, and whether groups differ.
+    """Tell how long issues took, and whether groups differ.
 
     Medians and tests by GROUPS for run NAME, open issues counted as censored, and what the model's
     errors do to the conclusion. Writes durations.json, .csv and .tex.

@@ -72,7 +72,9 @@ def command(
     extend: Path | None,
     **sizes: Any,
 ) -> None:
-    """Draw a random sample of ISSUES, or of those that a run screens in or out.
+    """Draw a random sample of issues.
+
+    Of ISSUES, or of those that a run screens in or out.
 
     Beside it stands how it was drawn (SAMPLE.sampling.json: frame, seed, strata) and each issue's
     inclusion probability (SAMPLE.sampling.csv). The same seed draws the same issues, and a larger
