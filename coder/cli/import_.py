@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,12 @@ import click
 from coder.cli.arguments import column_map
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from coder.sources.importing import ImportReport
+
+_LONGEST_PART = 60
+"""Letters of a user's name in the name of a file."""
 
 
 @click.command("import")
@@ -150,14 +156,18 @@ def _import_project(files: tuple[Path, ...], output: Path) -> None:
 
     if len(files) != 1:
         raise UsageError("a project is imported alone", "name one .qdpx")
+    if output.resolve() == files[0].resolve():
+        raise UsageError(f"{output} would be overwritten", "write to another file with -o")
     found = read_qdpx(files[0])
 
     def say(path: Path, what: str) -> None:
         console.print(f"[bold]{safe(path)}[/]: {what}", soft_wrap=True)
 
     if found.book is not None:
-        path = sidecar(output, ".codebook.yaml")
-        write_atomically(path, to_yaml(found.book))
+        path, text = sidecar(output, ".codebook.yaml"), to_yaml(found.book)
+        if path.exists() and path.read_bytes() != text.encode():
+            raise UsageError(f"{path} is there already", "choose another -o, or remove it first")
+        write_atomically(path, text)
         say(path, plural(len(found.book.codes), "code"))
     if not found.issues:
         raise InputError(
@@ -167,8 +177,9 @@ def _import_project(files: tuple[Path, ...], output: Path) -> None:
         )
     write_atomically(output, "".join(issue.to_json() + "\n" for issue in found.issues))
     say(output, plural(len(found.issues), "issue"))
-    for user, coded in found.coded.items():
-        path = sidecar(output, f".labels.{_file_part(user)}.csv")
+    for user, part in _file_parts(found.coded).items():
+        coded = found.coded[user]
+        path = sidecar(output, f".labels.{part}.csv")
         rows = ((issue_id, one.codes, one.memo, user) for issue_id, one in coded.items())
         write_atomically(path, labels_csv(rows))
         say(path, f"{plural(len(coded), 'issue')} coded by {safe(user)}")
@@ -184,6 +195,14 @@ def _import_project(files: tuple[Path, ...], output: Path) -> None:
         err_console.print(f"Note: {safe(note)}", soft_wrap=True)
 
 
-def _file_part(user: str) -> str:
-    """The name of a user as part of a file's name."""
-    return re.sub(r"[^\w-]+", "-", user).strip("-") or "unknown"
+def _file_parts(users: Iterable[str]) -> dict[str, str]:
+    """For each user a part of a file's name; no two the same, also where letters have no case."""
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for user in users:
+        plain = re.sub(r"[^\w-]+", "-", user)[:_LONGEST_PART].strip("-") or "unknown"
+        numbered = (plain if n == 1 else f"{plain}-{n}" for n in itertools.count(1))
+        part = next(one for one in numbered if one.casefold() not in taken)
+        taken.add(part.casefold())
+        found[user] = part
+    return found

@@ -12,10 +12,12 @@ from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from coder.codebook.qdc import xml_text
-from coder.exports.refi_qda import ASSISTED, BLIND
+from coder.exports.refi_qda import BLIND
 from coder.ratings.comparable import Codes
 from coder.ratings.delivered import RunAnswers
 from coder.records import NONE_CODE, Cardinality, Codebook, Issue, Proposal
+from coder.sources.json_and_csv import SUGGESTED
+from coder.sources.labels import ASSISTED
 
 FROM, TO, SPANS = "code", "text", "evidence"
 """Names of the choices, the text and the passages in Label Studio's configuration."""
@@ -27,6 +29,7 @@ def tasks(found: RunAnswers, *, blind: bool) -> Iterator[dict[str, Any]]:
     for issue in found.run.issues.values():
         task: dict[str, Any] = {"data": _data(issue)}
         if not blind:
+            task["data"][SUGGESTED] = True  # JSON-MIN keeps no trace of a prediction
             proposal = found.proposals.get(issue.id)
             answer = found.model.answers.get(issue.id)
             if proposal is not None and answer is not None:
@@ -103,6 +106,8 @@ def doccano_lines(
     """doccano's lines of a run, one an issue, with ``labels`` on those that have one."""
     for issue in found.run.issues.values():
         line: dict[str, Any] = {"text": issue.read(), "issue_id": issue.id, "url": issue.url}
+        if labels is not None:
+            line[SUGGESTED] = True
         codes = None if labels is None else labels.get(issue.id)
         line["label"] = [] if codes is None else list(codes) or [NONE_CODE]
         yield line

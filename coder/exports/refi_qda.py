@@ -23,18 +23,16 @@ from coder.files.atomic_write import Draft
 from coder.ratings.comparable import Codes
 from coder.ratings.delivered import RunAnswers
 from coder.records import NONE_CODE, Code, Codebook, Issue
+from coder.sources.labels import ASSISTED, MODEL_USER
+from coder.sources.refi_qda import VARIABLES
 
 NAMESPACE = "urn:QDA-XML:project:1.0"
 _SCHEMA = f"{NAMESPACE} http://schema.qdasoftware.org/versions/Project/v1.0/Project.xsd"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 NO_CODE_FITS = "No code fits"
 """The code that stands for it: the standard has none."""
-BLIND, ASSISTED = "(blind)", "(assisted)"
-MODEL_USER, RESOLVED_USER = "model (proposed)", "resolved (agreed or adjudicated)"
-VARIABLES = {
-    "repo": "Text", "number": "Integer", "url": "Text", "title": "Text",
-    "created_at": "DateTime", "closed_at": "DateTime",
-}  # fmt: skip
+BLIND = "(blind)"
+RESOLVED_USER = "resolved (agreed or adjudicated)"
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 LOST = (
     "who wrote which comment and when (their words are in the text)",
@@ -121,11 +119,8 @@ def _codings(found: RunAnswers, issue_id: str) -> list[Coding]:
         said.append(Coding(RESOLVED_USER, codes, at, note=reason))
     if issue_id in found.model.answers:
         made = found.proposals[issue_id]
-        spans = tuple(
-            (one.start, one.end)
-            for one in made.evidence
-            if one.verified and one.start is not None and one.end is not None
-        )
+        quoted = [(one.start, one.end) for one in made.evidence if one.verified]
+        spans = tuple(dict.fromkeys((s, e) for s, e in quoted if s is not None and e is not None))
         codes = found.model.answers[issue_id]
         said.append(Coding(MODEL_USER, codes, made.at, spans, made.rationale))
     return said

@@ -15,6 +15,7 @@ MOST_BYTES = 4 << 30
 """Unpacked, all members of an archive together."""
 MOST_MEMBERS = 100_000
 _BLOCK = 1 << 20
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
 def unpack(archive: Path, into: Path, most_bytes: int = MOST_BYTES) -> list[str]:
@@ -64,16 +65,20 @@ def members(archive: Path) -> Iterator[tuple[str, Iterator[bytes]]]:
                     raise _bad(archive, f"it has {name!r} twice")
                 seen.add(name.casefold())
                 with file.open(info) as member:
-                    yield name, _blocks(member)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+                    yield name, _blocks(archive, member)
+    except _DAMAGE as error:
         raise _bad(archive, str(error) or "it is damaged") from None
     except OSError as error:
         raise InputError(f"cannot read {archive}: {error.strerror or error}", "") from None
 
 
-def _blocks(member: IO[bytes]) -> Iterator[bytes]:
-    while block := member.read(_BLOCK):
-        yield block
+def _blocks(archive: Path, member: IO[bytes]) -> Iterator[bytes]:
+    # Its errors reach whoever reads the blocks, not :func:`members`.
+    try:
+        while block := member.read(_BLOCK):
+            yield block
+    except _DAMAGE as error:
+        raise _bad(archive, str(error) or "it is damaged") from None
 
 
 def _safe_name(archive: Path, info: zipfile.ZipInfo) -> str:

@@ -165,8 +165,8 @@ def _explain(error: Exception) -> str:
     return str(error)
 
 
-SUGGESTED = "a suggestion came with it"
-"""A row's own column for that: what was answered then is no blind label."""
+SUGGESTED = "suggestion_shown"
+"""The column of tasks and rows that came with an answer: what is answered then is not blind."""
 _WRAPPERS = ("data", "repository", "project", "search", "result", "results", "response", "payload")
 """Objects that hold no issue themselves, but may hold what does."""
 _LISTS = ("nodes", "edges", "items", "issues", "results", "values", "records")
@@ -230,7 +230,6 @@ def _annotated(task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         "url": data.get("url"),
         "title": data.get("title"),
         "body": data.get("text") or data.get("body"),
-        SUGGESTED: bool(task.get("predictions")),
     }
     given = [one for one in task["annotations"] if isinstance(one, Mapping)]
     for one in [one for one in given if not one.get("was_cancelled")] or [{}]:
@@ -243,7 +242,12 @@ def _annotated(task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             if isinstance(result, Mapping) and isinstance(result.get("value"), Mapping)
             for code in result["value"].get("choices") or ()
         ]
-        yield {**about, "code": codes or None, "who": who}
+        shown = (
+            data.get(SUGGESTED),
+            *(task.get(key) for key in ("predictions", "total_predictions")),
+        )
+        taken = (one.get("parent_prediction"), one.get("prediction"))
+        yield {**about, "code": codes or None, "who": who, SUGGESTED: any((*shown, *taken))}
 
 
 def _repository(event: Mapping[str, Any]) -> str:

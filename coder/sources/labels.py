@@ -30,6 +30,8 @@ from coder.sources.rows import (
 from coder.storage.intra_rater import people
 from coder.text.spelling import visible
 
+ASSISTED, MODEL_USER = "(assisted)", "model (proposed)"
+"""How other programs are told whose codes are no blind labels; a rater cannot be called so."""
 SEPARATOR = ";"
 """Between several codes in one cell."""
 
@@ -198,6 +200,8 @@ class _Reader:
         answer = str(row.values.get("answer", "")).casefold()
         if answer in _NOT_ACCEPTED and "answer" not in self._columns.mapping.values():
             return row.set_aside("not accepted by the annotator", f"{found}: {answer}", answer)
+        if who == MODEL_USER or who.endswith(f" {ASSISTED}"):
+            return row.set_aside("not blind: given with a suggestion in sight", f"{found}: {who}")
         if cells and row.values.get(SUGGESTED):
             return row.set_aside("not blind: a suggestion came with the task", found)
         try:

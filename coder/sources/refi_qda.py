@@ -16,18 +16,24 @@ from xml.etree.ElementTree import Element
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, parse
+from pydantic import ValidationError
 
 from coder.codebook.guids import code_guid
-from coder.codebook.qdc import read_element
+from coder.codebook.qdc import read_element, xml_text
 from coder.errors import InputError
 from coder.files.archives import unpack
-from coder.records import NONE_CODE, Codebook, Issue
+from coder.records import NONE_CODE, Cardinality, Codebook, Issue
 
 NO_CODE_FITS = "No code fits"
 MOST_BYTES = 1 << 30
 """Unpacked, the whole project."""
 OTHER_KINDS = ("PictureSource", "PDFSource", "AudioSource", "VideoSource")
-_WITH_TIME = ("created_at", "closed_at")
+VARIABLES = {
+    "repo": "Text", "number": "Integer", "url": "Text", "title": "Text",
+    "created_at": "DateTime", "closed_at": "DateTime",
+}  # fmt: skip
+"""The fields of an issue that a project of ours holds, and of which type the standard takes them
+to be."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ class _Reader:
     def __init__(self, root: Element, texts: Mapping[str, Path], name: str) -> None:
         self._root, self._texts, self._name = root, texts, name
         self._set_aside: Counter[str] = Counter()
-        self._users = {_id(e): e.get("name") or _id(e) for e in _all(root, "User")}
+        self._users = _named({_id(e): e.get("name") or _id(e) for e in _all(root, "User")})
         self._variables = {_id(e): e.get("name", "") for e in _all(root, "Variable")}
         self._notes = {_id(e): _text(e, "PlainTextContent") for e in _all(root, "Note")}
         self._own = (root.get("origin") or "").startswith("issue-coder")
@@ -101,6 +107,10 @@ class _Reader:
         for kind in OTHER_KINDS:
             if count := sum(1 for _ in _all(self._root, kind)):
                 self._set_aside[f"sources of the kind {kind.removesuffix('Source')}"] += count
+        given = (one for by_issue in coded.values() for one in by_issue.values())
+        if book and book.cardinality is Cardinality.SINGLE and any(len(o.codes) > 1 for o in given):
+            book = book.changed(cardinality=Cardinality.MULTIPLE)
+            notes = (*notes, "some texts have several codes by one user: the codebook allows it")
         return Project(issues, book, coded, self._own, self._set_aside, notes)
 
     def _codebook(self) -> tuple[Codebook | None, dict[str, str], tuple[str, ...]]:
@@ -109,6 +119,10 @@ class _Reader:
             return None, {}, ()
         found = read_element(self._root, self._name)
         ids = {code_guid(found.book, code).lower(): code.id for code in found.book.codes}
+        elements = [*_all(self._root, "Code")]
+        if len(elements) == len(found.book.codes):  # in the same order; a GUID may be malformed
+            pairs = zip(elements, found.book.codes, strict=True)
+            ids = {_id(element): code.id for element, code in pairs} | ids
         none = next((c for c in found.book.codes if c.name == NO_CODE_FITS), None)
         if none is not None and self._own:
             ids = {own: NONE_CODE if code == none.id else code for own, code in ids.items()}
@@ -126,18 +140,24 @@ class _Reader:
         if path is None:
             return None
         # As it stands: a CRLF is two characters to who counts positions.
-        return path.read_bytes().decode("utf-8-sig", "replace")
+        encoding = "utf-8" if self._own else "utf-8-sig"
+        return path.read_bytes().decode(encoding, "replace")
 
     def _issue(self, source: Element, issue_id: str, text: str) -> Issue:
         values = self._values(source)
         title = values.pop("title", "")
         body = text
-        if title and text.startswith(title):
-            body = text[len(title) :].removeprefix("\n\n")
+        if title and xml_text(text[: len(title)]) == title:
+            title, body = text[: len(title)], text[len(title) :].removeprefix("\n\n")
         elif not title:
             title = "" if self._own else issue_id
-        fields = {key: value for key, value in values.items() if key in Issue.model_fields}
-        return Issue.model_validate({"id": issue_id, "title": title, "body": body, **fields})
+        fields = {key: value for key, value in values.items() if key in VARIABLES}
+        own = {"id": issue_id, "title": title, "body": body}
+        try:
+            return Issue.model_validate({**own, **fields})
+        except ValidationError:
+            self._set_aside["texts whose variables are not what they are called"] += 1
+            return Issue.model_validate(own)
 
     def _values(self, source: Element) -> dict[str, str]:
         """The issue's own fields, where coder wrote them as variables."""
@@ -156,7 +176,7 @@ class _Reader:
         """What each user coded of a source, passages and the whole together."""
         given: dict[str, list[str]] = {}
         memos: dict[str, list[str]] = {}
-        for coding, quote in self._codings(source, text):
+        for coding, quoted in self._codings(source, text):
             ref = next(_children(coding, "CodeRef"), None)
             code = codes.get(_target(ref)) if ref is not None else None
             user = self._users.get(
@@ -167,7 +187,7 @@ class _Reader:
                 continue
             given.setdefault(user, []).append(code)
             said = [self._notes.get(_target(ref), "") for ref in _children(coding, "NoteRef")]
-            memos.setdefault(user, []).extend(filter(None, [*said, quote]))
+            memos.setdefault(user, []).extend(filter(None, [*said, *quoted]))
         return {
             user: Coded(
                 () if NONE_CODE in several else tuple(dict.fromkeys(several)),
@@ -176,7 +196,8 @@ class _Reader:
             for user, several in given.items()
         }
 
-    def _codings(self, source: Element, text: str) -> Iterator[tuple[Element, str]]:
+    def _codings(self, source: Element, text: str) -> Iterator[tuple[Element, list[str]]]:
+        """Each coding, with what was written about its passage and the passage itself."""
         for selection in _children(source, "PlainTextSelection"):
             start, end = _number(selection, "startPosition"), _number(selection, "endPosition")
             if start is None or end is None or not 0 <= start <= end <= len(text):
@@ -184,10 +205,21 @@ class _Reader:
                 quote = ""
             else:
                 quote = f'"{text[start:end]}"'
+            said = [self._notes.get(_target(ref), "") for ref in _children(selection, "NoteRef")]
             for coding in _children(selection, "Coding"):
-                yield coding, quote
+                yield coding, [*said, quote]
         for coding in _children(source, "Coding"):
-            yield coding, ""
+            yield coding, []
+
+
+def _named(users: Mapping[str, str]) -> dict[str, str]:
+    """Users by GUID; of those of one name all but the first have a number behind it."""
+    seen: Counter[str] = Counter()
+    found = {}
+    for own, name in users.items():
+        seen[name] += 1
+        found[own] = name if seen[name] == 1 else f"{name} ({seen[name]})"
+    return found
 
 
 def _all(root: Element, name: str) -> Iterator[Element]:

@@ -324,7 +324,7 @@ LABEL_ALIASES: Mapping[str, tuple[str, ...]] = {
     "id": ("issuekey", "issueid", "id"),  # a tool's own id of its lines may stand beside it
     "code": ("code", "codes", "label", "accept"),
     "memo": ("memo", "note"),
-    "who": ("who",),
+    "who": ("who", "annotator"),
 }
 
 

@@ -112,3 +112,35 @@ def test_tasks_can_be_imported_as_issues(study):
     (line,) = (study / "in.jsonl").read_text().splitlines()
     one = Issue.model_validate_json(line)
     assert (one.id, one.body) == ("x#1", "Only text")
+
+
+def test_json_min_and_doccano_lines_keep_the_mark_of_a_suggestion(study, capsys):
+    """Both lose predictions; the mark is a field of the data, which they keep."""
+    assert coder(["export", "demo", "-o", "tasks.json", "--to", "label-studio"]) == 0
+    assert coder(["export", "demo", "-o", "lines.jsonl", "--to", "doccano"]) == 0
+    tasks = json.loads((study / "tasks.json").read_text())
+    rows = [{**one["data"], "id": 1, "code": "set", "annotator": "cai"} for one in tasks]
+    (study / "min.json").write_text(json.dumps(rows))
+    for file in ("min.json", "lines.jsonl"):
+        assert coder(["label", "import", file, "--rater", "cai", "--run", "demo"]) == 3
+        assert "not blind: a suggestion came with the task" in capsys.readouterr().err
+
+
+def test_of_json_min_only_the_raters_own_rows_are_read(study):
+    rows = [
+        {"issue_id": "a/b#1", "text": "x", "id": 9, "code": code, "annotator": who}
+        for code, who in (("set", "cai"), ("call", "dan"))
+    ]
+    (study / "min.json").write_text(json.dumps(rows))
+    assert coder(["label", "import", "min.json", "--rater", "cai", "--run", "demo"]) == 0
+    labels = Run.open(study / "runs", "demo").labels("cai")
+    assert {i: one.codes for i, one in labels.items()} == {"a/b#1": ("set",)}
+
+
+@pytest.mark.parametrize("trace", ["parent_prediction", "prediction"])
+def test_an_annotation_made_from_a_prediction_is_not_blind(study, capsys, trace):
+    given = annotated([{"data": {"issue_id": "a/b#1", "text": "x"}}], (0, "cai", ["set"]))
+    given[0]["annotations"][0][trace] = {"id": 5} if trace == "prediction" else 5
+    (study / "back.json").write_text(json.dumps(given))
+    assert coder(["label", "import", "back.json", "--rater", "cai", "--run", "demo"]) == 3
+    assert "not blind" in capsys.readouterr().err

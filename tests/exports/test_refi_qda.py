@@ -204,3 +204,122 @@ def test_an_archive_that_is_none_or_lies_is_refused(tmp_path, monkeypatch, capsy
         file.writestr("readme", "x")
     assert coder(["import", "empty.qdpx", "-o", "in.jsonl"]) == 3
     assert "it has no project.qde" in capsys.readouterr().err
+
+
+def user(own: str, name: str) -> str:
+    return f'<User guid="{own}" name="{name}"/>'
+
+
+def coding(by: str, code: str, note: str = "") -> str:
+    refs = f'<CodeRef targetGUID="{code}"/>' + (f'<NoteRef targetGUID="{note}"/>' if note else "")
+    return f'<Coding guid="g" creatingUser="{by}">{refs}</Coding>'
+
+
+def small(path: Path, users: str, inside: str, *, before: str = "", origin: str = "Other") -> None:
+    """A project of one text, with codes whose GUIDs are none."""
+    codes = "".join(f'<Code guid="{c}" name="{c}" isCodable="true"/>' for c in ("glad", "sad"))
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr(
+            "project.qde",
+            f'<Project name="p" origin="{origin}"><Users>{users}</Users><CodeBook><Codes>{codes}'
+            f'</Codes></CodeBook>{before}<Sources><TextSource guid="s" name="one">'
+            f"<PlainTextContent>Hello there</PlainTextContent>{inside}</TextSource></Sources>"
+            '<Notes><Note guid="n"><PlainTextContent>my memo</PlainTextContent></Note></Notes>'
+            "</Project>",
+        )
+
+
+def test_hostile_texts_come_back_to_the_letter(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    issues = [
+        issue("x#1", title="Add \x08index", body="one two"),
+        issue("x#2", title="A\rB", body="c\rd"), issue("x#3", title="\ufeffT", body="b"),
+    ]  # fmt: skip
+    run = Maker(tmp_path / "runs", book=TREE, issues=issues).run({})
+    at = issues[0].text.index("two")
+    twice = (Evidence(quote="two", start=at, end=at + 3, verified=True),) * 2
+    run.proposals.append(
+        [Proposal(id="p", issue_id="x#1", issue_hash="0", status=Status.OK,
+                  codes=(ScoredCode(code="speed", confidence=0.8),), evidence=twice)]
+    )  # fmt: skip
+    assert coder(["export", "demo", "-o", "o.qdpx"]) == 0
+    assert [(o.text, o.hash) for o in read_qdpx(tmp_path / "o.qdpx").issues] == [
+        (one.text, one.hash) for one in issues
+    ]
+    root = project(tmp_path / "o.qdpx")
+    assert len([*root.iter(f"{NS}PlainTextSelection")]) == 1
+
+
+def test_what_was_seen_does_not_come_back_as_blind(study, capsys):
+    assert coder(["export", "demo", "-o", "out.qdpx"]) == 0
+    assert coder(["import", "out.qdpx", "-o", "back.jsonl"]) == 0
+    for who in ("ann-assisted", "model-proposed"):
+        file = f"back.labels.{who}.csv"
+        assert coder(["label", "import", file, "--rater", "zoe", "--run", "demo"]) == 3
+        assert "not blind: given with a suggestion in sight" in capsys.readouterr().err
+    assert coder(["label", "import", "back.labels.bea-blind.csv", "--rater", "zoe",
+                  "--run", "demo"]) == 0  # fmt: skip
+
+
+def test_no_users_codes_are_lost_or_mixed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"a": "Eva X", "b": "Eva-X", "c": "Eva X", "d": "L" * 300}
+    small(
+        tmp_path / "x.qdpx",
+        "".join(user(own, name) for own, name in names.items()),
+        coding("a", "glad", "n") + coding("b", "sad") + coding("c", "sad") + coding("d", "glad"),
+    )
+    assert coder(["import", "x.qdpx", "-o", "in.jsonl"]) == 0
+    found = {}
+    for path in tmp_path.glob("in.labels.*.csv"):
+        (row,) = csv.DictReader(path.read_text().splitlines())
+        found[row["who"]] = (row["code"], row["memo"])
+    assert found == {
+        "Eva X": ("glad", "my memo"), "Eva-X": ("sad", ""), "Eva X (2)": ("sad", ""),
+        "L" * 300: ("glad", ""),
+    }  # fmt: skip
+
+
+def test_several_codes_by_one_user_make_a_codebook_that_takes_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    passage = f'<PlainTextSelection startPosition="0" endPosition="5">{coding("a", "glad")}'
+    small(
+        tmp_path / "x.qdpx", user("a", "Eva"),
+        f'{passage}<NoteRef targetGUID="n"/></PlainTextSelection>' + coding("a", "sad"),
+    )  # fmt: skip
+    found = read_qdpx(tmp_path / "x.qdpx")
+    assert found.book is not None and found.book.cardinality == "multiple"
+    coded = found.coded["Eva"]["one"]
+    assert (coded.codes, coded.memo) == (("glad", "sad"), 'my memo\n"Hello"')
+
+
+@pytest.mark.parametrize("name", ["number", "created_at", "events", "id"])
+def test_variables_that_only_look_like_ours_end_nothing(tmp_path, name):
+    value = '<VariableRef targetGUID="v"/><TextValue>x</TextValue>'
+    small(
+        tmp_path / "x.qdpx", "", f"<VariableValue>{value}</VariableValue>", origin="issue-coder",
+        before=f'<Variables><Variable guid="v" name="{name}"/></Variables>',
+    )  # fmt: skip
+    (one,) = read_qdpx(tmp_path / "x.qdpx").issues
+    assert (one.id, one.text, one.number) == ("one", "Hello there", None)
+
+
+def test_an_import_overwrites_neither_the_project_nor_an_edited_codebook(study, capsys):
+    assert coder(["export", "demo", "-o", "out.qdpx"]) == 0
+    assert coder(["import", "out.qdpx", "-o", "out.qdpx"]) == 2
+    assert zipfile.is_zipfile("out.qdpx")
+    assert coder(["import", "out.qdpx", "-o", "in.jsonl"]) == 0
+    assert coder(["import", "out.qdpx", "-o", "in.jsonl"]) == 0
+    (study / "in.codebook.yaml").write_text("edited")
+    assert coder(["import", "out.qdpx", "-o", "in.jsonl"]) == 2
+    assert "in.codebook.yaml is there already" in capsys.readouterr().err
+    assert (study / "in.codebook.yaml").read_text() == "edited"
+
+
+def test_an_archive_whose_list_is_wrong_is_refused_in_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    foreign(tmp_path / "x.qdpx")
+    data = (tmp_path / "x.qdpx").read_bytes()
+    (tmp_path / "x.qdpx").write_bytes(data.replace(b"Other 1", b"Other 2", 1))
+    assert coder(["import", "x.qdpx", "-o", "in.jsonl"]) == 3
+    assert "cannot be unpacked: Bad CRC-32" in capsys.readouterr().err
